@@ -1,0 +1,200 @@
+#include "base/settings.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+#define GIB ((size_t)1 << 30)
+
+static_assert(SIZE_MAX >= UINT64_MAX, "sizes are read into 64 bits");
+
+// The limits are guesses that keep a slip of the pen from doing harm: below a page a mapping per
+// block is all loss, above a TiB nothing would ever be returned, and a day is no delay any more.
+const struct setting settings_table[SETTINGS_COUNT] = {
+    {"direct_size", SETTING_SIZE, offsetof(struct settings, direct_size), 32 * MIB, 4 * KIB,
+     1024 * GIB, "blocks of this size and above get a mapping of their own"},
+    {"dirty_keep", SETTING_SIZE, offsetof(struct settings, dirty_keep), 4 * MIB, 0, 1024 * GIB,
+     "free memory kept at hand before any is returned to the system"},
+    {"purge_delay", SETTING_MILLISECONDS, offsetof(struct settings, purge_delay_ms), 300, 0,
+     24 * 60 * 60 * 1000, "how long free memory rests before it is returned, in milliseconds"},
+    {"helper", SETTING_BOOL, offsetof(struct settings, helper), 1, 0, 1,
+     "a short-lived helper thread may return memory while the program is idle"},
+    {"perturb", SETTING_NUMBER, offsetof(struct settings, perturb), 0, 0, 255,
+     "fill freed blocks with this byte and new ones with its complement; 0: leave them"},
+    {"stats", SETTING_BOOL, offsetof(struct settings, stats), 0, 0, 1,
+     "write the figures of malloc_stats to standard error at exit"},
+};
+
+static bool text_is(const char *text, size_t len, const char *word)
+{
+    return strlen(word) == len && memcmp(text, word, len) == 0;
+}
+
+const struct setting *settings_find(const char *key, size_t len)
+{
+    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+        if (text_is(key, len, settings_table[i].key)) return &settings_table[i];
+    }
+    return NULL;
+}
+
+static bool *bool_at(struct settings *self, const struct setting *row)
+{
+    return (bool *)((char *)self + row->offset);
+}
+
+static size_t *size_at(struct settings *self, const struct setting *row)
+{
+    return (size_t *)(void *)((char *)self + row->offset);
+}
+
+size_t settings_value(const struct settings *self, const struct setting *row)
+{
+    const char *at = (const char *)self + row->offset;
+    if (row->kind == SETTING_BOOL) return *(const bool *)at;
+    return *(const size_t *)(const void *)at;
+}
+
+void settings_init(struct settings *self)
+{
+    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+        const struct setting *row = &settings_table[i];
+        if (row->kind == SETTING_BOOL) {
+            *bool_at(self, row) = row->value_default != 0;
+        } else {
+            *size_at(self, row) = row->value_default;
+        }
+    }
+}
+
+static bool bool_read(const char *text, size_t len, bool *value_out)
+{
+    static const char *const words[2][4] = {
+        {"no", "off", "false", "0"},
+        {"yes", "on", "true", "1"},
+    };
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t truth = 0; truth < 2; truth++) {
+            if (text_is(text, len, words[truth][i])) {
+                *value_out = truth == 1;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// Reads decimal digits, and a unit where one is allowed. A value past SIZE_MAX reads as SIZE_MAX,
+// which is above every row's limit.
+static bool size_read(const char *text, size_t len, bool unit_allowed, size_t *value_out)
+{
+    size_t shift = 0;
+    if (unit_allowed && len > 0) {
+        char unit = text[len - 1];
+        if (unit == 'K' || unit == 'k') shift = 10;
+        if (unit == 'M' || unit == 'm') shift = 20;
+        if (unit == 'G' || unit == 'g') shift = 30;
+        if (shift > 0) len--;
+    }
+    if (len == 0) return false;
+    size_t value = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9') return false;
+        size_t digit = (size_t)(text[i] - '0');
+        if (__builtin_mul_overflow(value, (size_t)10, &value) ||
+            __builtin_add_overflow(value, digit, &value)) {
+            value = SIZE_MAX; // and stays there: the next product overflows again
+        }
+    }
+    *value_out = value > SIZE_MAX >> shift ? SIZE_MAX : value << shift;
+    return true;
+}
+
+static const char *kind_reason(enum setting_kind kind)
+{
+    switch (kind) {
+    case SETTING_BOOL: return "wants yes or no";
+    case SETTING_SIZE: return "wants a size, such as 65536, 64K, 4M or 1G";
+    case SETTING_MILLISECONDS: return "wants a number of milliseconds";
+    case SETTING_NUMBER: break;
+    }
+    return "wants a number";
+}
+
+bool settings_set(struct settings *self, const struct setting *row, const char *value, size_t len,
+                  const char **reason_out)
+{
+    bool truth = false;
+    size_t size = 0;
+    bool is_read = row->kind == SETTING_BOOL
+                       ? bool_read(value, len, &truth)
+                       : size_read(value, len, row->kind == SETTING_SIZE, &size);
+    if (!is_read) {
+        *reason_out = kind_reason(row->kind);
+        return false;
+    }
+    if (row->kind == SETTING_BOOL) {
+        *bool_at(self, row) = truth;
+        return true;
+    }
+    if (size < row->min || size > row->max) {
+        *reason_out = size < row->min ? "is too small" : "is too large";
+        return false;
+    }
+    *size_at(self, row) = size;
+    return true;
+}
+
+static void part_parse(struct settings *self, const char *part, size_t len, settings_report report,
+                       void *context)
+{
+    const char *equals = memchr(part, '=', len);
+    size_t key_len = equals ? (size_t)(equals - part) : len;
+    struct settings_problem problem = {part, len, "is no setting", settings_find(part, key_len)};
+    if (problem.row && !equals) {
+        problem.reason = "wants a value: key=value";
+    } else if (problem.row &&
+               settings_set(self, problem.row, equals + 1, len - key_len - 1, &problem.reason)) {
+        return;
+    }
+    if (report) report(context, &problem);
+}
+
+void settings_parse(struct settings *self, const char *text, settings_report report, void *context)
+{
+    while (*text) {
+        size_t len = 0;
+        while (text[len] && text[len] != ',') len++;
+        if (len > 0) part_parse(self, text, len, report, context);
+        text += len;
+        if (*text) text++;
+    }
+}
+
+static size_t append(char *line, size_t len, const char *text)
+{
+    size_t more = strlen(text);
+    memcpy(line + len, text, more);
+    return len + more;
+}
+
+size_t settings_problem_text(const struct settings_problem *problem,
+                             char line[static SETTINGS_PROBLEM_SIZE])
+{
+    // The fixed words and the longest reason take less than 80 bytes.
+    enum { SHOWN_MAX = 64 };
+    size_t len = append(line, 0, "mete: METE: '");
+    size_t shown = problem->len < SHOWN_MAX ? problem->len : SHOWN_MAX;
+    for (size_t i = 0; i < shown; i++) {
+        char byte = problem->text[i];
+        line[len++] = byte >= ' ' && byte <= '~' ? byte : '?';
+    }
+    if (shown < problem->len) len = append(line, len, "...");
+    len = append(line, len, "' ");
+    len = append(line, len, problem->reason);
+    len = append(line, len, "; ignored\n");
+    line[len] = '\0';
+    return len;
+}

@@ -1,0 +1,6 @@
+#include "mete/version.h"
+
+const char *mete_version(void)
+{
+    return METE_VERSION;
+}

@@ -1,0 +1,8 @@
+// Cmd: every command's row, one per cmd_<name>.c. Only commands.c and main.c read this.
+#pragma once
+
+#include "cli/commands.h"
+
+extern const struct cmd cmd_env;
+extern const struct cmd cmd_help;
+extern const struct cmd cmd_version;

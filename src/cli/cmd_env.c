@@ -1,0 +1,159 @@
+// Answers what must stand in the environment of a program for mete to serve it.
+#include "cli/cmd.h"
+#include "cli/output.h"
+#include "cli/place.h"
+
+#include <jansson.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum form { FORM_PLAIN, FORM_GDB, FORM_SYSTEMD, FORM_COUNT };
+static const char *const form_names[FORM_COUNT] = {"plain", "gdb", "systemd"};
+static const char *const form_lines[FORM_COUNT] = {
+    "%s=%s\n",
+    "set environment %s %s\n",
+    "Environment=\"%s=%s\"\n",
+};
+
+struct env_call {
+    enum form form;
+    bool as_json;
+    char settings[1024]; // "key=value,key=value" as given on the command line
+    size_t settings_len;
+};
+
+static const struct option options[] = {
+    {.name = "for",
+     .kind = OPTION_VALUE,
+     .value = "FORM",
+     .help = "how to write them: plain (for env, containers), gdb, systemd"},
+    {.name = "json", .kind = OPTION_FLAG, .help = "print an object with schema and assignments"},
+};
+
+static int take_form(struct env_call *call, const char *value)
+{
+    for (int i = 0; i < FORM_COUNT; i++) {
+        if (strcmp(form_names[i], value) == 0) {
+            call->form = (enum form)i;
+            return 0;
+        }
+    }
+    say("env: '--for=%s': the forms are plain, gdb and systemd", value);
+    return STATUS_USAGE;
+}
+
+static int take(void *context, const struct option *option, const char *value)
+{
+    struct env_call *call = context;
+    if (strcmp(option->name, "for") == 0) return take_form(call, value);
+    if (strcmp(option->name, "json") == 0) {
+        call->as_json = value[0] == 'y';
+        return 0;
+    }
+    const char *reason = NULL;
+    struct settings ignored;
+    if (!settings_set(&ignored, option->setting, value, strlen(value), &reason)) {
+        const struct option_text text = option_text(option);
+        say("env: '%s': '%s' %s", text.call, value, reason);
+        return STATUS_USAGE;
+    }
+    const size_t room = sizeof call->settings - call->settings_len;
+    const int len = snprintf(call->settings + call->settings_len, room, "%s%s=%s",
+                             call->settings_len > 0 ? "," : "", option->name, value);
+    if (len < 0 || (size_t)len >= room) {
+        say("env: more settings than fit into %zu bytes", sizeof call->settings);
+        return STATUS_USAGE;
+    }
+    call->settings_len += (size_t)len;
+    return 0;
+}
+
+// LD_PRELOAD with our object first and what was there behind it; NULL for want of memory. The loader
+// takes spaces and colons as separators: we write colons, so that the value stays one word.
+static char *preload_list(const char *object)
+{
+    const char *given = getenv("LD_PRELOAD");
+    char *list = malloc(strlen(object) + 1 + (given ? strlen(given) : 0) + 1);
+    if (!list) return NULL;
+    char *end = stpcpy(list, object);
+    for (const char *at = given ? given : ""; *at;) {
+        const size_t len = strcspn(at, " :");
+        if (len > 0 && !(strlen(object) == len && memcmp(at, object, len) == 0)) {
+            *end++ = ':';
+            end = mempcpy(end, at, len);
+        }
+        at += len;
+        at += strspn(at, " :");
+    }
+    *end = '\0';
+    return list;
+}
+
+// METE with what was there first, so that the command line has the last word; NULL for want of memory.
+static char *settings_list(const char *more)
+{
+    const char *given = getenv("METE");
+    const size_t given_len = given ? strlen(given) : 0;
+    char *list = malloc(given_len + 1 + strlen(more) + 1);
+    if (!list) return NULL;
+    char *end = given_len > 0 ? mempcpy(list, given, given_len) : list;
+    if (given_len > 0 && *more) *end++ = ',';
+    (void)stpcpy(end, more);
+    return list;
+}
+
+static int print(const struct env_call *call, const char *preload, const char *settings)
+{
+    if (call->as_json) {
+        return output_json(
+            json_pack("{s:i, s:s, s:s}", "schema", 1, "LD_PRELOAD", preload, "METE", settings));
+    }
+    printf(form_lines[call->form], "LD_PRELOAD", preload);
+    if (*settings) printf(form_lines[call->form], "METE", settings);
+    return STATUS_OK;
+}
+
+static int env(const struct cmd *self, char **words)
+{
+    struct env_call call = {0};
+    size_t read = 0;
+    int status = options_read(self->name, self->options, words, take, &call, &read);
+    if (status) return status;
+    if (words[read]) return command_refuse(self, words[read]);
+
+    char *object = place_find("libmete-preload.so");
+    if (!object) return STATUS_FAILED;
+    if (strpbrk(object, " :")) {
+        say("env: the loader cannot preload '%s': a space or colon in the path", object);
+        free(object);
+        return STATUS_FAILED;
+    }
+    char *preload = preload_list(object);
+    char *settings = settings_list(call.settings);
+    if (preload && settings) {
+        status = print(&call, preload, settings);
+    } else {
+        say("env: out of memory");
+        status = STATUS_FAILED;
+    }
+    free(settings);
+    free(preload);
+    free(object);
+    return status;
+}
+
+const struct cmd cmd_env = {
+    .name = "env",
+    .usage = "[OPTIONS]",
+    .question = "what puts a program on mete's heap?",
+    .summary = "Prints the assignments that make a program run on mete's heap",
+    .detail = "LD_PRELOAD names the preload object, before what LD_PRELOAD holds already.\n"
+              "METE carries settings; it is printed when there are any, and later ones win:\n"
+              "those of the command line come after those that METE holds already.\n"
+              "For example: env $(mete env --stats) python3 program.py\n",
+    .options = {options, sizeof options / sizeof *options, true},
+    .exec = env,
+};

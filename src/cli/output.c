@@ -1,0 +1,43 @@
+#include "cli/output.h"
+
+#include <jansson.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void say(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    // Nothing can be done when even standard error is closed.
+    (void)fputs("mete: ", stderr);
+    (void)vfprintf(stderr, format, arguments);
+    (void)fputc('\n', stderr);
+    va_end(arguments);
+}
+
+int output_finish(int status)
+{
+    errno = 0;
+    int failed = ferror(stdout);
+    if (fclose(stdout) != 0) failed = 1;
+    if (!failed) return status;
+    say("cannot write to standard output: %s", errno ? strerror(errno) : "an earlier write failed");
+    return STATUS_FAILED;
+}
+
+int output_json(struct json_t *value)
+{
+    // A failed write shows in output_finish; what cannot be built is a want of memory or text that is
+    // not UTF-8.
+    if (!value) {
+        say("cannot be told as JSON, which knows UTF-8 alone");
+        return STATUS_FAILED;
+    }
+    (void)json_dumpf(value, stdout, JSON_INDENT(2));
+    json_decref(value);
+    (void)putchar('\n');
+    return STATUS_OK;
+}
