@@ -1,0 +1,108 @@
+// Extended: jemalloc's calls that take or return blocks, for programs that ask for them by name
+// (Debian's redis-server does). They must be ours: a block of jemalloc's, given to our free(), would
+// not be from this heap. jemalloc's control calls (mallctl and its kin) stay jemalloc's.
+// As in jemalloc a size of 0 or a NULL block is the caller's bug; here the size counts as 1.
+
+#include "heap/heap.h"
+#include "preload/export.h"
+#include "preload/extended_flags.h"
+#include "preload/perturb.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+EXPORT void *mallocx(size_t size, int flags);
+EXPORT void *rallocx(void *block, size_t size, int flags);
+EXPORT size_t xallocx(void *block, size_t size, size_t extra, int flags);
+EXPORT size_t sallocx(const void *block, int flags);
+EXPORT void dallocx(void *block, int flags);
+EXPORT void sdallocx(void *block, size_t size, int flags);
+EXPORT size_t nallocx(size_t size, int flags);
+
+static bool is_aligned(const void *block, size_t align)
+{
+    return ((uintptr_t)block & (align - 1)) == 0;
+}
+
+static void *zero_from(void *block, size_t begin)
+{
+    if (block == NULL) return NULL;
+    size_t end = heap_block_size(block);
+    if (end > begin) memset((char *)block + begin, 0, end - begin);
+    return block;
+}
+
+static void *allocate(size_t size, int flags)
+{
+    size_t align = extended_align(flags);
+    bool has_default_align = align <= _Alignof(max_align_t);
+    if (extended_is_zeroed(flags)) {
+        // Zero to the end of the block, not of the request: where rallocx() and xallocx() go on.
+        if (has_default_align) return zero_from(heap_alloc_zeroed(size), size);
+        return zero_from(heap_alloc_aligned(size, align), 0);
+    }
+    void *block = has_default_align ? heap_alloc(size) : heap_alloc_aligned(size, align);
+    return perturb_is_on() ? perturb_allocated(block, size) : block;
+}
+
+static void release(void *block)
+{
+    if (perturb_is_on()) perturb_freeing(block);
+    heap_free(block);
+}
+
+EXPORT void *mallocx(size_t size, int flags)
+{
+    return allocate(size, flags);
+}
+
+// Zeroing begins at the old block size (not at the old request), says jemalloc's manual.
+EXPORT void *rallocx(void *block, size_t size, int flags)
+{
+    size_t align = extended_align(flags);
+    size_t old_size = heap_block_size(block);
+    if (is_aligned(block, align) && heap_resize(block, size)) {
+        return extended_is_zeroed(flags) ? zero_from(block, old_size) : block;
+    }
+    void *moved = allocate(size, flags);
+    if (moved == NULL) return NULL;
+    memcpy(moved, block, size < old_size ? size : old_size);
+    release(block);
+    return moved;
+}
+
+EXPORT size_t xallocx(void *block, size_t size, size_t extra, int flags)
+{
+    size_t old_size = heap_block_size(block);
+    if (!is_aligned(block, extended_align(flags))) return old_size;
+    size_t wanted;
+    if (__builtin_add_overflow(size, extra, &wanted)) wanted = SIZE_MAX;
+    if (!heap_resize(block, wanted)) (void)heap_resize(block, size); // the answer is the size below
+    if (extended_is_zeroed(flags)) (void)zero_from(block, old_size); // it is the same block
+    return heap_block_size(block);
+}
+
+EXPORT size_t sallocx(const void *block, int flags)
+{
+    (void)flags;
+    return heap_block_size(block);
+}
+
+EXPORT void dallocx(void *block, int flags)
+{
+    (void)flags;
+    release(block);
+}
+
+EXPORT void sdallocx(void *block, size_t size, int flags)
+{
+    (void)size; // the heap knows it
+    (void)flags;
+    release(block);
+}
+
+EXPORT size_t nallocx(size_t size, int flags)
+{
+    return heap_size_for(size, extended_align(flags));
+}

@@ -1,0 +1,118 @@
+// Malloc: libc's family, under libc's names, as glibc 2.36 has it where C and POSIX leave room.
+// Each function is a thin skin: what the call means is in family.h, how it is done is the heap's affair.
+
+#include "preload/export.h"
+#include "preload/family.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+
+EXPORT void *malloc(size_t size)
+{
+    return family_alloc(size);
+}
+
+EXPORT void free(void *block)
+{
+    family_free(block);
+}
+
+EXPORT void *calloc(size_t count, size_t size)
+{
+    return family_alloc_zeroed(count, size);
+}
+
+EXPORT void *realloc(void *block, size_t size)
+{
+    return family_realloc(block, size);
+}
+
+EXPORT void *reallocarray(void *block, size_t count, size_t size)
+{
+    size_t bytes;
+    if (UNLIKELY(__builtin_mul_overflow(count, size, &bytes))) return family_fail(ENOMEM);
+    return family_realloc(block, bytes);
+}
+
+EXPORT int posix_memalign(void **block_out, size_t align, size_t size)
+{
+    if (align < sizeof(void *) || !is_power_of_two(align)) return EINVAL;
+    // The error is the result; POSIX does not promise errno, so the caller's stays what it was.
+    int saved_errno = errno;
+    void *block = family_alloc_aligned(align, size);
+    if (block == NULL) {
+        errno = saved_errno;
+        return ENOMEM;
+    }
+    *block_out = block;
+    return 0;
+}
+
+EXPORT void *aligned_alloc(size_t align, size_t size)
+{
+    return family_alloc_aligned(align, size);
+}
+
+EXPORT void *memalign(size_t align, size_t size)
+{
+    return family_alloc_aligned(align, size);
+}
+
+EXPORT void *valloc(size_t size)
+{
+    return family_alloc_aligned(PAGE_SIZE, size);
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+    return family_alloc_pages(size);
+}
+
+EXPORT size_t malloc_usable_size(void *block)
+{
+    return block ? heap_block_size(block) : 0;
+}
+
+// C23's, which glibc 2.36 does not declare yet. A wrong size is the program's bug, but no reason to
+// treat the block otherwise: the heap knows its size.
+
+EXPORT void free_sized(void *block, size_t size);
+EXPORT void free_sized(void *block, size_t size)
+{
+    (void)size;
+    family_free(block);
+}
+
+EXPORT void free_aligned_sized(void *block, size_t align, size_t size);
+EXPORT void free_aligned_sized(void *block, size_t align, size_t size)
+{
+    (void)align;
+    (void)size;
+    family_free(block);
+}
+
+// SunOS's name for free, still exported by glibc for programs linked before 2.26.
+EXPORT void cfree(void *block);
+EXPORT void cfree(void *block)
+{
+    family_free(block);
+}
+
+// glibc's second set of names, for code that means "the real one" (old tools that wrap malloc do).
+// What they give must be ours too, or the program's free() would meet a block of another heap.
+// clang-format off
+EXPORT void *__libc_malloc(size_t size);
+EXPORT void *__libc_malloc(size_t size) { return family_alloc(size); }
+EXPORT void __libc_free(void *block);
+EXPORT void __libc_free(void *block) { family_free(block); }
+EXPORT void *__libc_calloc(size_t count, size_t size);
+EXPORT void *__libc_calloc(size_t count, size_t size) { return family_alloc_zeroed(count, size); }
+EXPORT void *__libc_realloc(void *block, size_t size);
+EXPORT void *__libc_realloc(void *block, size_t size) { return family_realloc(block, size); }
+EXPORT void *__libc_memalign(size_t align, size_t size);
+EXPORT void *__libc_memalign(size_t align, size_t size) { return family_alloc_aligned(align, size); }
+EXPORT void *__libc_valloc(size_t size);
+EXPORT void *__libc_valloc(size_t size) { return family_alloc_aligned(PAGE_SIZE, size); }
+EXPORT void *__libc_pvalloc(size_t size);
+EXPORT void *__libc_pvalloc(size_t size) { return family_alloc_pages(size); }
+// clang-format on

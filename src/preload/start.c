@@ -1,0 +1,106 @@
+// Start: what the preload object does before main() and after it. The heap needs none of this to
+// work; malloc() is called long before any constructor runs.
+
+#include "base/settings.h"
+#include "heap/heap.h"
+#include "os/console.h"
+#include "preload/figures.h"
+#include "preload/perturb.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+struct start {
+    bool prints_figures; // at exit
+};
+static struct start start;
+
+// glibc's own variables (mallopt(3)) and the setting that each is. METE= may overrule them.
+static const struct {
+    const char *name;
+    const char *key;
+} glibc_names[] = {
+    {"MALLOC_MMAP_THRESHOLD_", "direct_size"},
+    {"MALLOC_TRIM_THRESHOLD_", "dirty_keep"},
+    {"MALLOC_PERTURB_", "perturb"},
+};
+
+static void warn(void *context, const struct settings_problem *problem)
+{
+    (void)context;
+    char line[SETTINGS_PROBLEM_SIZE];
+    console_write(line, settings_problem_text(problem, line));
+}
+
+// NULL when there is none. Not getenv(): libc's environ may not be set this early.
+static const char *find_variable(char **environment, const char *name)
+{
+    size_t len = strlen(name);
+    for (char **entry = environment; entry != NULL && *entry != NULL; entry++) {
+        if (strncmp(*entry, name, len) == 0 && (*entry)[len] == '=') return *entry + len + 1;
+    }
+    return NULL;
+}
+
+static void read_glibc_variables(struct settings *settings, char **environment)
+{
+    for (size_t i = 0; i < sizeof glibc_names / sizeof glibc_names[0]; i++) {
+        const char *value = find_variable(environment, glibc_names[i].name);
+        const struct setting *row = settings_find(glibc_names[i].key, strlen(glibc_names[i].key));
+        const char *reason;
+        // glibc ignores what it cannot read, without a word.
+        if (value && row) (void)settings_set(settings, row, value, strlen(value), &reason);
+    }
+}
+
+static struct settings settings_of_heap(void)
+{
+    struct settings settings;
+    settings_init(&settings);
+    struct heap_settings heap = heap_settings();
+    settings.direct_size = heap.direct_size_min;
+    settings.dirty_keep = heap.dirty_bytes_keep;
+    settings.purge_delay_ms = heap.purge_delay_ms;
+    settings.helper = heap.use_helper;
+    return settings;
+}
+
+static void apply(const struct settings *settings)
+{
+    struct heap_settings heap = {
+        .direct_size_min = settings->direct_size,
+        .dirty_bytes_keep = settings->dirty_keep,
+        .purge_delay_ms = (unsigned)settings->purge_delay_ms,
+        .use_helper = settings->helper,
+    };
+    heap_configure(&heap);
+    perturb_set((int)settings->perturb);
+    start.prints_figures = settings->stats;
+}
+
+// glibc hands a constructor what main() gets.
+__attribute__((constructor)) static void start_process(int argc, char **argv, char **environment)
+{
+    (void)argc;
+    (void)argv;
+    // First of all handlers where the loader lets us be (see meson.build): then those of libraries
+    // run while the heap is not locked, in the parent before ours and in the child after it.
+    // It fails only for want of memory, in which case fork() works while one thread is alone.
+    (void)pthread_atfork(heap_fork_prepare, heap_fork_parent, heap_fork_child);
+
+    // The one who runs a setuid program must not decide how it behaves.
+    if (getauxval(AT_SECURE)) return;
+    struct settings settings = settings_of_heap();
+    read_glibc_variables(&settings, environment);
+    const char *text = find_variable(environment, "METE");
+    if (text) settings_parse(&settings, text, warn, NULL);
+    apply(&settings);
+}
+
+__attribute__((destructor)) static void end_process(void)
+{
+    if (start.prints_figures) figures_print();
+}
