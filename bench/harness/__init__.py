@@ -1,0 +1,1 @@
+"""What the runners of this folder share. See ../README.md."""
