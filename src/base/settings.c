@@ -14,17 +14,17 @@ static_assert(SIZE_MAX >= UINT64_MAX, "sizes are read into 64 bits");
 // block is all loss, above a TiB nothing would ever be returned, and a day is no delay any more.
 const struct setting settings_table[SETTINGS_COUNT] = {
     {"direct_size", SETTING_SIZE, offsetof(struct settings, direct_size), 32 * MIB, 4 * KIB,
-     1024 * GIB, "blocks of this size and above get a mapping of their own"},
+     1024 * GIB, "larger blocks get a mapping of their own"},
     {"dirty_keep", SETTING_SIZE, offsetof(struct settings, dirty_keep), 4 * MIB, 0, 1024 * GIB,
-     "free memory kept at hand before any is returned to the system"},
+     "free memory kept before any is returned"},
     {"purge_delay", SETTING_MILLISECONDS, offsetof(struct settings, purge_delay_ms), 300, 0,
-     24 * 60 * 60 * 1000, "how long free memory rests before it is returned, in milliseconds"},
+     24 * 60 * 60 * 1000, "how long free memory rests first"},
     {"helper", SETTING_BOOL, offsetof(struct settings, helper), 1, 0, 1,
-     "a short-lived helper thread may return memory while the program is idle"},
+     "a short-lived thread may return memory"},
     {"perturb", SETTING_NUMBER, offsetof(struct settings, perturb), 0, 0, 255,
-     "fill freed blocks with this byte and new ones with its complement; 0: leave them"},
+     "fill freed blocks with it, as M_PERTURB"},
     {"stats", SETTING_BOOL, offsetof(struct settings, stats), 0, 0, 1,
-     "write the figures of malloc_stats to standard error at exit"},
+     "malloc_stats to standard error at exit"},
 };
 
 static bool text_is(const char *text, size_t len, const char *word)

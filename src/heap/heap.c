@@ -1,0 +1,264 @@
+#include "heap/heap.h"
+
+#include "heap/fast.h"
+#include "heap/idle.h"
+#include "heap/large.h"
+#include "heap/misuse.h"
+#include "heap/note.h"
+#include "heap/remote.h"
+
+#include <errno.h>
+#include <string.h>
+
+// --- a block and what is known of it ---------------------------------------------------------------
+
+// A live block, found from its pointer.
+struct found {
+    struct span *span;
+    uint32_t index;
+    size_t block_size;
+};
+
+// Panics in the name of `verb` unless `pointer` is a live block.
+static struct found find_live(const char *verb, const void *pointer)
+{
+    uintptr_t address = (uintptr_t)pointer;
+    struct span *span = span_map_find(address);
+    if (UNLIKELY(!span)) misuse_panic(verb, pointer);
+    struct found found = {.span = span, .block_size = span->size};
+    if (!span_is_small(span)) {
+        bool is_live = address == span->base && span->announced == 1;
+        if (UNLIKELY(!is_live)) misuse_panic(verb, pointer);
+        return found;
+    }
+    const struct plane_cell *cell = span_cell(span, address);
+    uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
+    uint64_t pending = atomic_load_explicit(&cell->pending, memory_order_relaxed);
+    bool is_live = address % GRANULE == 0 && (live & ~pending & span_bit(address));
+    if (UNLIKELY(!is_live)) misuse_panic(verb, pointer);
+    found.index = span_index(span, address);
+    found.block_size = span->block_size;
+    return found;
+}
+
+static void record_allocation(struct span *span, void *block, size_t size)
+{
+    const struct heap_observer *observer = heap_observed_by();
+    if (LIKELY(!observer)) return;
+    bool is_small = span_is_small(span);
+    size_t block_size = is_small ? span->block_size : span->size;
+    uint32_t index = is_small ? span_index(span, (uintptr_t)block) : 0;
+    struct note note = {
+        .site = observer->allocated(block, size, block_size),
+        .slack = (uint32_t)(block_size - size),
+    };
+    if (notes_make(span)) note_write(span, index, note);
+}
+
+static void record_free(const struct found *found, void *block)
+{
+    const struct heap_observer *observer = heap_observed_by();
+    if (LIKELY(!observer)) return;
+    struct note note = note_read(found->span, found->index);
+    observer->freeing(block, note.site, found->block_size - note.slack, found->block_size);
+}
+
+// --- allocation ------------------------------------------------------------------------------------
+
+static void *no_memory(void)
+{
+    errno = ENOMEM;
+    return NULL;
+}
+
+// A live block of `class` that nobody has been told of.
+static void *take_small(unsigned class, struct span **span_out)
+{
+    struct thread_heap *self = idle_get_heap();
+    void *block = self ? thread_heap_take_block(self, class) : NULL;
+    if (UNLIKELY(!block)) return NULL;
+    struct span *span = self->bins[class].span;
+    struct plane_cell *cell = span_cell(span, (uintptr_t)block);
+    uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
+    uint64_t bit = span_bit((uintptr_t)block);
+    atomic_store_explicit(&cell->live, live | bit, memory_order_relaxed);
+    *span_out = span;
+    return block;
+}
+
+// A live block of at least `size` bytes that nobody has been told of; *is_zero_out says whether it is
+// known to be zero.
+static void *take(size_t size, size_t align, enum page_wish wish, struct span **span_out,
+                  bool *is_zero_out)
+{
+    *is_zero_out = false;
+    unsigned class = 0;
+    if (size <= SMALL_SIZE_MAX && align <= PAGE_SIZE) {
+        class = align <= GRANULE ? size_class_of(size) : size_class_of_aligned(size, align);
+    }
+    if (class) return take_small(class, span_out);
+    if (size > PTRDIFF_MAX || align > PTRDIFF_MAX) return NULL;
+    struct span *span = large_take(size, align, wish);
+    if (!span) return NULL;
+    *is_zero_out = !span->is_dirty;
+    *span_out = span;
+    return (void *)span->base;
+}
+
+static void *allocate(size_t size, size_t align, enum page_wish wish, bool *is_zero_out)
+{
+    if (size == 0) size = 1;
+    struct span *span;
+    void *block = take(size, align, wish, &span, is_zero_out);
+    if (UNLIKELY(!block)) return no_memory();
+    record_allocation(span, block, size);
+    return block;
+}
+
+NOINLINE void *heap_alloc_slow(size_t size)
+{
+    bool is_zero;
+    return allocate(size, GRANULE, PAGES_ANY, &is_zero);
+}
+
+void *heap_alloc(size_t size)
+{
+    return heap_alloc_fast(size);
+}
+
+void *heap_alloc_zeroed(size_t size)
+{
+    if (size <= SMALL_SIZE_MAX) {
+        void *block = heap_alloc_fast(size);
+        return block ? memset(block, 0, size) : NULL;
+    }
+    bool is_zero;
+    void *block = allocate(size, GRANULE, PAGES_ZERO, &is_zero);
+    if (block && !is_zero) memset(block, 0, size);
+    return block;
+}
+
+void *heap_alloc_aligned(size_t size, size_t align)
+{
+    bool is_zero;
+    return allocate(size, align, PAGES_ANY, &is_zero);
+}
+
+// --- free ------------------------------------------------------------------------------------------
+
+// Frees without telling anybody. `verb` is whose fault a double free would be.
+static void release(const char *verb, const struct found *found, void *block)
+{
+    struct span *span = found->span;
+    if (!span_is_small(span)) {
+        misuse_note_freed(span->base, span->size);
+        if (UNLIKELY(!large_claim(span))) misuse_panic(verb, block);
+        large_give(span);
+        return;
+    }
+    struct thread_heap *self = thread_heap;
+    // acquire: pairs with the release in idle_adopt_span()
+    if (atomic_load_explicit(&span->owner, memory_order_acquire) == self) {
+        thread_heap_give_block(self, span, (uintptr_t)block);
+    } else {
+        remote_free(self, span, (uintptr_t)block);
+    }
+}
+
+NOINLINE void heap_free_slow(void *block)
+{
+    if (!block) return;
+    struct found found = find_live("free", block);
+    record_free(&found, block);
+    release("free", &found, block);
+}
+
+void heap_free(void *block)
+{
+    heap_free_fast(block);
+}
+
+// --- sizes -----------------------------------------------------------------------------------------
+
+size_t heap_block_size(const void *block)
+{
+    return find_live("malloc_usable_size", block).block_size;
+}
+
+size_t heap_size_for(size_t size, size_t align)
+{
+    if (size == 0) size = 1;
+    if (size > PTRDIFF_MAX || align > PTRDIFF_MAX) return 0;
+    unsigned class = 0;
+    if (size <= SMALL_SIZE_MAX && align <= PAGE_SIZE) {
+        class = align <= GRANULE ? size_class_of(size) : size_class_of_aligned(size, align);
+    }
+    return class ? size_class_size(class) : large_size_for(size);
+}
+
+// Whether a block of that size serves a request well enough to stay: big enough, and either small or
+// not more than half empty.
+static bool fits(const struct found *found, size_t size)
+{
+    return size <= found->block_size && (found->block_size <= 64 || size > found->block_size / 2);
+}
+
+// Resizes a large block that stays large, moving pages, not bytes. The new place, or NULL.
+static void *resize_large(struct found *found, size_t size, bool may_move)
+{
+    bool stays_large = size > SMALL_SIZE_MAX;
+    bool stays_of_kind = span_state(found->span) == SPAN_DIRECT ||
+                         size < large_direct_size_min() || size <= found->block_size;
+    if (span_is_small(found->span) || !stays_large || !stays_of_kind || size > PTRDIFF_MAX) {
+        return NULL;
+    }
+    if (!large_resize(found->span, size, may_move)) return NULL;
+    found->block_size = found->span->size;
+    return (void *)found->span->base;
+}
+
+// After a block was resized where it is: the old one is gone, and a new one was made.
+static void record_resize(const struct found *was, struct span *span, void *old, void *now,
+                          size_t size)
+{
+    if (LIKELY(!heap_observed_by())) return;
+    record_free(was, old);
+    record_allocation(span, now, size);
+}
+
+bool heap_resize(void *block, size_t size)
+{
+    struct found was = find_live("realloc", block);
+    if (size == 0) size = 1;
+    struct found now = was;
+    if (size > was.block_size || !span_is_small(was.span)) {
+        if (!resize_large(&now, size, false) && size > was.block_size) return false;
+    }
+    record_resize(&was, now.span, block, block, size);
+    return true;
+}
+
+void *heap_realloc(void *block, size_t size)
+{
+    struct found was = find_live("realloc", block);
+    if (size == 0) size = 1;
+    struct found now = was;
+    void *place = span_is_small(was.span) && fits(&was, size) ? block : NULL;
+    if (!place) place = resize_large(&now, size, true);
+    if (place) {
+        record_resize(&was, now.span, block, place, size);
+        return place;
+    }
+    struct span *span;
+    bool is_zero;
+    place = take(size, GRANULE, PAGES_ANY, &span, &is_zero);
+    if (UNLIKELY(!place)) {
+        if (size <= was.block_size) return block; // a smaller one there is not: the old one does
+        return no_memory();
+    }
+    memcpy(place, block, size < was.block_size ? size : was.block_size);
+    record_free(&was, block);
+    release("realloc", &was, block);
+    record_allocation(span, place, size);
+    return place;
+}

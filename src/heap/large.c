@@ -1,0 +1,76 @@
+#include "heap/large.h"
+
+#include "heap/direct.h"
+#include "heap/note.h"
+
+static struct {
+    _Atomic size_t direct_size_min;
+} state = {(size_t)32 << 20}; // glibc's largest threshold; below it mapping anew costs page faults
+
+size_t large_size_for(size_t size)
+{
+    return align_up(size, PAGE_SIZE);
+}
+
+size_t large_direct_size_min(void)
+{
+    return atomic_load_explicit(&state.direct_size_min, memory_order_relaxed);
+}
+
+void large_set_direct_size_min(size_t size)
+{
+    atomic_store_explicit(&state.direct_size_min, size, memory_order_relaxed);
+}
+
+struct span *large_take(size_t size, size_t align, enum page_wish wish)
+{
+    size_t page_count = large_size_for(size) >> PAGE_SHIFT;
+    if (align < PAGE_SIZE) align = PAGE_SIZE;
+    if (size + align < size || (page_count << PAGE_SHIFT) + align > PTRDIFF_MAX) return NULL;
+    if (size + (align - PAGE_SIZE) >= large_direct_size_min()) {
+        struct span *span = direct_take(page_count, align);
+        // seq_cst by default: once per large block
+        if (span) span->announced = 1;
+        return span;
+    }
+    struct span *span = page_heap_take(page_count, align, wish);
+    if (!span) return NULL;
+    span->block_size = 0;
+    span->notes = NULL;
+    span->slacks = NULL;
+    atomic_store_explicit(&span->fast_owner, NULL, memory_order_relaxed);
+    span_set_state(span, SPAN_LARGE);
+    span->announced = 1;
+    page_heap_publish(span);
+    return span;
+}
+
+bool large_claim(struct span *span)
+{
+    return atomic_exchange_explicit(&span->announced, 0, memory_order_acq_rel) == 1;
+}
+
+void large_give(struct span *span)
+{
+    notes_drop(span);
+    if (span_state(span) == SPAN_DIRECT) {
+        direct_give(span);
+    } else {
+        page_heap_give(span);
+    }
+}
+
+bool large_resize(struct span *span, size_t size, bool may_move)
+{
+    size_t page_count = large_size_for(size) >> PAGE_SHIFT;
+    if (span_state(span) == SPAN_DIRECT) {
+        return direct_resize(span, page_count, may_move);
+    }
+    if (page_count < span->page_count) {
+        // Shrinking by less than an eighth keeps the pages: a later growth finds them.
+        if (span->page_count - page_count < span->page_count / 8) return true;
+        (void)page_heap_resize(span, page_count); // no memory for the rest's struct: it stays
+        return true;
+    }
+    return page_heap_resize(span, page_count);
+}

@@ -1,0 +1,77 @@
+#include "heap/misuse.h"
+
+#include "base/panic.h"
+#include "base/text.h"
+#include "heap/span_map.h"
+
+enum { FREED_COUNT = 256 }; // 4 KiB of memory, touched as it fills (guess)
+
+static struct {
+    _Atomic size_t cursor;
+    struct {
+        _Atomic uintptr_t block;
+        _Atomic size_t block_size;
+    } freed[FREED_COUNT];
+} state;
+
+void misuse_note_freed(uintptr_t block, size_t block_size)
+{
+    size_t i = atomic_fetch_add_explicit(&state.cursor, 1, memory_order_relaxed) % FREED_COUNT;
+    atomic_store_explicit(&state.freed[i].block, block, memory_order_relaxed);
+    atomic_store_explicit(&state.freed[i].block_size, block_size, memory_order_relaxed);
+}
+
+_Noreturn static void panic_double(const char *verb, const void *pointer, size_t block_size)
+{
+    char buffer[128];
+    struct text reason = text_in(buffer, sizeof buffer);
+    text_add(&reason, "double free of a block of ");
+    text_add_decimal(&reason, block_size);
+    text_add(&reason, " bytes");
+    panic(verb, pointer, buffer);
+}
+
+_Noreturn static void panic_inside(const char *verb, const void *pointer, uintptr_t block,
+                                   size_t block_size, bool is_free)
+{
+    char buffer[160];
+    struct text reason = text_in(buffer, sizeof buffer);
+    text_add_decimal(&reason, (uintptr_t)pointer - block);
+    text_add(&reason, " bytes into a block of ");
+    text_add_decimal(&reason, block_size);
+    text_add(&reason, " bytes at ");
+    text_add_hex(&reason, block);
+    if (is_free) text_add(&reason, " that is free");
+    panic(verb, pointer, buffer);
+}
+
+_Noreturn static void panic_in_small(const char *verb, const void *pointer, const struct span *span)
+{
+    uintptr_t address = (uintptr_t)pointer;
+    uint32_t index = span_index(span, address);
+    if (index >= span->capacity) panic(verb, pointer, "not a block: behind the last one of a span");
+    uintptr_t block = span_block(span, index);
+    const struct plane_cell *cell = span_cell(span, block);
+    bool is_live = cell->live & ~cell->pending & span_bit(block);
+    if (address != block) panic_inside(verb, pointer, block, span->block_size, !is_live);
+    size_t page = (block - span->base) >> PAGE_SHIFT;
+    if (page >= span->touched_pages) panic(verb, pointer, "not a block: never handed out");
+    panic_double(verb, pointer, span->block_size);
+}
+
+_Noreturn COLD void misuse_panic(const char *verb, const void *pointer)
+{
+    uintptr_t address = (uintptr_t)pointer;
+    const struct span *span = span_map_find(address);
+    if (span && span_is_small(span)) panic_in_small(verb, pointer, span);
+    if (span && address != span->base) {
+        panic_inside(verb, pointer, span->base, span->size, span->announced == 0);
+    }
+    if (span) panic_double(verb, pointer, span->size);
+    for (size_t i = 0; i < FREED_COUNT; i++) {
+        if (address && state.freed[i].block == address) {
+            panic_double(verb, pointer, state.freed[i].block_size);
+        }
+    }
+    panic(verb, pointer, "not from this heap");
+}

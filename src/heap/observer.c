@@ -1,0 +1,33 @@
+#include "heap/observer.h"
+
+#include "heap/idle.h"
+#include "heap/page_heap.h"
+#include "heap/span_map.h"
+
+static struct {
+    _Atomic(const struct heap_observer *) observer;
+} state;
+
+const struct heap_observer *heap_observed_by(void)
+{
+    // acquire: pairs with the release in heap_observe(): the table's contents
+    return atomic_load_explicit(&state.observer, memory_order_acquire);
+}
+
+// From now on every free finds that it is not on the fast path.
+static void slow_every_free(void)
+{
+    page_heap_lock();
+    for (struct span *span = span_map_next(0); span; span = span_map_next(span->base + span->size)) {
+        atomic_store_explicit(&span->fast_owner, NULL, memory_order_relaxed);
+    }
+    page_heap_unlock();
+}
+
+void heap_observe(const struct heap_observer *observer)
+{
+    atomic_store_explicit(&state.observer, observer, memory_order_release);
+    if (!observer) return; // fast paths come back with the next span that each bin turns to
+    slow_every_free();
+    if (thread_heap != &thread_heap_none) thread_heap_withhold(thread_heap);
+}

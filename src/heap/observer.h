@@ -1,0 +1,29 @@
+// Observer: the one upward call of the heap. Whoever watches registers a table; the heap then calls it
+// for every block, after an allocation and before a free, and keeps a note per block for it.
+// Asleep (no table) this costs nothing: while somebody watches, free lists and owners are kept where
+// the fast paths do not find them, so that every call takes the slow path, which asks here.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct heap_observer {
+    // A block of `size` requested bytes was made, `block_size` bytes long. Returns the site for its
+    // note, below NOTE_SITE_COUNT. Called in the allocating thread without locks, before the caller
+    // gets the block; may allocate nothing from the heap.
+    uint32_t (*allocated)(void *block, size_t size, size_t block_size);
+    // It is about to be freed by this thread. `size` is the requested one, `site` the note's (0 for
+    // blocks from before the observation). The heap has checked that it is live.
+    void (*freeing)(void *block, uint32_t site, size_t size, size_t block_size);
+    // Pages were taken for blocks, and were given back. May be NULL.
+    void (*span_made)(uintptr_t base, size_t size);
+    void (*span_gone)(uintptr_t base, size_t size);
+};
+
+// Registers the table, which must stay valid for good; NULL ends the observation. Exact from here on
+// for the calling thread, and for others once they have used up the page of free blocks that each class
+// of theirs was handed before: observe before threads start to miss nothing.
+void heap_observe(const struct heap_observer *observer);
+
+// Who watches now, or NULL.
+const struct heap_observer *heap_observed_by(void);

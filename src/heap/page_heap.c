@@ -1,0 +1,394 @@
+#include "heap/page_heap.h"
+
+#include "heap/reclaim.h"
+#include "heap/run_bins.h"
+#include "heap/span_map.h"
+#include "os/clock.h"
+#include "os/lock.h"
+
+enum {
+    RUNS_PER_PURGE = 16, // detached at a time: bounds what is missing from the bins meanwhile
+};
+
+// A fresh segment is an eighth of what there is, within these: small programs stay small (and live
+// under ulimit -v), large ones ask seldom. Untouched pages cost address space only.
+#define SEGMENT_SIZE_MIN ((size_t)1 << 20)
+#define SEGMENT_SIZE_MAX ((size_t)16 << 20)
+// Purged runs from this size on are unmapped: the address space serves others (ulimit -v).
+#define UNMAP_SIZE_MIN ((size_t)1 << 20)
+
+static struct {
+    struct lock lock;
+    bool is_ready;
+    struct run_bins dirty;
+    struct run_bins clean;
+    struct list by_age;      // dirty runs, oldest first
+    size_t mapped_bytes;     // of segments
+    size_t resting_bytes;    // being purged
+    size_t peak_bytes;       // of mapped_bytes
+    size_t dirty_keep;
+    size_t purged_bytes;     // recently purged and not yet faulted in again
+    size_t refaulted_bytes;  // of those, what was needed again: so much more is kept
+    uint64_t refaulted_ms;   // when that was last halved
+} heap = {.dirty_keep = (size_t)4 << 20};
+
+static void prepare(void)
+{
+    if (LIKELY(heap.is_ready)) return;
+    run_bins_init(&heap.dirty);
+    run_bins_init(&heap.clean);
+    list_init(&heap.by_age);
+    heap.is_ready = true;
+}
+
+static void note_mapped(size_t added)
+{
+    heap.mapped_bytes += added;
+    if (heap.mapped_bytes > heap.peak_bytes) heap.peak_bytes = heap.mapped_bytes;
+}
+
+static struct run_bins *bins_of(const struct span *run)
+{
+    return run->is_dirty ? &heap.dirty : &heap.clean;
+}
+
+// Out of bins and map, ready to change its extent.
+static void detach_run(struct span *run)
+{
+    run_bins_remove(bins_of(run), run);
+    if (run->is_dirty) list_remove(&run->age);
+    span_map_remove(run);
+}
+
+// The free run in that slot if it can merge with one of that kind.
+static struct span *mergeable(uintptr_t address, bool is_dirty)
+{
+    struct span *run = address >> SPAN_MAP_ADDRESS_BITS ? NULL : span_map_peek(address);
+    if (!run || span_state(run) != SPAN_FREE || run->is_dirty != is_dirty) return NULL;
+    return run;
+}
+
+// Makes a detached span a free run, merged with its neighbours.
+static void insert_run(struct span *run)
+{
+    struct span *before = mergeable(run->base - 1, run->is_dirty);
+    if (before) {
+        detach_run(before);
+        span_set_extent(run, before->base, before->size + run->size);
+        span_destroy(before);
+    }
+    struct span *after = mergeable(run->base + run->size, run->is_dirty);
+    if (after) {
+        detach_run(after);
+        span_set_extent(run, run->base, run->size + after->size);
+        span_destroy(after);
+    }
+    span_set_state(run, SPAN_FREE);
+    run_bins_add(bins_of(run), run);
+    if (run->is_dirty) list_add_last(&heap.by_age, &run->age);
+    span_map_add(run);
+}
+
+// Cuts [start, start + size) out of a detached run; what is left over goes back to the bins. Without
+// memory for the left-over's struct the taker gets that part too.
+static void carve(struct span *run, uintptr_t start, size_t size)
+{
+    if (start > run->base) {
+        struct span *front = span_create(run->base, start - run->base, run->is_dirty);
+        if (front) {
+            front->freed_ms = run->freed_ms;
+            span_set_extent(run, start, run->size - front->size);
+            insert_run(front);
+        }
+    }
+    uintptr_t end = start + size;
+    uintptr_t run_end = run->base + run->size;
+    if (end < run_end) {
+        struct span *back = span_create(end, run_end - end, run->is_dirty);
+        if (back) {
+            back->freed_ms = run->freed_ms;
+            span_set_extent(run, run->base, run->size - back->size);
+            insert_run(back);
+        }
+    }
+}
+
+// A new segment that holds at least `size` bytes, as a clean free run.
+static bool grow(size_t size)
+{
+    size_t wanted = heap.mapped_bytes / 8;
+    if (wanted < SEGMENT_SIZE_MIN) wanted = SEGMENT_SIZE_MIN;
+    if (wanted > SEGMENT_SIZE_MAX) wanted = SEGMENT_SIZE_MAX;
+    wanted = align_up(wanted > size ? wanted : size, PAGE_SIZE);
+    char *segment = pages_map(wanted);
+    if (!segment && wanted > size) {
+        wanted = size; // close to a limit every page counts
+        segment = pages_map(wanted);
+    }
+    if (!segment) return false;
+    struct span *run = NULL;
+    if (span_map_reserve((uintptr_t)segment, wanted)) {
+        run = span_create((uintptr_t)segment, wanted, false);
+    }
+    if (!run) {
+        (void)pages_unmap(segment, wanted); // refused: untouched address space is lost
+        return false;
+    }
+    note_mapped(wanted);
+    insert_run(run);
+    return true;
+}
+
+static struct span *find_run(size_t page_count, enum page_wish wish)
+{
+    struct run_bins *first = wish == PAGES_ZERO ? &heap.clean : &heap.dirty;
+    struct run_bins *second = wish == PAGES_ZERO ? &heap.dirty : &heap.clean;
+    struct span *run = run_bins_find(first, page_count);
+    return run ? run : run_bins_find(second, page_count);
+}
+
+// What was purged and is needed again was purged too soon: keep that much more for a while.
+static void note_refault(size_t size)
+{
+    size_t again = size < heap.purged_bytes ? size : heap.purged_bytes;
+    heap.purged_bytes -= again;
+    heap.refaulted_bytes += again;
+}
+
+// Unmaps every clean run and purges every dirty one: the last resort before ENOMEM. Drops the lock
+// meanwhile. False when there was nothing to gain.
+static bool relieve(void);
+
+static struct span *take_locked(size_t page_count, size_t align, enum page_wish wish)
+{
+    size_t slack_pages = (align >> PAGE_SHIFT) - 1; // so that a multiple of align lies inside
+    size_t wanted = page_count + slack_pages;
+    struct span *run = find_run(wanted, wish);
+    while (!run) {
+        if (!grow(wanted << PAGE_SHIFT) && !relieve()) return NULL;
+        run = find_run(wanted, wish);
+    }
+    detach_run(run);
+    carve(run, align_up(run->base, align), page_count << PAGE_SHIFT);
+    if (!run->is_dirty) note_refault(run->size);
+    span_set_state(run, SPAN_UNUSED);
+    return run;
+}
+
+struct span *page_heap_take(size_t page_count, size_t align, enum page_wish wish)
+{
+    lock_take(&heap.lock);
+    prepare();
+    struct span *run = take_locked(page_count, align, wish);
+    lock_give(&heap.lock);
+    return run;
+}
+
+void page_heap_publish(struct span *span)
+{
+    lock_take(&heap.lock);
+    span_map_add(span);
+    lock_give(&heap.lock);
+}
+
+static size_t dirty_limit(uint64_t now_ms)
+{
+    // Half of what a too early purge added is forgotten each second.
+    if (now_ms - heap.refaulted_ms >= 1000) {
+        heap.refaulted_bytes /= 2;
+        heap.purged_bytes /= 2;
+        heap.refaulted_ms = now_ms;
+    }
+    size_t idle = heap.dirty.bytes + heap.clean.bytes + heap.resting_bytes;
+    size_t used = heap.mapped_bytes - idle;
+    return heap.dirty_keep + used / 4 + heap.refaulted_bytes;
+}
+
+void page_heap_give(struct span *span)
+{
+    uint64_t now_ms = clock_coarse_ms();
+    lock_take(&heap.lock);
+    span_map_remove(span);
+    span->is_dirty = true;
+    span->freed_ms = now_ms;
+    atomic_store_explicit(&span->owner, NULL, memory_order_relaxed);
+    insert_run(span);
+    size_t dirty = heap.dirty.bytes;
+    size_t limit = dirty_limit(now_ms);
+    lock_give(&heap.lock);
+    // An eighth below the limit, so that the next free does not come here again at once.
+    if (dirty > limit) (void)page_heap_purge(limit - limit / 8, UINT64_MAX);
+    reclaim_consider(dirty < limit ? dirty : limit);
+}
+
+// Takes up to RUNS_PER_PURGE of the oldest runs out of the bins. Their slots stay: nobody merges them.
+static unsigned detach_oldest(struct span **runs, size_t keep, uint64_t freed_ms_max)
+{
+    unsigned count = 0;
+    while (count < RUNS_PER_PURGE && heap.dirty.bytes > keep && !list_is_empty(&heap.by_age)) {
+        struct span *run = LIST_ENTRY(heap.by_age.next, struct span, age);
+        if (run->freed_ms > freed_ms_max) break;
+        run_bins_remove(&heap.dirty, run);
+        list_remove(&run->age);
+        if (run->size >= UNMAP_SIZE_MIN) span_map_remove(run); // else another mapping could meet it
+        span_set_state(run, SPAN_RESTING);
+        heap.resting_bytes += run->size;
+        runs[count++] = run;
+    }
+    return count;
+}
+
+// What was purged is a clean run now; what was unmapped is nothing.
+static void settle(struct span *run, bool is_unmapped)
+{
+    heap.resting_bytes -= run->size;
+    heap.purged_bytes += run->size;
+    if (is_unmapped) {
+        heap.mapped_bytes -= run->size;
+        span_destroy(run);
+        return;
+    }
+    run->is_dirty = false;
+    insert_run(run);
+}
+
+size_t page_heap_purge(size_t keep, uint64_t freed_ms_max)
+{
+    size_t purged_bytes = 0;
+    struct span *runs[RUNS_PER_PURGE];
+    bool is_unmapped[RUNS_PER_PURGE];
+    for (;;) {
+        lock_take(&heap.lock);
+        prepare();
+        unsigned count = detach_oldest(runs, keep, freed_ms_max);
+        lock_give(&heap.lock);
+        if (count == 0) return purged_bytes;
+        for (unsigned i = 0; i < count; i++) {
+            is_unmapped[i] = false;
+            if (runs[i]->size >= UNMAP_SIZE_MIN) {
+                is_unmapped[i] = pages_unmap((void *)runs[i]->base, runs[i]->size);
+            } else {
+                pages_purge((void *)runs[i]->base, runs[i]->size);
+            }
+            purged_bytes += runs[i]->size;
+        }
+        lock_take(&heap.lock);
+        for (unsigned i = 0; i < count; i++) settle(runs[i], is_unmapped[i]);
+        lock_give(&heap.lock);
+    }
+}
+
+static bool relieve(void)
+{
+    bool gained = false;
+    struct span *run;
+    while ((run = run_bins_peek(&heap.clean))) {
+        detach_run(run);
+        span_set_state(run, SPAN_RESTING);
+        if (!pages_unmap((void *)run->base, run->size)) { // under the lock: nothing else is left to do
+            span_set_state(run, SPAN_FREE);
+            run->is_dirty = true; // out of the loop's way; purged, but that is no harm
+            insert_run(run);
+            break;
+        }
+        heap.mapped_bytes -= run->size;
+        span_destroy(run);
+        gained = true;
+    }
+    if (heap.dirty.bytes == 0) return gained;
+    lock_give(&heap.lock);
+    bool purged = page_heap_purge(0, UINT64_MAX) != 0;
+    lock_take(&heap.lock);
+    return gained || purged;
+}
+
+bool page_heap_relieve(void)
+{
+    lock_take(&heap.lock);
+    prepare();
+    bool gained = relieve();
+    lock_give(&heap.lock);
+    return gained;
+}
+
+static bool extend(struct span *span, size_t page_count)
+{
+    uintptr_t end = span->base + span->size;
+    size_t wanted = (page_count << PAGE_SHIFT) - span->size;
+    struct span *run = end >> SPAN_MAP_ADDRESS_BITS ? NULL : span_map_peek(end);
+    if (!run || span_state(run) != SPAN_FREE || run->base != end || run->size < wanted) return false;
+    detach_run(run);
+    carve(run, run->base, wanted);
+    if (!run->is_dirty) note_refault(run->size);
+    span_set_extent(span, span->base, span->size + run->size);
+    span->is_dirty = span->is_dirty || run->is_dirty;
+    span_destroy(run);
+    span_map_add(span);
+    return true;
+}
+
+static bool shrink(struct span *span, size_t page_count)
+{
+    size_t size = page_count << PAGE_SHIFT;
+    struct span *rest = span_create(span->base + size, span->size - size, true);
+    if (!rest) return false;
+    rest->freed_ms = clock_coarse_ms();
+    span_set_state(rest, SPAN_LARGE); // every slot is its own until the map forgets it
+    span_map_remove(rest);
+    span_set_extent(span, span->base, size);
+    insert_run(rest);
+    return true;
+}
+
+bool page_heap_resize(struct span *span, size_t page_count)
+{
+    if (page_count == span->page_count) return true;
+    lock_take(&heap.lock);
+    bool done = page_count > span->page_count ? extend(span, page_count) : shrink(span, page_count);
+    lock_give(&heap.lock);
+    return done;
+}
+
+struct span *page_heap_next_small(uintptr_t address)
+{
+    lock_take(&heap.lock);
+    struct span *span = span_map_next(address);
+    while (span) {
+        bool is_free = span_state(span) == SPAN_FREE || span_state(span) == SPAN_RESTING;
+        if (!is_free && span_is_small(span) && span_try_busy(span)) break;
+        span = span_map_next(span->base + span->size);
+    }
+    lock_give(&heap.lock);
+    return span;
+}
+
+struct page_heap_figures page_heap_figures(void)
+{
+    lock_take(&heap.lock);
+    struct page_heap_figures figures = {
+        .mapped_bytes = heap.mapped_bytes,
+        .dirty_bytes = heap.dirty.bytes + heap.resting_bytes,
+        .clean_bytes = heap.clean.bytes,
+        .dirty_keep = heap.dirty_keep,
+        .peak_bytes = heap.peak_bytes,
+    };
+    lock_give(&heap.lock);
+    return figures;
+}
+
+void page_heap_set_dirty_keep(size_t bytes)
+{
+    lock_take(&heap.lock);
+    heap.dirty_keep = bytes;
+    lock_give(&heap.lock);
+}
+
+void page_heap_lock(void)
+{
+    lock_take(&heap.lock);
+}
+
+void page_heap_unlock(void)
+{
+    lock_give(&heap.lock);
+}

@@ -1,0 +1,66 @@
+#include "heap/heap.h"
+#include "heap/idle.h"
+#include "heap/large.h"
+#include "heap/metadata.h"
+#include "heap/page_heap.h"
+#include "heap/reclaim.h"
+#include "heap/remote.h"
+#include "os/lock.h"
+
+static struct {
+    struct lock lock;
+    struct heap_settings settings;
+} state = {.settings = {
+               .direct_size_min = (size_t)32 << 20,
+               .dirty_bytes_keep = (size_t)4 << 20,
+               .purge_delay_ms = 300,
+               .use_helper = false, // until somebody who knows the process allows it
+           }};
+
+struct heap_settings heap_settings(void)
+{
+    lock_take(&state.lock);
+    struct heap_settings settings = state.settings;
+    lock_give(&state.lock);
+    return settings;
+}
+
+void heap_configure(const struct heap_settings *settings)
+{
+    lock_take(&state.lock);
+    state.settings = *settings;
+    lock_give(&state.lock);
+    large_set_direct_size_min(settings->direct_size_min);
+    page_heap_set_dirty_keep(settings->dirty_bytes_keep);
+    reclaim_configure(settings->use_helper, settings->purge_delay_ms);
+}
+
+size_t heap_trim(size_t keep)
+{
+    struct thread_heap *self = thread_heap;
+    if (self != &thread_heap_none) remote_merge(self);
+    return page_heap_purge(keep, UINT64_MAX) + reclaim_holes();
+}
+
+// The order in which they nest: idle heaps are merged, which gives pages back, which makes metadata.
+void heap_fork_prepare(void)
+{
+    lock_take(&state.lock);
+    idle_lock();
+    page_heap_lock();
+    metadata_lock();
+}
+
+void heap_fork_parent(void)
+{
+    metadata_unlock();
+    page_heap_unlock();
+    idle_unlock();
+    lock_give(&state.lock);
+}
+
+void heap_fork_child(void)
+{
+    heap_fork_parent();
+    reclaim_fork_child();
+}

@@ -1,0 +1,136 @@
+#include "heap/span.h"
+
+#include "base/panic.h"
+#include "heap/metadata.h"
+
+#include <assert.h>
+
+static_assert(sizeof(struct plane_cell) == 16, "the plane's arithmetic counts on it");
+
+struct span *span_create(uintptr_t base, size_t size, bool is_dirty)
+{
+    struct span *self = metadata_take(METADATA_PLAIN, sizeof *self);
+    if (!self) return NULL;
+    *self = (struct span){.is_dirty = is_dirty};
+    span_set_extent(self, base, size);
+    list_init(&self->link);
+    list_init(&self->age);
+    return self;
+}
+
+void span_destroy(struct span *self)
+{
+    span_set_state(self, SPAN_UNUSED);
+    metadata_give(METADATA_PLAIN, self, sizeof *self);
+}
+
+void span_set_extent(struct span *self, uintptr_t base, size_t size)
+{
+    self->base = base;
+    self->size = size;
+    self->page_count = size >> PAGE_SHIFT;
+}
+
+static unsigned granules_per_block(const struct span *self)
+{
+    return self->block_size >> GRANULE_SHIFT;
+}
+
+void span_init_small(struct span *self, unsigned class, struct plane_cell *plane)
+{
+    size_t block_size = size_class_size(class);
+    self->class = (uint8_t)class;
+    self->block_size = (uint32_t)block_size;
+    self->capacity = (uint32_t)(self->size / block_size);
+    uint64_t granules = block_size >> GRANULE_SHIFT;
+    self->block_reciprocal = ((UINT64_C(1) << 32) + granules - 1) / granules;
+    self->block_starts = 1;
+    for (uint64_t shift = granules; shift < 64; shift *= 2) {
+        self->block_starts |= self->block_starts << shift;
+    }
+    self->plane = plane;
+    self->plane_bias = (uintptr_t)plane - (self->base >> 10) * sizeof(struct plane_cell);
+    self->count = 0;
+    self->bias = 0;
+    self->touched_pages = 0;
+    self->touched_phase = 0;
+    self->purged_pages = 0;
+    span_rewind(self);
+    atomic_store_explicit(&self->announced, 0, memory_order_relaxed);
+}
+
+uint32_t span_used(const struct span *self)
+{
+    return span_state(self) == SPAN_FULL ? self->capacity : self->count + self->bias;
+}
+
+void span_rewind(struct span *self)
+{
+    self->cursor_page = 0;
+    self->cursor_phase = 0;
+}
+
+// The granules of the span's cell `index` at which blocks start. `phase` is the distance in granules
+// from the cell's first granule to the first block that starts at or after it.
+static uint64_t cell_starts(const struct span *self, unsigned index, unsigned phase)
+{
+    if (phase >= 64) return 0;
+    uint64_t starts = self->block_starts << phase;
+    size_t end = (size_t)self->capacity * granules_per_block(self); // past the last whole block
+    size_t first = (size_t)index * 64;
+    if (first + 64 <= end) return starts;
+    return first < end ? starts & ((UINT64_C(1) << (end - first)) - 1) : 0;
+}
+
+// The phase after `granules` more; `step` is `granules` modulo those of a block.
+static unsigned next_phase(const struct span *self, unsigned phase, unsigned step)
+{
+    return phase >= step ? phase - step : phase + granules_per_block(self) - step;
+}
+
+uint32_t span_touched_blocks(const struct span *self)
+{
+    unsigned granules = granules_per_block(self);
+    uint32_t count = (self->touched_pages * 64u * CELLS_PER_PAGE + granules - 1) / granules;
+    return count < self->capacity ? count : self->capacity;
+}
+
+void span_extend(struct span *self)
+{
+    ASSERT(self->touched_pages < self->page_count);
+    self->cursor_page = self->touched_pages;
+    self->cursor_phase = self->touched_phase;
+    self->touched_pages++;
+    unsigned step = 64 * CELLS_PER_PAGE % granules_per_block(self);
+    self->touched_phase = (uint16_t)next_phase(self, self->touched_phase, step);
+}
+
+unsigned span_take_page(struct span *self, void **first_out)
+{
+    ASSERT(self->cursor_page < self->touched_pages);
+    unsigned count = 0;
+    void *last = NULL;
+    void **tail = &last;
+    unsigned index = self->cursor_page * CELLS_PER_PAGE;
+    unsigned phase = self->cursor_phase;
+    unsigned step = 64 % granules_per_block(self);
+    for (unsigned i = 0; i < CELLS_PER_PAGE; i++, index++) {
+        uint64_t live = atomic_load_explicit(&self->plane[index].live, memory_order_relaxed);
+        uint64_t free = cell_starts(self, index, phase) & ~live;
+        char *cell_base = (char *)self->base + (size_t)index * 64 * GRANULE;
+        for (; free; free &= free - 1, count++) {
+            void **block = (void **)(cell_base + (size_t)__builtin_ctzl(free) * GRANULE);
+            *tail = block;
+            tail = block;
+        }
+        phase = next_phase(self, phase, step);
+    }
+    if (count) {
+        *tail = NULL;
+        *first_out = last;
+        self->purged_pages &= ~(UINT64_C(1) << self->cursor_page);
+    }
+    self->cursor_page++;
+    self->cursor_phase = (uint16_t)phase;
+    return count;
+}

@@ -1,0 +1,175 @@
+// Span: a run of pages, and what is known of it. Free runs, runs cut into blocks of one size class,
+// and single large blocks are all spans; their state says which.
+//
+// A small span's blocks are described out of line by its plane: per KiB of the span one cell of two
+// words, a bit per 16-byte granule. live: a block starts here and is handed out. pending: another
+// thread has freed it and the owner has not seen that yet. Free blocks hold nothing of ours unless
+// they stand on the one page that the owner's bin allocates from (their free list runs through them):
+// so any other page without a live block may be purged at any time.
+//
+// Invariants of a small span:
+//   live and pending bits only where a block starts; pending is a subset of live, save for a race of
+//   two frees, which panics when it is merged
+//   |live| + |free list of the bin, if it stands here| == count + bias      (FULL: == capacity)
+//   only the owner's thread writes live, count, bias and the cursor; anyone sets pending and announced
+//   pages [0, touched_pages) have had blocks, the others were never written through this span
+// A span's struct is never returned to the OS: a stale pointer to it reads some span.
+#pragma once
+
+#include "base/attributes.h"
+#include "base/list.h"
+#include "heap/size_class.h"
+#include "os/pages.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct thread_heap;
+
+enum span_state {
+    SPAN_UNUSED,  // the struct describes nothing
+    SPAN_FREE,    // pages nobody uses, in the page heap
+    SPAN_RESTING, // free pages on their way to the OS: in no bin
+    SPAN_CURRENT, // the one its bin allocates from
+    SPAN_GROWING, // partly used, with pages never touched: its bin's reserve
+    SPAN_PARTIAL, // in its bin's list: may have free blocks
+    SPAN_FULL,    // in no list: the next free finds count at 1 and so the slow path
+    SPAN_LARGE,   // one block of whole pages, from the page heap
+    SPAN_DIRECT,  // one block with a mapping of its own
+};
+
+struct plane_cell {
+    _Atomic uint64_t live;    // written by the owner alone, with plain stores
+    _Atomic uint64_t pending; // set by anyone, cleared by the owner
+};
+
+enum { CELLS_PER_PAGE = 4 }; // a cell covers 64 granules, 1 KiB
+
+struct span {
+    // What free() reads for every block.
+    _Atomic(struct thread_heap *) fast_owner; // whose thread may free here without looking further
+    uintptr_t plane_bias; // plane - (base >> 10) * 16: the cell of an address is bias + (it >> 10) * 16
+    uint32_t count;       // trigger: what reaches 0 needs attention
+    uint8_t class;
+    _Atomic uint8_t state; // enum span_state; see span_state()
+    bool is_dirty;        // FREE: some pages are resident. LARGE: not known to be zero when made
+
+    // What allocation and the slow paths read.
+    _Atomic uint32_t busy; // 1 while the owner allocates from it, or the helper purges its holes
+    uint32_t bias;         // count + bias is the number of blocks in use
+    uintptr_t base;
+    size_t page_count;
+    uint32_t capacity;     // blocks
+    uint32_t block_size;   // 0 for LARGE and DIRECT: their block is the whole span
+
+    uint64_t block_reciprocal; // ceil(2^32 / granules per block): see span_index()
+    uint64_t block_starts;     // a bit per granule of a cell whose first granule starts a block
+
+    uint16_t cursor_page;  // the next page to look for free blocks in
+    uint16_t cursor_phase; // granules from that page's start to its first block
+    uint16_t touched_pages;
+    uint16_t touched_phase;
+
+    struct list link; // of a bin's list, or of the page heap's
+    struct list age;  // FREE and dirty: of the page heap's list by age
+    struct plane_cell *plane;
+
+    // What other threads write.
+    _Alignas(CACHE_LINE) _Atomic(struct thread_heap *) owner;
+    _Atomic uint64_t announced; // small: a bit per cell with pending bits. LARGE, DIRECT: 1 while live
+    struct span *announced_next; // in the owner's stack of spans to look at
+    uint64_t purged_pages;       // under busy: touched pages that were purged and not used since
+
+    size_t size;        // bytes: page_count pages
+    uint64_t freed_ms;  // FREE and dirty: when
+    uint32_t *notes;    // one per block, or NULL; see note.h
+    uint32_t *slacks;   // the side table for slack that a note cannot hold, or NULL
+};
+
+// The page heap looks at the state of neighbours that other threads own; only SPAN_FREE and SPAN_RESTING
+// mean anything to it, and those are set under its lock.
+static inline enum span_state span_state(const struct span *self)
+{
+    return atomic_load_explicit(&self->state, memory_order_relaxed);
+}
+
+static inline void span_set_state(struct span *self, enum span_state state)
+{
+    atomic_store_explicit(&self->state, (uint8_t)state, memory_order_relaxed);
+}
+
+static inline bool span_is_small(const struct span *self)
+{
+    return self->block_size != 0;
+}
+
+// The cell that describes `address`, which lies in the small span.
+static ALWAYS_INLINE struct plane_cell *span_cell(const struct span *self, uintptr_t address)
+{
+    return (struct plane_cell *)(self->plane_bias + (address >> 10) * sizeof(struct plane_cell));
+}
+
+// The bit in that cell.
+static ALWAYS_INLINE uint64_t span_bit(uintptr_t address)
+{
+    return UINT64_C(1) << ((address >> GRANULE_SHIFT) & 63);
+}
+
+// The index of the block that `address` lies in: exact for every granule of a span of up to 2^16
+// granules, since the reciprocal's error times the granule stays below one block.
+static inline uint32_t span_index(const struct span *self, uintptr_t address)
+{
+    uint64_t granule = (address - self->base) >> GRANULE_SHIFT;
+    return (uint32_t)((granule * self->block_reciprocal) >> 32);
+}
+
+// A struct for pages in no map: its link and age in no list, its state SPAN_UNUSED. NULL: no memory.
+struct span *span_create(uintptr_t base, size_t size, bool is_dirty);
+void span_destroy(struct span *self);
+
+// Gives it another base and size.
+void span_set_extent(struct span *self, uintptr_t base, size_t size);
+
+// Makes the struct describe a small span of `class` at its pages, all blocks free and untouched.
+// The plane is zero and belongs to the span.
+void span_init_small(struct span *self, unsigned class, struct plane_cell *plane);
+
+// The start of the block at `index`.
+static inline uintptr_t span_block(const struct span *self, uint32_t index)
+{
+    return self->base + (size_t)index * self->block_size;
+}
+
+// Blocks that start in pages that have been touched.
+uint32_t span_touched_blocks(const struct span *self);
+
+// Blocks in use or on the bin's free list.
+uint32_t span_used(const struct span *self);
+
+// Puts the free blocks of the page at the cursor in a free list, in address order, and moves the cursor
+// on. The number of blocks; *first_out is the first of them, or untouched. Pages up to touched_pages
+// only. The caller owns the span and holds busy.
+unsigned span_take_page(struct span *self, void **first_out);
+
+// Back to the first page.
+void span_rewind(struct span *self);
+
+// Adds the next untouched page to the touched ones and puts the cursor there.
+void span_extend(struct span *self);
+
+// busy, without waiting: whoever fails has better things to do.
+static inline bool span_try_busy(struct span *self)
+{
+    uint32_t expected = 0;
+    // acquire: pairs with the release in span_give_busy()
+    return atomic_compare_exchange_strong_explicit(&self->busy, &expected, 1, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+static inline void span_give_busy(struct span *self)
+{
+    // release: pairs with the acquire in span_try_busy()
+    atomic_store_explicit(&self->busy, 0, memory_order_release);
+}

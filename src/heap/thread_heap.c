@@ -1,0 +1,253 @@
+#include "heap/thread_heap.h"
+
+#include "heap/idle.h"
+#include "heap/metadata.h"
+#include "heap/note.h"
+#include "heap/page_heap.h"
+#include "heap/reclaim.h"
+#include "heap/remote.h"
+
+enum {
+    DENSE_PAGES_MIN = 4,       // smaller spans are not worth a note that they became sparse
+    DENSE_SHARE = 4,           // sparse: a quarter of the blocks or fewer are in use (guess)
+};
+
+struct thread_heap thread_heap_none;
+__thread struct thread_heap *thread_heap = &thread_heap_none;
+
+// --- what a bin's spans are -----------------------------------------------------------------------
+
+// Gives an empty span back. Its owner is the calling thread (or holds idle_lock) and has made it busy.
+static void release_span(struct span *span)
+{
+    const struct heap_observer *observer = heap_observed_by();
+    if (observer && observer->span_gone) observer->span_gone(span->base, span->size);
+    notes_drop(span);
+    struct plane_cell *plane = span->plane;
+    size_t plane_size = span->page_count * CELLS_PER_PAGE * sizeof *plane;
+    atomic_store_explicit(&span->fast_owner, NULL, memory_order_relaxed);
+    page_heap_give(span);
+    metadata_give(METADATA_PLANE, plane, plane_size);
+}
+
+// Puts a span that is not current where its use says; it is in no list and nobody's reserve.
+static void shelve(struct bin_reserve *reserve, struct span *span, uint32_t used)
+{
+    span->bias = 0;
+    span->count = used;
+    if (used == span->capacity) {
+        span_set_state(span, SPAN_FULL);
+        span->count = 1;
+        return;
+    }
+    if (span->touched_pages < span->page_count && !reserve->growing) {
+        span_set_state(span, SPAN_GROWING);
+        reserve->growing = span;
+        return;
+    }
+    span_set_state(span, SPAN_PARTIAL);
+    list_add_last(&reserve->partial, &span->link);
+    uint32_t sparse = span->page_count < DENSE_PAGES_MIN ? 0 : span->capacity / DENSE_SHARE;
+    if (used > sparse) {
+        span->bias = sparse;
+        span->count = used - sparse;
+    }
+}
+
+void thread_heap_rest_span(struct thread_heap *self, struct span *span)
+{
+    uint32_t used = span->count;
+    if (used == 0) {
+        release_span(span);
+        return;
+    }
+    shelve(&self->reserves[span->class], span, used);
+    span_give_busy(span);
+}
+
+void thread_heap_lower_count(struct thread_heap *self, struct span *span, uint32_t freed)
+{
+    struct bin_reserve *reserve = &self->reserves[span->class];
+    enum span_state was = span_state(span);
+    bool was_dense = was == SPAN_FULL || span->bias != 0;
+    uint32_t used = span_used(span) - freed;
+    if (was == SPAN_CURRENT) {
+        span->count = used; // its bin looks when its list is used up
+        return;
+    }
+    if (was == SPAN_PARTIAL) list_remove(&span->link);
+    if (was == SPAN_GROWING) reserve->growing = NULL;
+    // Empty, but the helper is purging its holes: then it stays, and goes or is used in its turn.
+    if (used == 0 && span_try_busy(span)) {
+        release_span(span);
+        return;
+    }
+    shelve(reserve, span, used);
+    if (was_dense && span->bias == 0 && span->page_count >= DENSE_PAGES_MIN) {
+        reclaim_add(span->size - span->size / DENSE_SHARE);
+    }
+}
+
+// Makes a busy span the one that its bin allocates from; no free list yet.
+static void make_current(struct thread_heap *self, struct bin *bin, struct span *span)
+{
+    if (span_state(span) == SPAN_PARTIAL) list_remove(&span->link);
+    span_set_state(span, SPAN_CURRENT);
+    span->count += span->bias;
+    span->bias = 0;
+    struct thread_heap *fast_owner = heap_observed_by() ? NULL : self;
+    atomic_store_explicit(&span->fast_owner, fast_owner, memory_order_relaxed);
+    bin->span = span;
+    bin->plane_bias = span->plane_bias;
+}
+
+static struct span *create_span(struct thread_heap *self, unsigned class)
+{
+    struct bin_reserve *reserve = &self->reserves[class];
+    size_t page_count = size_class_span_pages(class, reserve->spans_made);
+    size_t plane_size = page_count * CELLS_PER_PAGE * sizeof(struct plane_cell);
+    struct plane_cell *plane = metadata_take(METADATA_PLANE, plane_size);
+    if (!plane) return NULL;
+    struct span *span = page_heap_take(page_count, PAGE_SIZE, PAGES_ANY);
+    if (!span) {
+        metadata_give(METADATA_PLANE, plane, plane_size);
+        return NULL;
+    }
+    if (span->page_count != page_count) { // no memory to split a run: the plane would be too short
+        metadata_give(METADATA_PLANE, plane, plane_size);
+        page_heap_give(span);
+        return NULL;
+    }
+    reserve->spans_made++;
+    span_init_small(span, class, plane);
+    atomic_store_explicit(&span->owner, self, memory_order_relaxed);
+    atomic_store_explicit(&span->busy, 1, memory_order_relaxed);
+    span_set_state(span, SPAN_CURRENT);
+    page_heap_publish(span);
+    const struct heap_observer *observer = heap_observed_by();
+    if (observer && observer->span_made) observer->span_made(span->base, span->size);
+    return span;
+}
+
+// --- allocation -----------------------------------------------------------------------------------
+
+// The next page of the bin's span that has free blocks becomes its free list.
+static bool visit_span(struct bin *bin)
+{
+    struct span *span = bin->span;
+    while (span->cursor_page < span->touched_pages) {
+        uintptr_t page = span->base + ((size_t)span->cursor_page << PAGE_SHIFT);
+        unsigned count = span_take_page(span, &bin->free);
+        if (count) {
+            span->count += count;
+            bin->page = page;
+            return true;
+        }
+    }
+    return false;
+}
+
+// Finds the bin a span that may have free blocks: one whose turn has come, else untouched pages of the
+// growing one, else another.
+static bool choose_span(struct thread_heap *self, unsigned class)
+{
+    struct bin *bin = &self->bins[class];
+    struct bin_reserve *reserve = &self->reserves[class];
+    for (struct list *node = reserve->partial.next; node != &reserve->partial; node = node->next) {
+        struct span *span = LIST_ENTRY(node, struct span, link);
+        if (!span_try_busy(span)) continue; // the helper purges its holes: the next one, then
+        make_current(self, bin, span);
+        span_rewind(span);
+        return true;
+    }
+    struct span *growing = reserve->growing;
+    if (growing && span_try_busy(growing)) {
+        reserve->growing = NULL;
+        make_current(self, bin, growing);
+        if (growing->count < span_touched_blocks(growing)) {
+            span_rewind(growing);
+        } else {
+            span_extend(growing);
+        }
+        return true;
+    }
+    struct span *span = idle_adopt_span(self, class);
+    if (span) {
+        make_current(self, bin, span);
+        span_rewind(span);
+        return true;
+    }
+    span = create_span(self, class);
+    if (!span) return false;
+    make_current(self, bin, span);
+    span_extend(span);
+    return true;
+}
+
+// Fills the bin's free list.
+static bool refill(struct thread_heap *self, unsigned class)
+{
+    if (atomic_load_explicit(&self->announced, memory_order_relaxed)) remote_merge(self);
+    struct bin *bin = &self->bins[class];
+    for (;;) {
+        if (bin->span) {
+            if (visit_span(bin)) return true;
+            struct span *span = bin->span;
+            bin->span = NULL;
+            bin->page = 0;
+            thread_heap_rest_span(self, span);
+        }
+        if (!choose_span(self, class)) return false;
+    }
+}
+
+void *thread_heap_take_block(struct thread_heap *self, unsigned class)
+{
+    struct bin *bin = &self->bins[class];
+    struct bin_reserve *reserve = &self->reserves[class];
+    bool is_observed = heap_observed_by() != NULL;
+    if (UNLIKELY(!bin->free && reserve->withheld)) {
+        bin->free = reserve->withheld;
+        reserve->withheld = NULL;
+    }
+    if (!bin->free && !refill(self, class)) return NULL;
+    void **block = bin->free;
+    bin->free = *block;
+    if (UNLIKELY(is_observed && !reserve->withheld)) {
+        reserve->withheld = bin->free;
+        bin->free = NULL;
+    }
+    return block;
+}
+
+// --- frees by the owner ---------------------------------------------------------------------------
+
+void thread_heap_give_block(struct thread_heap *self, struct span *span, uintptr_t block)
+{
+    struct plane_cell *cell = span_cell(span, block);
+    uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
+    atomic_store_explicit(&cell->live, live & ~span_bit(block), memory_order_relaxed);
+    struct bin *bin = &self->bins[span->class];
+    if (block - bin->page < PAGE_SIZE) {
+        void **list = heap_observed_by() ? &self->reserves[span->class].withheld : &bin->free;
+        *(void **)block = *list;
+        *list = (void *)block;
+    } else if (--span->count == 0) {
+        thread_heap_count_spent(self, span);
+    }
+}
+
+NOINLINE void thread_heap_count_spent(struct thread_heap *self, struct span *span)
+{
+    // A FULL span's count stood at 1 for all of its blocks; others' counts have lost theirs already.
+    thread_heap_lower_count(self, span, span_state(span) == SPAN_FULL ? 1 : 0);
+}
+
+void thread_heap_withhold(struct thread_heap *self)
+{
+    for (unsigned class = 1; class < CLASS_COUNT; class++) {
+        if (!self->bins[class].free) continue;
+        self->reserves[class].withheld = self->bins[class].free;
+        self->bins[class].free = NULL;
+    }
+}

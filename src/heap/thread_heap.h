@@ -1,0 +1,65 @@
+// Thread heap: one thread's bins, and how blocks come from them and go back.
+//
+// A bin is the spans of one size class. It allocates from one page at a time, whose free blocks are in
+// its free list; blocks of that page that are freed go back on the list, all others only have their
+// live bit cleared and are found again when their page's turn comes. So a free list holds one page's
+// blocks, and every other free block's bytes are nobody's.
+//
+// Invariants:
+//   bin.free != NULL implies bin.span is CURRENT, busy, and the blocks stand on bin.page
+//   every span of the heap is its bin's current one, its growing one, in its partial list, or FULL
+//   only the heap's thread touches the bins; other threads push spans on `announced`
+// Heaps are never destroyed: that of an exited thread is idle until a new thread takes it over; until
+// then whoever frees one of its blocks merges that (under idle_lock), and whoever needs a span may take
+// one of its partial ones.
+#pragma once
+
+#include "heap/observer.h"
+#include "heap/span.h"
+
+struct bin {
+    void *free;      // the next block to hand out
+    uintptr_t page;  // where the free list's blocks start; 0: nowhere
+    uintptr_t plane_bias; // of span, so that the fast path need not look at it
+    struct span *span;
+};
+
+// What only the slow paths of a bin need.
+struct bin_reserve {
+    struct list partial; // FIFO: spans rest until enough was freed in them to be worth a visit
+    struct span *growing;
+    unsigned spans_made;
+    void *withheld; // while somebody watches: the free list, where the fast path does not see it
+};
+
+struct thread_heap {
+    struct bin bins[CLASS_COUNT];
+    struct bin_reserve reserves[CLASS_COUNT];
+    _Alignas(CACHE_LINE) _Atomic(struct span *) announced; // stack of spans with pending frees
+    _Atomic bool is_idle; // its thread is gone
+    unsigned announcements; // made by this heap's thread, until told to reclaim
+    struct thread_heap *next_idle; // under idle_lock
+};
+
+// The calling thread's heap; thread_heap_none, whose bins are always empty, before it has one.
+extern __thread struct thread_heap *thread_heap;
+extern struct thread_heap thread_heap_none;
+
+// A free block of that class, off every list, not yet live. NULL without memory.
+void *thread_heap_take_block(struct thread_heap *self, unsigned class);
+
+// The block is on no list and was live until now: makes it free. Its span belongs to `self`, which is
+// the calling thread's.
+void thread_heap_give_block(struct thread_heap *self, struct span *span, uintptr_t block);
+
+// The span's count reached 0 on the fast path: its block there is freed already.
+NOINLINE void thread_heap_count_spent(struct thread_heap *self, struct span *span);
+
+// Moves free lists where the fast path does not find them.
+void thread_heap_withhold(struct thread_heap *self);
+
+// For the modules beside this one. Finishes with the current span of a bin, whose list is used up.
+void thread_heap_rest_span(struct thread_heap *self, struct span *span);
+
+// `freed` blocks of the span have become free.
+void thread_heap_lower_count(struct thread_heap *self, struct span *span, uint32_t freed);

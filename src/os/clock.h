@@ -1,0 +1,10 @@
+// Clock: coarse time for ageing decisions, without errno.
+#pragma once
+
+#include <stdint.h>
+
+// Milliseconds since some fixed moment, within a scheduler tick (1–4 ms); never goes back.
+uint64_t clock_coarse_ms(void);
+
+// Sleeps that long unless a signal ends it early.
+void clock_sleep_ms(unsigned ms);

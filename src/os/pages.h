@@ -1,0 +1,27 @@
+// Pages: address space and its memory, from the kernel. All addresses and sizes are page multiples.
+// Only want of memory (or of mappings) is a result; any other refusal is a bug of ours and panics.
+// Thread-safe; nothing here takes a lock or touches errno.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE ((size_t)1 << PAGE_SHIFT)
+
+// Private anonymous memory, readable, writable, zero, not resident until touched. NULL when none.
+void *pages_map(size_t size);
+
+// The same at a multiple of `align`, a power of two above the page size.
+void *pages_map_aligned(size_t size, size_t align);
+
+// Gives address space back. False when the kernel would need more mappings than it allows
+// (a hole in the middle of one splits it): the memory is then purged instead, and stays ours.
+bool pages_unmap(void *address, size_t size);
+
+// The bytes become zero and stop being resident; the address space stays.
+void pages_purge(void *address, size_t size);
+
+// Resizes a mapping that pages_map made alone: in place when `target` is NULL, else by moving it over the
+// `new_size` bytes mapped at `target`, which it replaces. False: nothing changed.
+bool pages_remap(void *address, size_t old_size, size_t new_size, void *target);
