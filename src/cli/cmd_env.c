@@ -29,7 +29,7 @@ static const struct option options[] = {
     {.name = "for",
      .kind = OPTION_VALUE,
      .value = "FORM",
-     .help = "how to write them: plain (for env, containers), gdb, systemd"},
+     .help = "plain (for env, containers), gdb or systemd"},
     {.name = "json", .kind = OPTION_FLAG, .help = "print an object with schema and assignments"},
 };
 

@@ -42,7 +42,7 @@ static int help(const struct cmd *self, char **words)
 
 const struct cmd cmd_help = {
     .name = "help",
-    .usage = "[OPTIONS] [COMMAND]",
+    .usage = "[COMMAND]",
     .question = "how is a command called?",
     .summary = "Tells how a command is called, or which commands there are",
     .detail = "'mete COMMAND --help' prints the same.\n",

@@ -46,7 +46,7 @@ void command_print(const struct cmd *cmd)
     for (size_t i = 0; i < option_count(cmd->options); i++) {
         const struct option option = option_at(cmd->options, i);
         const struct option_text text = option_text(&option);
-        printf("  %-27s %s\n", text.call, text.help);
+        printf("  %-28s %s\n", text.call, text.help);
     }
 }
 

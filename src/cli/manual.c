@@ -1,6 +1,5 @@
 #include "cli/manual.h"
 
-#include "base/settings.h"
 #include "cli/commands.h"
 
 #include "mete/version.h"
@@ -44,15 +43,16 @@ static void print_settings(void)
         "*METE*\n\tSettings for the preload object, as _key=value_ with commas between them. An\n"
         "\tunknown key is told in one line and ignored; setuid programs ignore them all.\n"
         "\tSizes take K, M and G, powers of 1024. The keys:\n\n");
-    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
-        const struct setting *row = &settings_table[i];
+    const struct option_table table = {.takes_settings = true};
+    for (size_t i = 0; i < option_count(table); i++) {
+        const struct option option = option_at(table, i);
         printf("\t*");
-        print_plain(row->key);
-        printf("* (%zu)\n\t\t", row->value_default);
-        print_plain(row->help);
+        print_plain(option.name);
+        printf("*\n\t\t");
+        print_plain(option_text(&option).help);
         printf("\n\n");
     }
-    printf("*LD_PRELOAD*\n\tWhere *mete env* puts the preload object, before what is there.\n\n");
+    printf("*LD\\_PRELOAD*\n\tWhere *mete env* puts the preload object, before what is there.\n\n");
 }
 
 void manual_print(void)

@@ -1,0 +1,182 @@
+"""The program mete from outside: its words, where they go, and its status."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+
+def call(mete, *words, **options):
+    """Runs mete with a clean environment; (status, standard output, standard error)."""
+    env = {k: v for k, v in os.environ.items() if k not in ("METE", "LD_PRELOAD")}
+    env.update(options.pop("env", {}))
+    done = subprocess.run(
+        [mete, *words], stdout=options.pop("stdout", subprocess.PIPE), stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL, text=True, errors="replace", env=env, check=False, timeout=60,
+        **options,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def version_of(source):
+    with open(source / "meson.build", encoding="utf-8") as opened:
+        return next(line.split("'")[1] for line in opened if "version:" in line)
+
+
+def test_mete_alone_lists_its_commands_and_fails(mete):
+    status, out, err = call(mete)
+    assert status == 2
+    assert err == ""
+    for line in ("mete env [OPTIONS]", "mete version [OPTIONS]", "mete help [COMMAND]"):
+        assert line in out
+    assert out.count("?") == 3
+
+
+def test_help_lists_the_same_and_succeeds(mete):
+    for word in ("help", "--help", "-h"):
+        assert call(mete, word) == (0, call(mete)[1], "")
+
+
+@pytest.mark.parametrize("command", ["help", "env", "version"])
+def test_help_of_a_command(mete, command):
+    status, out, err = call(mete, "help", command)
+    assert (status, err) == (0, "")
+    assert out.startswith(f"mete {command} ")
+    assert "Options:" in out
+    assert call(mete, command, "--help") == (0, out, "")
+    assert all(len(line) <= 100 for line in out.splitlines())
+
+
+def test_version_is_the_projects(mete, source):
+    version = version_of(source)
+    assert call(mete, "version") == (0, f"mete {version}\n", "")
+    assert call(mete, "--version") == (0, f"mete {version}\n", "")
+    status, out, err = call(mete, "version", "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out) == {"schema": 1, "version": version}
+    assert call(mete, "version", "--json", "--no-json") == (0, f"mete {version}\n", "")
+
+
+@pytest.mark.parametrize(
+    "words,message",
+    [
+        ("vresion", "unknown command 'vresion'; did you mean 'version'?"),
+        ("hlp", "unknown command 'hlp'; did you mean 'help'?"),
+        ("zzz", "unknown command 'zzz'; 'mete help' lists them"),
+        ("help nev", "unknown command 'nev'; did you mean 'env'?"),
+        ("help env more", "help: 'more' is one word too many; usage: mete help [COMMAND]"),
+        ("version 1", "version: '1' is one word too many; usage: mete version [OPTIONS]"),
+        ("--verison", "unknown option '--verison'; a command comes first: 'mete help' lists them"),
+        ("env --jsn", "env: unknown option '--jsn'; did you mean '--json'?"),
+        ("env --no-hlper", "env: unknown option '--no-hlper'; did you mean '--no-helper'?"),
+        ("env --drty-keep=1", "env: unknown option '--drty-keep'; did you mean '--dirty-keep'?"),
+        ("env --colour", "env: unknown option '--colour'; see 'mete help env'"),
+        ("env -x", "env: unknown option '-x'; options are whole words: see 'mete help env'"),
+        ("env --json=1", "env: '--json' takes no value"),
+        ("env --dirty-keep", "env: '--dirty-keep' wants a value: --dirty-keep=SIZE"),
+        ("env --dirty-keep=4T",
+         "env: '--dirty-keep=SIZE': '4T' wants a size, such as 65536, 64K, 4M or 1G"),
+        ("env --perturb 256", "env: '--perturb=NUMBER': '256' is too large"),
+        ("env --for=x", "env: '--for=x': the forms are plain, gdb and systemd"),
+    ],
+)
+def test_wrong_usage(mete, words, message):
+    assert call(mete, *words.split()) == (2, "", f"mete: {message}\n")
+
+
+def test_what_cannot_be_written_is_a_failure(mete):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        status, _, err = call(mete, "help", stdout=full)
+    assert status == 125
+    assert err == "mete: cannot write to standard output: No space left on device\n"
+
+
+def test_a_closed_standard_output_is_a_failure(mete):
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" version >&-', mete],
+        stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+    )
+    assert done.returncode == 125
+    assert "cannot write to standard output" in done.stderr
+
+
+def test_env_names_the_object_beside_the_program(mete, preload):
+    assert call(mete, "env") == (0, f"LD_PRELOAD={preload.resolve()}\n", "")
+
+
+def test_env_keeps_what_is_there(mete, preload):
+    ours = preload.resolve()
+    given = {"LD_PRELOAD": f"/a.so  b.so:{ours}", "METE": "stats=yes"}
+    out = call(mete, "env", "--perturb=7", "--no-helper", env=given)[1]
+    assert out == f"LD_PRELOAD={ours}:/a.so:b.so\nMETE=stats=yes,perturb=7,helper=no\n"
+
+
+def test_env_writes_for_gdb_and_systemd(mete, preload):
+    ours = preload.resolve()
+    out = call(mete, "env", "--for=gdb", "--stats")[1]
+    assert out == f"set environment LD_PRELOAD {ours}\nset environment METE stats=yes\n"
+    out = call(mete, "env", "--for", "systemd", "--dirty-keep=1G")[1]
+    assert out == f'Environment="LD_PRELOAD={ours}"\nEnvironment="METE=dirty_keep=1G"\n'
+
+
+def test_env_as_json(mete, preload):
+    status, out, err = call(mete, "env", "--json", "--stats")
+    assert (status, err) == (0, "")
+    assert json.loads(out) == {
+        "schema": 1, "LD_PRELOAD": str(preload.resolve()), "METE": "stats=yes",
+    }
+
+
+def test_env_that_cannot_be_told_as_json(mete):
+    status, out, err = call(mete, "env", "--json", env={"LD_PRELOAD": os.fsdecode(b"/\xff.so")})
+    assert (status, out) == (125, "")
+    assert err.endswith("mete: cannot be told as JSON, which knows UTF-8 alone\n")
+
+
+def test_env_makes_a_program_run_on_our_heap(mete, preload):
+    line = f'exec env $("{mete}" env) cat /proc/self/maps'
+    done = subprocess.run(
+        ["sh", "-c", line], stdout=subprocess.PIPE, text=True, check=True, timeout=60
+    )
+    assert str(preload.resolve()) in done.stdout
+
+
+def test_env_without_the_object_says_where_it_looked(mete, tmp_path):
+    shutil.copy(mete, tmp_path / "mete")
+    status, out, err = call(tmp_path / "mete", "env")
+    if status != 0:  # an installed mete on this machine may serve
+        assert (status, out) == (125, "")
+        assert err.startswith(f"mete: cannot find libmete-preload.so, neither in {tmp_path}")
+
+
+def test_env_in_a_path_that_the_loader_cannot_name(mete, preload, tmp_path):
+    folder = tmp_path / "two words"
+    folder.mkdir()
+    for path in (mete, preload):
+        shutil.copy(path, folder)
+    status, out, err = call(folder / "mete", "env")
+    assert (status, out) == (125, "")
+    assert "a space or colon in the path" in err
+
+
+def test_the_manual_is_made_of_the_same_table(mete):
+    manual = call(mete, "help", "--manual")[1]
+    for command in ("help", "env", "version"):
+        assert f"## mete {command} " in manual
+        for line in call(mete, "help", command)[1].splitlines():
+            if line.startswith("  --"):
+                assert f"*{line.split()[0]}*" in manual
+    if shutil.which("scdoc"):
+        page = subprocess.run(
+            ["scdoc"], input=manual, stdout=subprocess.PIPE, text=True, check=True, timeout=60
+        ).stdout
+        assert ".TH" in page
+
+
+def test_mete_needs_no_name_of_its_own(mete):
+    done = subprocess.run(
+        [], executable=mete, stdout=subprocess.PIPE, check=False, timeout=60
+    )
+    assert done.returncode == 2
