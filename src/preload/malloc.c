@@ -1,6 +1,7 @@
 // Malloc: libc's family, under libc's names, as glibc 2.36 has it where C and POSIX leave room.
 // Each function is a thin skin: what the call means is in family.h, how it is done is the heap's affair.
 
+#include "heap/fast.h"
 #include "preload/export.h"
 #include "preload/family.h"
 
@@ -9,12 +10,18 @@
 
 EXPORT void *malloc(size_t size)
 {
-    return family_alloc(size);
+    if (perturb_is_on()) return family_alloc(size);
+    return heap_alloc_fast(size);
 }
 
 EXPORT void free(void *block)
 {
-    family_free(block);
+    if (UNLIKELY(block == NULL)) return;
+    if (perturb_is_on()) {
+        family_free(block);
+        return;
+    }
+    heap_free_fast(block);
 }
 
 EXPORT void *calloc(size_t count, size_t size)

@@ -11,7 +11,8 @@
 #include <stddef.h>
 
 // 0: off; else the least significant byte fills, as in glibc.
-extern _Atomic int perturb_value;
+// Said to be hidden here, where it is used: otherwise malloc() reads its address from a table first.
+extern _Atomic int perturb_value __attribute__((visibility("hidden")));
 
 static inline bool perturb_is_on(void)
 {

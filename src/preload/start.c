@@ -56,18 +56,6 @@ static void read_glibc_variables(struct settings *settings, char **environment)
     }
 }
 
-static struct settings settings_of_heap(void)
-{
-    struct settings settings;
-    settings_init(&settings);
-    struct heap_settings heap = heap_settings();
-    settings.direct_size = heap.direct_size_min;
-    settings.dirty_keep = heap.dirty_bytes_keep;
-    settings.purge_delay_ms = heap.purge_delay_ms;
-    settings.helper = heap.use_helper;
-    return settings;
-}
-
 static void apply(const struct settings *settings)
 {
     struct heap_settings heap = {
@@ -81,6 +69,13 @@ static void apply(const struct settings *settings)
     start.prints_figures = settings->stats;
 }
 
+static void read_environment(struct settings *settings, char **environment)
+{
+    read_glibc_variables(settings, environment);
+    const char *text = find_variable(environment, "METE");
+    if (text) settings_parse(settings, text, warn, NULL);
+}
+
 // glibc hands a constructor what main() gets.
 __attribute__((constructor)) static void start_process(int argc, char **argv, char **environment)
 {
@@ -91,12 +86,10 @@ __attribute__((constructor)) static void start_process(int argc, char **argv, ch
     // It fails only for want of memory, in which case fork() works while one thread is alone.
     (void)pthread_atfork(heap_fork_prepare, heap_fork_parent, heap_fork_child);
 
+    struct settings settings;
+    settings_init(&settings);
     // The one who runs a setuid program must not decide how it behaves.
-    if (getauxval(AT_SECURE)) return;
-    struct settings settings = settings_of_heap();
-    read_glibc_variables(&settings, environment);
-    const char *text = find_variable(environment, "METE");
-    if (text) settings_parse(&settings, text, warn, NULL);
+    if (!getauxval(AT_SECURE)) read_environment(&settings, environment);
     apply(&settings);
 }
 
