@@ -40,7 +40,7 @@ static void shelve(struct bin_reserve *reserve, struct span *span, uint32_t used
         span->count = 1;
         return;
     }
-    if (span->touched_pages < span->page_count && !reserve->growing) {
+    if (span_touched_blocks(span) < span->capacity && !reserve->growing) {
         span_set_state(span, SPAN_GROWING);
         reserve->growing = span;
         return;
@@ -99,6 +99,11 @@ static void make_current(struct thread_heap *self, struct bin *bin, struct span 
     atomic_store_explicit(&span->fast_owner, fast_owner, memory_order_relaxed);
     bin->span = span;
     bin->plane_bias = span->plane_bias;
+    if (span->count < span_touched_blocks(span)) {
+        span_rewind(span); // something was freed: it is found page by page
+    } else {
+        span_extend(span);
+    }
 }
 
 static struct span *create_span(struct thread_heap *self, unsigned class)
@@ -157,30 +162,18 @@ static bool choose_span(struct thread_heap *self, unsigned class)
         struct span *span = LIST_ENTRY(node, struct span, link);
         if (!span_try_busy(span)) continue; // the helper purges its holes: the next one, then
         make_current(self, bin, span);
-        span_rewind(span);
         return true;
     }
     struct span *growing = reserve->growing;
     if (growing && span_try_busy(growing)) {
         reserve->growing = NULL;
         make_current(self, bin, growing);
-        if (growing->count < span_touched_blocks(growing)) {
-            span_rewind(growing);
-        } else {
-            span_extend(growing);
-        }
         return true;
     }
     struct span *span = idle_adopt_span(self, class);
-    if (span) {
-        make_current(self, bin, span);
-        span_rewind(span);
-        return true;
-    }
-    span = create_span(self, class);
+    if (!span) span = create_span(self, class);
     if (!span) return false;
     make_current(self, bin, span);
-    span_extend(span);
     return true;
 }
 
