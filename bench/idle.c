@@ -1,6 +1,6 @@
 // Idle: what does an allocator cost a program that hardly allocates?
-// Allocates once, prints once, optionally lets N threads allocate once each and rest, then prints its
-// own anonymous and resident memory as /proc/self/smaps_rollup has them.
+// Allocates once, prints once, lets N threads allocate once each and rest, if asked to, then prints
+// its own anonymous and resident memory as /proc/self/smaps_rollup has them.
 //
 // Usage: idle [THREADS]
 // Prints: anonymous_kib= resident_kib= threads=

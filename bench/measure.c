@@ -4,9 +4,9 @@
 // nothing, and spawns by vfork: what it adds is its own half megabyte, less than any program needs.
 // The figures are of the whole tree: the child and whatever descendants it waited for.
 //
-// Usage: measure [--preload=OBJECT] [--input=FILE] [--output=FILE] [--repeat=N] PROGRAM [ARGUMENT…]
-// Prints one line per run: wall_ns= user_us= system_us= peak_kib= minor_faults= major_faults= status=
-// (status as a shell has it: 128 + N for death by signal N). Exits 0, or 125 when it could not run.
+// Usage: measure [--preload=OBJECT] [--input=FILE] [--output=FILE] [--repeat=N] COMMAND…
+// Prints a line per run: wall_ns= user_us= system_us= peak_kib= minor_faults= major_faults= status=
+// (status as a shell has it: 128 + N for death by signal N). Exits 0, or 125 if it could not run.
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -95,8 +95,8 @@ static struct figures run_once(const struct request *request, char **environment
     struct figures figures = {0};
     pid_t pid;
     uint64_t begin = clock_ns();
-    int error = posix_spawnp(&pid, request->command[0], &actions, NULL, request->command,
-                             environment);
+    int error =
+        posix_spawnp(&pid, request->command[0], &actions, NULL, request->command, environment);
     if (error) fail(request->command[0], error);
     int status;
     while (wait4(pid, &status, 0, &figures.usage) < 0) {

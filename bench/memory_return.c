@@ -213,8 +213,8 @@ static void workers_start(void)
         worker->random = 0x9e3779b97f4a7c15u * (i + 1);
         worker->capacity = capacity;
         worker->blocks = map_touched(capacity * sizeof *worker->blocks);
-        run.array_bytes += (capacity * sizeof *worker->blocks + PAGE_SIZE - 1) / PAGE_SIZE *
-                           PAGE_SIZE;
+        run.array_bytes +=
+            (capacity * sizeof *worker->blocks + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
     }
     printf("arrays_kib=%zu\nbaseline_kib=%zu\n", run.array_bytes / 1024, resident_kib());
     for (size_t i = 0; i < THREAD_COUNT; i++) {
@@ -254,8 +254,10 @@ static void measure(void)
     size_t full_kib = resident_kib();
     uint64_t fill_us = cpu_us();
     step_wait();
-    if (run.threads_exit) workers_join();
-    else step_wait();
+    if (run.threads_exit)
+        workers_join();
+    else
+        step_wait();
     uint64_t free_us = cpu_us() - fill_us;
     sample(after_99_ms, 5, freed_99_kib);
     uint64_t idle_us = cpu_us() - fill_us - free_us;

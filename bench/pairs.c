@@ -147,8 +147,8 @@ static void repeat_producer(uint64_t count, size_t size)
     if (pthread_join(consumer, NULL)) fail("pthread_join");
 }
 
-// Like the server of Larson and Krishnan: a thread replaces random blocks for a while, then exits and
-// leaves its blocks to a thread yet to be born.
+// Like the server of Larson and Krishnan: a thread replaces random blocks for a while, then exits
+// and leaves its blocks to a thread yet to be born.
 struct larson {
     pthread_t thread;
     uint64_t random;
@@ -259,8 +259,10 @@ int main(int argc, char **argv)
         }
         const struct item *item = item_find(argv[i]);
         named_count++;
-        if (count > 0) item->repeat(count, item->size);
-        else measure(item, rounds);
+        if (count > 0)
+            item->repeat(count, item->size);
+        else
+            measure(item, rounds);
     }
     for (size_t i = 0; named_count == 0 && i < ITEM_COUNT; i++) measure(&items[i], rounds);
     return fflush(stdout) == 0 ? 0 : 1;

@@ -25,8 +25,8 @@ def positive(text):
 def parser(description):
     """A parser with the options that every runner takes."""
     made = argparse.ArgumentParser(description=description, allow_abbrev=False)
-    made.add_argument("--build", type=Path, default=BENCH.parent / "build", metavar="DIR",
-                      help="where the programs were built (default: build)")
+    made.add_argument("build", nargs="?", type=Path, default=BENCH.parent / "build",
+                      metavar="BUILD", help="the build folder (default: build)")
     made.add_argument("--object", type=Path, metavar="PATH",
                       help="the preload object called mete (default: libmete-preload.so there)")
     made.add_argument("--allocators", type=comma_list, metavar="NAME,…",
@@ -42,11 +42,6 @@ def progress(text):
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def print_result(result, lines, as_json):
-    progress("")
-    print(json.dumps(result, indent=1, ensure_ascii=False) if as_json else "\n".join(lines))
-
-
 def main(options, question, text):
     """Asks `question(launcher, allocators, options)`, prints what `text(result)` makes of it."""
     try:
@@ -56,7 +51,11 @@ def main(options, question, text):
             allocators.check_in_effect(launcher, chosen)
             result = question(launcher, chosen, options)
         result["allocators"] = {one.name: one.path and str(one.path) for one in chosen}
-        print_result(result, text(result), options.json)
+        progress("")
+        if options.json:
+            print(json.dumps(result, indent=1, ensure_ascii=False))
+        else:
+            print("\n".join(text(result)))
         return 0
     except CannotRun as reason:
         progress("")

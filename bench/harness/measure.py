@@ -102,5 +102,5 @@ def program_of(build, name):
     """A program that the build made for us."""
     path = Path(build, "bench", name)
     if not os.access(path, os.X_OK):
-        raise CannotRun(f"{path} is not built; run make first, or name a build with --build")
+        raise CannotRun(f"{path} is not built; run make first, or name the build folder")
     return path

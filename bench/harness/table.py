@@ -7,7 +7,7 @@ def mib(kib):
 
 def layout(rows, left=1):
     """Rows of strings as aligned lines; the first `left` columns are words, the rest numbers."""
-    columns = max(len(row) for row in rows)
+    columns = max((len(row) for row in rows), default=0)
     full = [list(row) + [""] * (columns - len(row)) for row in rows]
     widths = [max(len(row[i]) for row in full) for i in range(columns)]
     lines = []

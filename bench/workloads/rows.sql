@@ -1,5 +1,5 @@
--- SQLite, in memory: 150 000 orders of 10 000 customers, indexes, joins, groups, updates, deletions.
--- Deterministic: the sequence comes from a recursive query.
+-- SQLite, in memory: 150 000 orders of 10 000 customers, indexes, joins, groups, updates,
+-- deletions. Deterministic: the sequence comes from a recursive query.
 PRAGMA temp_store = MEMORY;
 CREATE TABLE customer (id INTEGER PRIMARY KEY, name TEXT, city TEXT);
 CREATE TABLE orders (id INTEGER PRIMARY KEY, customer INTEGER, item TEXT, price REAL, note TEXT);
@@ -7,7 +7,8 @@ CREATE TABLE orders (id INTEGER PRIMARY KEY, customer INTEGER, item TEXT, price 
 WITH RECURSIVE draw(n, x) AS (
     SELECT 1, 20261122
     UNION ALL SELECT n + 1, (x * 1103515245 + 12345) % 2147483648 FROM draw WHERE n < 10000)
-INSERT INTO customer SELECT n, 'customer ' || ((x >> 5) % 5000), 'city ' || ((x >> 8) % 100) FROM draw;
+INSERT INTO customer
+SELECT n, 'customer ' || ((x >> 5) % 5000), 'city ' || ((x >> 8) % 100) FROM draw;
 
 WITH RECURSIVE draw(n, x) AS (
     SELECT 1, 11221937

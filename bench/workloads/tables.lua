@@ -25,7 +25,9 @@ end
 -- Records, replaced at random.
 local function records(count, churn)
     local live = {}
-    for i = 1, count do live[i] = { id = i, name = "name " .. i, marks = { draw(10), draw(10) } } end
+    for i = 1, count do
+        live[i] = { id = i, name = "name " .. i, marks = { draw(10), draw(10) } }
+    end
     for i = 1, churn do
         live[draw(count) + 1] = { id = i, name = "new " .. draw(500), marks = { draw(10) } }
     end

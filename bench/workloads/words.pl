@@ -1,5 +1,5 @@
-# Perl: hashes of short strings, arrays of hashes, strings cut, joined and matched, made and dropped.
-# Deterministic: prints checksums.
+# Perl: hashes of short strings, arrays of hashes, strings cut, joined and matched, made and
+# dropped. Deterministic: prints checksums.
 use strict;
 use warnings;
 
@@ -44,7 +44,8 @@ sub keep_records {
 # Lines cut into fields, the fields joined another way.
 sub cut_lines {
     my ($count) = @_;
-    my @lines = map { join ':', "user$_", 'x', $_, $_ % 100, "Name of $_", "/home/user$_" } 1 .. $count;
+    my @lines = map { join ':', "user$_", 'x', $_, $_ % 100, "Name of $_", "/home/user$_" }
+        1 .. $count;
     my @table = map { [ split /:/ ] } @lines;
     my @joined = map { join "\t", @{$_}[ 4, 0, 5 ] } @table;
     my %home = map { $_->[0] => $_->[5] } @table;
