@@ -221,7 +221,7 @@ void page_heap_give(struct span *span)
     reclaim_consider(dirty < limit ? dirty : limit);
 }
 
-// Takes up to RUNS_PER_PURGE of the oldest runs out of the bins. Their slots stay: nobody merges them.
+// Takes up to RUNS_PER_PURGE of the oldest runs out of bins and map.
 static unsigned detach_oldest(struct span **runs, size_t keep, uint64_t freed_ms_max)
 {
     unsigned count = 0;
@@ -230,7 +230,7 @@ static unsigned detach_oldest(struct span **runs, size_t keep, uint64_t freed_ms
         if (run->freed_ms > freed_ms_max) break;
         run_bins_remove(&heap.dirty, run);
         list_remove(&run->age);
-        if (run->size >= UNMAP_SIZE_MIN) span_map_remove(run); // else another mapping could meet it
+        span_map_remove(run); // nobody merges with it meanwhile, and what is unmapped leaves no trace
         span_set_state(run, SPAN_RESTING);
         heap.resting_bytes += run->size;
         runs[count++] = run;
@@ -354,8 +354,7 @@ struct span *page_heap_next_small(uintptr_t address)
     lock_take(&heap.lock);
     struct span *span = span_map_next(address);
     while (span) {
-        bool is_free = span_state(span) == SPAN_FREE || span_state(span) == SPAN_RESTING;
-        if (!is_free && span_is_small(span) && span_try_busy(span)) break;
+        if (span_state(span) != SPAN_FREE && span_is_small(span) && span_try_busy(span)) break;
         span = span_map_next(span->base + span->size);
     }
     lock_give(&heap.lock);

@@ -31,7 +31,7 @@ struct thread_heap;
 enum span_state {
     SPAN_UNUSED,  // the struct describes nothing
     SPAN_FREE,    // pages nobody uses, in the page heap
-    SPAN_RESTING, // free pages on their way to the OS: in no bin
+    SPAN_RESTING, // free pages on their way to the OS: in no bin and no map
     SPAN_CURRENT, // the one its bin allocates from
     SPAN_GROWING, // partly used, with pages never touched: its bin's reserve
     SPAN_PARTIAL, // in its bin's list: may have free blocks

@@ -51,7 +51,7 @@ static void fill_ends(const struct span *span, struct span *value)
 
 static bool has_ends_only(const struct span *span)
 {
-    return span_state(span) == SPAN_FREE || span_state(span) == SPAN_RESTING;
+    return span_state(span) == SPAN_FREE;
 }
 
 void span_map_add(struct span *span)

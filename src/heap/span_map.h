@@ -3,7 +3,7 @@
 // when the first span comes and never go. Invariants:
 //   LARGE and small spans stand in the slot of each of their pages
 //   DIRECT ones in those up to the first multiple of SPAN_MAP_STRIDE, then in one per stride
-//   FREE and RESTING ones in those of their first and last page; their other slots are empty
+//   FREE ones in those of their first and last page; all other slots are empty
 // Writers hold the page heap's lock. Readers take none: a slot they were given a block of stays theirs.
 #pragma once
 
