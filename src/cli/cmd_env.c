@@ -71,8 +71,8 @@ static int take(void *context, const struct option *option, const char *value)
     return 0;
 }
 
-// LD_PRELOAD with our object first and what was there behind it; NULL for want of memory. The loader
-// takes spaces and colons as separators: we write colons, so that the value stays one word.
+// LD_PRELOAD with our object first and what was there behind it; NULL for want of memory. The
+// loader takes spaces and colons as separators: we write colons, so that the value stays one word.
 static char *preload_list(const char *object)
 {
     const char *given = getenv("LD_PRELOAD");
@@ -92,7 +92,8 @@ static char *preload_list(const char *object)
     return list;
 }
 
-// METE with what was there first, so that the command line has the last word; NULL for want of memory.
+// METE with what was there first, so that the command line has the last word; NULL for want of
+// memory.
 static char *settings_list(const char *more)
 {
     const char *given = getenv("METE");

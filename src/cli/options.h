@@ -1,6 +1,6 @@
 // Options: reads the words after a command by the command's table, and knows nothing of what they
-// mean. `--name=value`, `--name value`, `--flag`, `--no-flag`; options end at the first word that is
-// none, or after `--`. Belongs to the command line.
+// mean. `--name=value`, `--name value`, `--flag`, `--no-flag`; options end at the first word that
+// is none, or after `--`. Belongs to the command line.
 #pragma once
 
 #include "base/settings.h"
@@ -37,8 +37,8 @@ typedef int (*option_take)(void *context, const struct option *option, const cha
 // What options_read returns for `--help`, and a command's exec hands on: main prints the help.
 enum { OPTIONS_HELP_WANTED = -1 };
 
-// Reads options up to the first word that is none. 0 and the number of words read, or an exit status
-// after a message on standard error. `words` ends with NULL.
+// Reads options up to the first word that is none. 0 and the number of words read, or an exit
+// status after a message on standard error. `words` ends with NULL.
 int options_read(const char *command, struct option_table table, char **words, option_take take,
                  void *context, size_t *read_out);
 

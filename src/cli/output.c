@@ -30,8 +30,8 @@ int output_finish(int status)
 
 int output_json(struct json_t *value)
 {
-    // A failed write shows in output_finish; what cannot be built is a want of memory or text that is
-    // not UTF-8.
+    // A failed write shows in output_finish; what cannot be built is a want of memory or text that
+    // is not UTF-8.
     if (!value) {
         say("cannot be told as JSON, which knows UTF-8 alone");
         return STATUS_FAILED;

@@ -3,6 +3,6 @@
 // the command line.
 #pragma once
 
-// The path of an object such as "libmete-preload.so", to be freed by the caller; NULL after a message
-// when it cannot be found.
+// The path of an object such as "libmete-preload.so", to be freed by the caller; NULL after a
+// message when it cannot be found.
 char *place_find(const char *object);

@@ -97,3 +97,9 @@ def test_a_function_of_seventy_lines_is_short_enough(sample):
 def test_foreign_folders_are_passed_by(sample):
     plant(sample, {"tests/theirs/a.c": "int  f(void);\n", "tests/tidy/foreign": "tests/theirs\n"})
     assert tree.check_format(tree.Tree(sample)) == []
+
+
+def test_a_script_that_takes_all_of_its_folder_names_them(sample):
+    files = {"tests/all/a.c": "int f(void);\n", "tests/all/test_all.py": 'folder.glob("*.c")\n'}
+    plant(sample, files)
+    assert tree.check_orphans(tree.Tree(sample)) == []

@@ -211,6 +211,10 @@ def check_orphans(tree):
             continue
         near = [text for other, text in named.items() if other.parent in path.parents]
         whole = re.compile(rf"['\"/ ]({re.escape(path.name)}|{re.escape(path.stem)})['\"\s,]")
+        # A script that takes every file of its folder has named them all.
+        beside = [text for other, text in named.items() if other.parent == path.parent]
+        if any(f'glob("*{path.suffix}")' in text for text in beside):
+            continue
         if not any(whole.search(text) for text in near):
             found.append(f"{tree.name(path)}:1: no build file or script names this file")
     return found
