@@ -1,7 +1,12 @@
-"""What every pytest file may ask for: where the sources and the artefacts are."""
+"""What every pytest file may ask for: where sources and artefacts are, and how to run programs
+natively and under the preload object."""
 
+import concurrent.futures
+import difflib
 import os
 import pathlib
+import shlex
+import subprocess
 
 import pytest
 
@@ -9,6 +14,74 @@ SOURCE = pathlib.Path(
     os.environ.get("METE_SOURCE", pathlib.Path(__file__).resolve().parent.parent)
 )
 BUILD = pathlib.Path(os.environ.get("METE_BUILD", SOURCE / "build"))
+PRELOAD = pathlib.Path(os.environ.get("METE_PRELOAD", BUILD / "libmete-preload.so"))
+
+# What decides over a program's output without being its business.
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "HOME": "/nonexistent",
+}
+SHOWN_LINES = 60
+
+
+class Run:
+    """What a program did: its status (negative: the signal) and what it wrote, as bytes."""
+
+    def __init__(self, command, status, stdout, stderr):
+        self.command = command
+        self.status = status
+        self.stdout = stdout
+        self.stderr = stderr
+
+    def __repr__(self):
+        return (
+            f"$ {shlex.join(map(str, self.command))}\nstatus {self.status}\n"
+            f"stdout: {shown(self.stdout)}\nstderr: {shown(self.stderr)}"
+        )
+
+
+def shown(output):
+    """The last lines of an output, for people."""
+    lines = output.decode("utf-8", "replace").splitlines()
+    left_out = [f"[{len(lines) - SHOWN_LINES} lines]"] if len(lines) > SHOWN_LINES else []
+    return "\n".join(left_out + lines[-SHOWN_LINES:])
+
+
+def run(command, *, env=None, preload=None, timeout=120, **options):
+    """Runs a program in an environment that has only what ENVIRONMENT and the caller say."""
+    variables = {**ENVIRONMENT, **(env or {})}
+    if preload:
+        assert preload.is_file(), f"{preload} is not there; build it, or set METE_PRELOAD"
+        variables["LD_PRELOAD"] = str(preload)
+    options.setdefault("stdin", subprocess.DEVNULL if "input" not in options else None)
+    if options["stdin"] is None:
+        del options["stdin"]
+    try:
+        done = subprocess.run(
+            [str(word) for word in command], env=variables, timeout=timeout,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, **options,
+        )
+    except subprocess.TimeoutExpired as expired:
+        stderr = (expired.stderr or b"") + f"\nstill running after {timeout} s".encode()
+        pytest.fail(repr(Run(command, "unknown", expired.stdout or b"", stderr)))
+    result = Run(command, done.returncode, done.stdout, done.stderr)
+    # The loader only warns when it cannot preload, and the test would prove nothing.
+    assert b"cannot be preloaded" not in done.stderr, result
+    return result
+
+
+def difference(native, preloaded):
+    """A unified diff of two outputs, shortened."""
+    lines = list(
+        difflib.unified_diff(
+            native.decode("utf-8", "replace").splitlines(),
+            preloaded.decode("utf-8", "replace").splitlines(),
+            "native", "with mete", lineterm="", n=2,
+        )
+    )
+    return "\n".join(lines[:200])
 
 
 @pytest.fixture(scope="session")
@@ -30,9 +103,9 @@ def mete(build):
 
 
 @pytest.fixture(scope="session")
-def preload(build):
-    """The object to preload."""
-    return build / "libmete-preload.so"
+def preload():
+    """The object to preload; METE_PRELOAD names another one."""
+    return PRELOAD
 
 
 @pytest.fixture()
@@ -42,3 +115,62 @@ def preloaded(preload):
     env["LD_PRELOAD"] = str(preload)
     env.pop("METE", None)
     return env
+
+
+@pytest.fixture(scope="session")
+def run_native():
+    """Runs a command as it is: run_native(command, env=…, timeout=…, input=…, cwd=…) → Run."""
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_preloaded(preload):
+    """The same with libmete-preload.so: run_preloaded(command, …) → Run."""
+
+    def run_with_preload(command, **options):
+        return run(command, preload=preload, **options)
+
+    return run_with_preload
+
+
+@pytest.fixture(scope="session")
+def same_with_mete(preload):
+    """Runs a command natively and, at once, preloaded; fails unless both end alike and with
+    success. `clean` takes what legitimately differs out of an output; `cwd` may be a pair."""
+
+    def compare(command, *, clean=lambda output: output, cwd=None, **options):
+        folders = cwd if isinstance(cwd, tuple) else (cwd, cwd)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            native = pool.submit(run, command, cwd=folders[0], **options)
+            ours = pool.submit(run, command, cwd=folders[1], preload=preload, **options)
+            native, ours = native.result(), ours.result()
+        assert native.status == 0, f"it fails natively\n{native!r}"
+        assert ours.status == native.status, f"it fails with mete\n{ours!r}"
+        diff = difference(clean(native.stdout), clean(ours.stdout))
+        assert not diff, f"{diff}\nstderr with mete: {shown(ours.stderr)}"
+        assert clean(native.stdout) == clean(ours.stdout), "the outputs differ in bytes"
+        assert b"mete:" not in ours.stderr, shown(ours.stderr)
+        return native, ours
+
+    return compare
+
+
+@pytest.fixture(scope="session")
+def compile_c(tmp_path_factory):
+    """Compiles one C or C++ file to a program, once a session: compile_c(source, *flags) → path."""
+    built = {}
+
+    def compile_file(path, *flags):
+        path = pathlib.Path(path)
+        key = (path, flags)
+        if key not in built:
+            program = tmp_path_factory.mktemp("compiled") / path.stem
+            compiler = "g++" if path.suffix in (".cpp", ".cc") else "gcc"
+            # The compiler must not reason about malloc, or it removes what is tested.
+            command = [compiler, "-O1", "-g", "-fno-builtin", "-pthread", path, "-o", program]
+            done = run([*command, *flags])
+            assert done.status == 0, done
+            built[key] = program
+        return built[key]
+
+    return compile_file

@@ -1,0 +1,11 @@
+// expect: free(ACCUSED): double free of a block of 64 bytes
+#include "misuse.h"
+
+int main(void)
+{
+    char *block = block_of(64);
+    free(block);
+    for (size_t i = 0; i < 1000; i++) block_of(100 + i * 7);
+    free(accused(block));
+    return 0;
+}

@@ -1,0 +1,10 @@
+// expect: free(ACCUSED): double free of a block of 64 bytes
+#include "misuse.h"
+
+int main(void)
+{
+    char *block = block_of(64);
+    free_in_thread(block);
+    free_in_thread(accused(block));
+    return 0;
+}

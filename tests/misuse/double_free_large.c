@@ -1,0 +1,10 @@
+// expect: free(ACCUSED): double free of a block of 102400 bytes
+#include "misuse.h"
+
+int main(void)
+{
+    char *block = block_of(100000);
+    free(block);
+    free(accused(block));
+    return 0;
+}

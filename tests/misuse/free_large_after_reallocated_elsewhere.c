@@ -1,0 +1,11 @@
+// expect: free(ACCUSED): double free of a block of 102400 bytes
+#include "misuse.h"
+
+int main(void)
+{
+    char *block = block_of(100000);
+    char *volatile moved = realloc(block, 64);
+    if (moved == block) return 3;
+    free(accused(block));
+    return 0;
+}

@@ -1,0 +1,9 @@
+// expect: realloc(ACCUSED): double free of a block of 102400 bytes
+#include "misuse.h"
+
+int main(void)
+{
+    char *block = block_of(100000);
+    free(block);
+    return realloc(accused(block), 200000) != NULL;
+}

@@ -1,0 +1,9 @@
+// expect: realloc(ACCUSED): double free of a block of 64 bytes
+#include "misuse.h"
+
+int main(void)
+{
+    char *block = block_of(64);
+    if (realloc(block, 0)) return 3;
+    return realloc(accused(block), 0) != NULL;
+}

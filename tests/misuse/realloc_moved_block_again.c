@@ -1,0 +1,10 @@
+// expect: realloc(ACCUSED): double free of a block of 64 bytes
+#include "misuse.h"
+
+int main(void)
+{
+    char *block = block_of(64);
+    char *volatile moved = realloc(block, 100000);
+    if (moved == block) return 3;
+    return realloc(accused(block), 200) != NULL;
+}

@@ -1,0 +1,41 @@
+"""Every crime against the heap ends in one line that says what was wrong, and SIGABRT."""
+
+import pathlib
+import re
+import resource
+import signal
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+CRIMES = sorted(HERE.glob("*.c"))
+
+
+def expectations(path):
+    """The lines that may appear: those after "expect:" at the head of the file."""
+    found = re.findall(r"^// expect: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found, f"{path.name} does not say what to expect"
+    return found
+
+
+def no_core():
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+@pytest.mark.parametrize("crime", CRIMES, ids=lambda path: path.stem)
+def test_crime(crime, compile_c, run_preloaded):
+    program = compile_c(crime, "-w")  # the compiler sees many of the crimes, too
+    done = run_preloaded([program], preexec_fn=no_core, timeout=60)
+    printed = re.findall(r"^(ACCUSED|START) (\S+)$", done.stdout.decode(), re.MULTILINE)
+    accused = [address.replace("(nil)", "0x0") for name, address in printed if name == "ACCUSED"]
+    start = next((address for name, address in printed if name == "START"), "")
+    assert accused, f"it ended before its crime\n{done!r}"
+    assert done.status == -signal.SIGABRT, f"not caught\n{done!r}"
+    lines = done.stderr.decode("utf-8", "replace").splitlines()
+    assert len(lines) == len(accused), f"one line for each crime\n{done!r}"
+    for line, address in zip(lines, accused):
+        wanted = [
+            "mete: " + text.replace("ACCUSED", address).replace("START", start)
+            for text in expectations(crime)
+        ]
+        assert line in wanted
