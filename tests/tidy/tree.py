@@ -254,7 +254,7 @@ def check_includes(tree):
 
 
 def check_typedefs(tree):
-    """A typedef names a function pointer and nothing else; no name begins with '_'."""
+    """A typedef names a function pointer and nothing else."""
     found = []
     for path in tree.ending(*C_ENDINGS):
         if tree.name(path).split("/")[0] not in ("src", "include"):
