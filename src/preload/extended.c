@@ -1,7 +1,7 @@
 // Extended: jemalloc's calls that take or return blocks, for programs that ask for them by name
-// (Debian's redis-server does). They must be ours: a block of jemalloc's, given to our free(), would
-// not be from this heap. jemalloc's control calls (mallctl and its kin) stay jemalloc's.
-// As in jemalloc a size of 0 or a NULL block is the caller's bug; here the size counts as 1.
+// (Debian's redis-server does). They must be ours: a block of jemalloc's, given to our free(),
+// would not be from this heap. jemalloc's control calls (mallctl and its kin) stay jemalloc's. As
+// in jemalloc a size of 0 or a NULL block is the caller's bug; here the size counts as 1.
 
 #include "heap/heap.h"
 #include "preload/export.h"
@@ -104,5 +104,6 @@ EXPORT void sdallocx(void *block, size_t size, int flags)
 
 EXPORT size_t nallocx(size_t size, int flags)
 {
-    return heap_size_for(size, extended_align(flags));
+    size_t real_size = heap_size_for(size, extended_align(flags));
+    return real_size <= PTRDIFF_MAX ? real_size : 0; // what no call could return is no size
 }

@@ -1,4 +1,4 @@
-// Family: what the members of the malloc family are made of, under names that no program can replace.
+// Family: what the members of the malloc family are made of, under names no program can replace.
 // A member must not call another by its exported name: a program may have put its own there.
 #pragma once
 

@@ -1,5 +1,5 @@
 // Malloc: libc's family, under libc's names, as glibc 2.36 has it where C and POSIX leave room.
-// Each function is a thin skin: what the call means is in family.h, how it is done is the heap's affair.
+// Each function is a thin skin: family.h says what the call means, the heap how it is done.
 
 #include "heap/fast.h"
 #include "preload/export.h"
@@ -16,12 +16,11 @@ EXPORT void *malloc(size_t size)
 
 EXPORT void free(void *block)
 {
-    if (UNLIKELY(block == NULL)) return;
     if (perturb_is_on()) {
         family_free(block);
         return;
     }
-    heap_free_fast(block);
+    heap_free_fast(block); // NULL leaves the fast path as any address without a span does
 }
 
 EXPORT void *calloc(size_t count, size_t size)
@@ -107,19 +106,44 @@ EXPORT void cfree(void *block)
 
 // glibc's second set of names, for code that means "the real one" (old tools that wrap malloc do).
 // What they give must be ours too, or the program's free() would meet a block of another heap.
-// clang-format off
 EXPORT void *__libc_malloc(size_t size);
-EXPORT void *__libc_malloc(size_t size) { return family_alloc(size); }
+EXPORT void *__libc_malloc(size_t size)
+{
+    return family_alloc(size);
+}
+
 EXPORT void __libc_free(void *block);
-EXPORT void __libc_free(void *block) { family_free(block); }
+EXPORT void __libc_free(void *block)
+{
+    family_free(block);
+}
+
 EXPORT void *__libc_calloc(size_t count, size_t size);
-EXPORT void *__libc_calloc(size_t count, size_t size) { return family_alloc_zeroed(count, size); }
+EXPORT void *__libc_calloc(size_t count, size_t size)
+{
+    return family_alloc_zeroed(count, size);
+}
+
 EXPORT void *__libc_realloc(void *block, size_t size);
-EXPORT void *__libc_realloc(void *block, size_t size) { return family_realloc(block, size); }
+EXPORT void *__libc_realloc(void *block, size_t size)
+{
+    return family_realloc(block, size);
+}
+
 EXPORT void *__libc_memalign(size_t align, size_t size);
-EXPORT void *__libc_memalign(size_t align, size_t size) { return family_alloc_aligned(align, size); }
+EXPORT void *__libc_memalign(size_t align, size_t size)
+{
+    return family_alloc_aligned(align, size);
+}
+
 EXPORT void *__libc_valloc(size_t size);
-EXPORT void *__libc_valloc(size_t size) { return family_alloc_aligned(PAGE_SIZE, size); }
+EXPORT void *__libc_valloc(size_t size)
+{
+    return family_alloc_aligned(PAGE_SIZE, size);
+}
+
 EXPORT void *__libc_pvalloc(size_t size);
-EXPORT void *__libc_pvalloc(size_t size) { return family_alloc_pages(size); }
-// clang-format on
+EXPORT void *__libc_pvalloc(size_t size)
+{
+    return family_alloc_pages(size);
+}

@@ -1,7 +1,7 @@
 // Perturb: M_PERTURB, which fills blocks with a byte when they are allocated (its complement) and
 // freed, so that a use of memory that holds nothing shows itself.
-// Off nearly always: callers on a fast path ask perturb_is_on(), one predicted branch on a word that
-// is read and almost never written, and go to the cold functions here. Thread-safe.
+// Off nearly always: callers on a fast path ask perturb_is_on(), one predicted branch on a word
+// that is read and almost never written, and go to the cold functions here. Thread-safe.
 #pragma once
 
 #include "base/attributes.h"
@@ -11,7 +11,8 @@
 #include <stddef.h>
 
 // 0: off; else the least significant byte fills, as in glibc.
-// Said to be hidden here, where it is used: otherwise malloc() reads its address from a table first.
+// Said to be hidden here, where it is used: otherwise malloc() reads its address from a table
+// first.
 extern _Atomic int perturb_value __attribute__((visibility("hidden")));
 
 static inline bool perturb_is_on(void)

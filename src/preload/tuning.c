@@ -7,6 +7,8 @@
 #include "preload/perturb.h"
 
 #include <malloc.h>
+#include <stddef.h>
+#include <stdint.h>
 
 // glibc's largest fast chunk on 64-bit machines; M_MXFAST above it is refused.
 #define MXFAST_MAX 160
@@ -25,10 +27,13 @@ static void set_direct_size(size_t size)
     heap_configure(&settings);
 }
 
+// Below 0 glibc never returns memory unasked, so neither may the helper; what exceeds half of the
+// address space is as good as that, and leaves the heap room to add to it.
 static void set_dirty_keep(size_t bytes)
 {
     struct heap_settings settings = heap_settings();
-    settings.dirty_bytes_keep = bytes;
+    settings.dirty_bytes_keep = bytes < PTRDIFF_MAX ? bytes : PTRDIFF_MAX;
+    if (bytes >= PTRDIFF_MAX) settings.use_helper = false;
     heap_configure(&settings);
 }
 

@@ -1,0 +1,75 @@
+"""What the tests of the preload object share: tiny programs, and the two heaps they run on."""
+
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+PROGRAMS = pathlib.Path(__file__).resolve().parent / "programs"
+# Warnings on: a test that misuses the C library by accident proves nothing.
+C_FLAGS = [
+    *["-O1", "-g", "-fno-builtin", "-pthread", "-D_GNU_SOURCE"],
+    *["-Wall", "-Wextra", "-Wno-deprecated-declarations"],
+]
+LIBRARY_FLAGS = ["-shared", "-fPIC"]
+
+
+@pytest.fixture(scope="session")
+def compile_program(tmp_path_factory):
+    """Compiles tests/preload/programs/NAME, once a session: compile_program(NAME, *flags)."""
+    built = {}
+
+    def compile_named(name, *flags, compiler=None):
+        key = (name, flags, compiler)
+        if key not in built:
+            source = PROGRAMS / name
+            output = tmp_path_factory.mktemp("programs") / source.stem
+            compiler = compiler or ("g++" if source.suffix == ".cpp" else "gcc")
+            command = [compiler, *C_FLAGS, source, "-o", output, *flags]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert done.returncode == 0 and not done.stderr, done.stderr
+            built[key] = output
+        return built[key]
+
+    return compile_named
+
+
+@pytest.fixture(scope="session")
+def compile_library(compile_program):
+    """The same for a shared library."""
+
+    def compile_named(name, *flags, compiler=None):
+        return compile_program(name, *LIBRARY_FLAGS, *flags, compiler=compiler)
+
+    return compile_named
+
+
+@pytest.fixture(params=["glibc", "mete"])
+def succeeds(request, run_native, run_preloaded):
+    """Runs a program on glibc's heap, which proves the test, and on ours, which is the test.
+    succeeds(command, status=0, quiet=True, …) → Run; `quiet` demands that fd 2 stay empty."""
+    runner = run_native if request.param == "glibc" else run_preloaded
+
+    def run_well(command, status=0, quiet=True, **options):
+        result = runner(command, **options)
+        assert result.status == status, result
+        assert not quiet or not result.stderr, result
+        return result
+
+    run_well.heap = request.param
+    return run_well
+
+
+@pytest.fixture(scope="session")
+def needs_libcxx():
+    """Skips where clang and LLVM's C++ library are not installed."""
+    if not shutil.which("clang++"):
+        pytest.skip("clang++ is not installed")
+    probe = subprocess.run(
+        ["clang++", "-stdlib=libc++", "-x", "c++", "-", "-o", "/dev/null"],
+        input="#include <string>\nint main() { return std::string().size(); }",
+        capture_output=True, text=True, check=False,
+    )
+    if probe.returncode != 0:
+        pytest.skip("libc++ is not installed")
