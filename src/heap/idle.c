@@ -5,6 +5,8 @@
 #include "os/lock.h"
 #include "os/thread.h"
 
+#include <assert.h>
+
 enum { LOOKS_MAX = 16 }; // idle heaps asked for a span before a fresh one is made (guess)
 
 static struct {
@@ -14,33 +16,13 @@ static struct {
     _Atomic size_t count;
 } state;
 
-static size_t list_length(void **list)
-{
-    size_t count = 0;
-    for (; list; list = *list) count++;
-    return count;
-}
-
-// The blocks of a free list are free anyway: without the list they are found again by their page.
-static void drop_lists(struct thread_heap *self, unsigned class)
-{
-    struct bin *bin = &self->bins[class];
-    struct bin_reserve *reserve = &self->reserves[class];
-    if (!bin->span) return;
-    struct span *span = bin->span;
-    span->count -= (uint32_t)(list_length(bin->free) + list_length(reserve->withheld));
-    *bin = (struct bin){0};
-    reserve->withheld = NULL;
-    thread_heap_rest_span(self, span);
-}
-
 static void leave_heap(void)
 {
     struct thread_heap *self = thread_heap;
     if (self == &thread_heap_none) return;
     thread_heap = &thread_heap_none;
     lock_take(&state.lock);
-    for (unsigned class = 1; class < CLASS_COUNT; class++) drop_lists(self, class);
+    for (unsigned class = 1; class < CLASS_COUNT; class++) thread_heap_drop_bin(self, class);
     // seq_cst: whoever announces looks at is_idle after it pushed, we look at the stack after this.
     atomic_store_explicit(&self->is_idle, true, memory_order_seq_cst);
     remote_merge(self);
@@ -49,6 +31,8 @@ static void leave_heap(void)
     atomic_fetch_add_explicit(&state.count, 1, memory_order_relaxed);
     lock_give(&state.lock);
 }
+
+static_assert(sizeof(struct thread_heap) <= METADATA_PIECE_MAX, "it comes as one piece");
 
 static struct thread_heap *create_heap(void)
 {

@@ -52,7 +52,7 @@ struct span {
     _Atomic(struct thread_heap *) fast_owner; // whose thread may free here without looking further
     uintptr_t plane_bias; // plane - (base >> 10) * 16: the cell of an address is bias + (it >> 10) * 16
     uint32_t count;       // trigger: what reaches 0 needs attention
-    uint8_t class;
+    uint8_t class; // 0 for LARGE and DIRECT
     _Atomic uint8_t state; // enum span_state; see span_state()
     bool is_dirty;        // FREE: some pages are resident. LARGE: not known to be zero when made
 

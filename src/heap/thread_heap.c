@@ -8,6 +8,7 @@
 #include "heap/remote.h"
 
 enum {
+    FRESH_PAGES_MAX = 64,      // 256 KiB of page faults cost a hundred times what a look costs
     DENSE_PAGES_MIN = 4,       // smaller spans are not worth a note that they became sparse
     DENSE_SHARE = 4,           // sparse: a quarter of the blocks or fewer are in use (guess)
 };
@@ -106,6 +107,47 @@ static void make_current(struct thread_heap *self, struct bin *bin, struct span 
     }
 }
 
+// Blocks on the bin's lists.
+static uint32_t listed_blocks(const struct thread_heap *self, unsigned class)
+{
+    uint32_t count = 0;
+    for (void **list = self->bins[class].free; list; list = *list) count++;
+    for (void **list = self->reserves[class].withheld; list; list = *list) count++;
+    return count;
+}
+
+void thread_heap_drop_bin(struct thread_heap *self, unsigned class)
+{
+    struct bin *bin = &self->bins[class];
+    struct span *span = bin->span;
+    if (!span) return;
+    // The blocks are free anyway: without the list they are found again by their page.
+    span->count -= listed_blocks(self, class);
+    *bin = (struct bin){0};
+    self->reserves[class].withheld = NULL;
+    thread_heap_rest_span(self, span);
+}
+
+void thread_heap_scavenge(struct thread_heap *self)
+{
+    for (unsigned class = 1; class < CLASS_COUNT; class++) {
+        const struct span *span = self->bins[class].span;
+        // More blocks than start on a page cannot all be on the list.
+        if (!span || span->count > PAGE_SIZE / span->block_size + 1) continue;
+        if (span->count == listed_blocks(self, class)) thread_heap_drop_bin(self, class);
+    }
+}
+
+// Before a bin takes pages that will have to be faulted in: are there some that others have done with?
+static void note_fresh(struct thread_heap *self, const struct span *span)
+{
+    if (span->is_dirty) return;
+    self->fresh_pages += (unsigned)span->page_count;
+    if (self->fresh_pages < FRESH_PAGES_MAX) return;
+    self->fresh_pages = 0;
+    thread_heap_scavenge(self);
+}
+
 static struct span *create_span(struct thread_heap *self, unsigned class)
 {
     struct bin_reserve *reserve = &self->reserves[class];
@@ -129,6 +171,7 @@ static struct span *create_span(struct thread_heap *self, unsigned class)
     atomic_store_explicit(&span->busy, 1, memory_order_relaxed);
     span_set_state(span, SPAN_CURRENT);
     page_heap_publish(span);
+    note_fresh(self, span);
     const struct heap_observer *observer = heap_observed_by();
     if (observer && observer->span_made) observer->span_made(span->base, span->size);
     return span;

@@ -38,6 +38,7 @@ struct thread_heap {
     _Alignas(CACHE_LINE) _Atomic(struct span *) announced; // stack of spans with pending frees
     _Atomic bool is_idle; // its thread is gone
     unsigned announcements; // made by this heap's thread, until told to reclaim
+    unsigned fresh_pages;   // taken from the page heap untouched, since it last looked for others
     struct thread_heap *next_idle; // under idle_lock
 };
 
@@ -54,6 +55,12 @@ void thread_heap_give_block(struct thread_heap *self, struct span *span, uintptr
 
 // The span's count reached 0 on the fast path: its block there is freed already.
 NOINLINE void thread_heap_count_spent(struct thread_heap *self, struct span *span);
+
+// Gives back the current spans that nothing lives in: a class that a program has done with keeps one.
+void thread_heap_scavenge(struct thread_heap *self);
+
+// Takes the class's free list away from its bin, whose span goes where its use says.
+void thread_heap_drop_bin(struct thread_heap *self, unsigned class);
 
 // Moves free lists where the fast path does not find them.
 void thread_heap_withhold(struct thread_heap *self);
