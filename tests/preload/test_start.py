@@ -140,7 +140,7 @@ def test_fork_handlers_of_libraries_may_allocate(compile_library, compile_progra
     """Protects libraries whose fork handlers allocate, however early they were registered: glibc
     locks its heap after the last of them, and so must we."""
     library = compile_library("library_early.c")
-    succeeds([compile_program("fork_handlers.c", str(library))], timeout=60)
+    succeeds([compile_program("fork_handlers.c", str(library))], timeout=30)
 
 
 def test_blocks_of_unloaded_libraries(compile_library, compile_program, succeeds):

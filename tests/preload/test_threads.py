@@ -52,7 +52,7 @@ def run_limited(runner, command, limit):
 
 def smallest_limit(runner, command):
     """The smallest address space limit, to a MiB, under which a command succeeds."""
-    too_small, enough = 0, 1024
+    too_small, enough = 0, 8192  # glibc reserves 64 MiB for a thread, and stacks are 8 MiB
     assert run_limited(runner, command, enough * MIB).status == 0
     while enough - too_small > 1:
         middle = (too_small + enough) // 2
