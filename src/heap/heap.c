@@ -48,11 +48,7 @@ static void record_allocation(struct span *span, void *block, size_t size)
     bool is_small = span_is_small(span);
     size_t block_size = is_small ? span->block_size : span->size;
     uint32_t index = is_small ? span_index(span, (uintptr_t)block) : 0;
-    struct note note = {
-        .site = observer->allocated(block, size, block_size),
-        .slack = (uint32_t)(block_size - size),
-    };
-    if (notes_make(span)) note_write(span, index, note);
+    note_write(span, index, observer->allocated(block, size, block_size), block_size - size);
 }
 
 static void record_free(const struct found *found, void *block)
@@ -61,6 +57,7 @@ static void record_free(const struct found *found, void *block)
     if (LIKELY(!observer)) return;
     struct note note = note_read(found->span, found->index);
     observer->freeing(block, note.site, found->block_size - note.slack, found->block_size);
+    note_write(found->span, found->index, 0, 0);
 }
 
 // --- allocation ------------------------------------------------------------------------------------
@@ -203,62 +200,96 @@ static bool fits(const struct found *found, size_t size)
     return size <= found->block_size && (found->block_size <= 64 || size > found->block_size / 2);
 }
 
-// Resizes a large block that stays large, moving pages, not bytes. The new place, or NULL.
+// Whether a block can be resized by moving pages instead of bytes.
+static bool resize_large_is_possible(const struct found *found, size_t size)
+{
+    if (span_is_small(found->span) || size <= SMALL_SIZE_MAX || size > PTRDIFF_MAX) return false;
+    return span_state(found->span) == SPAN_DIRECT || size < large_direct_size_min() ||
+           size <= found->block_size;
+}
+
+// Does so. The new place, or NULL when nothing changed.
 static void *resize_large(struct found *found, size_t size, bool may_move)
 {
-    bool stays_large = size > SMALL_SIZE_MAX;
-    bool stays_of_kind = span_state(found->span) == SPAN_DIRECT ||
-                         size < large_direct_size_min() || size <= found->block_size;
-    if (span_is_small(found->span) || !stays_large || !stays_of_kind || size > PTRDIFF_MAX) {
-        return NULL;
-    }
     if (!large_resize(found->span, size, may_move)) return NULL;
     found->block_size = found->span->size;
     return (void *)found->span->base;
 }
 
-// After a block was resized where it is: the old one is gone, and a new one was made.
-static void record_resize(const struct found *was, struct span *span, void *old, void *now,
-                          size_t size)
+// What the note says was requested of a live block.
+static size_t requested_size(const struct found *found)
+{
+    return found->block_size - note_read(found->span, found->index).slack;
+}
+
+// Resizes a large block as resize_large() does, and tells the observer if that succeeds. A DIRECT block
+// may move, and then its old address may be another thread's at once: its free is recorded first, and
+// should there be no memory, the old block is recorded anew.
+static void *resize_recorded(struct found *found, void *block, size_t size, bool may_move)
+{
+    if (LIKELY(!heap_observed_by())) return resize_large(found, size, may_move);
+    bool is_first = span_state(found->span) == SPAN_DIRECT;
+    struct found was = *found;
+    size_t old_size = requested_size(&was);
+    if (is_first) record_free(&was, block);
+    void *place = resize_large(found, size, may_move);
+    if (!is_first && place) record_free(&was, block);
+    if (is_first || place) {
+        record_allocation(found->span, place ? place : block, place ? size : old_size);
+    }
+    return place;
+}
+
+// The block stays as it is and serves another request.
+static void record_reuse(const struct found *found, void *block, size_t size)
 {
     if (LIKELY(!heap_observed_by())) return;
-    record_free(was, old);
-    record_allocation(span, now, size);
+    record_free(found, block);
+    record_allocation(found->span, block, size);
 }
 
 bool heap_resize(void *block, size_t size)
 {
-    struct found was = find_live("realloc", block);
+    struct found found = find_live("realloc", block);
     if (size == 0) size = 1;
-    struct found now = was;
-    if (size > was.block_size || !span_is_small(was.span)) {
-        if (!resize_large(&now, size, false) && size > was.block_size) return false;
+    bool is_small = span_is_small(found.span);
+    if (!is_small) {
+        // Large blocks stay large, but need not keep all their pages.
+        size_t least = size > SMALL_SIZE_MAX ? size : (size_t)SMALL_SIZE_MAX + 1;
+        if (resize_large_is_possible(&found, least) &&
+            resize_recorded(&found, block, least, false)) {
+            if (least != size) record_reuse(&found, block, size);
+            return true;
+        }
     }
-    record_resize(&was, now.span, block, block, size);
+    if (size > found.block_size) return false;
+    record_reuse(&found, block, size);
     return true;
 }
 
 void *heap_realloc(void *block, size_t size)
 {
-    struct found was = find_live("realloc", block);
+    struct found found = find_live("realloc", block);
     if (size == 0) size = 1;
-    struct found now = was;
-    void *place = span_is_small(was.span) && fits(&was, size) ? block : NULL;
-    if (!place) place = resize_large(&now, size, true);
-    if (place) {
-        record_resize(&was, now.span, block, place, size);
-        return place;
+    if (span_is_small(found.span) && fits(&found, size)) {
+        record_reuse(&found, block, size);
+        return block;
+    }
+    if (resize_large_is_possible(&found, size)) {
+        void *place = resize_recorded(&found, block, size, true);
+        if (place) return place;
     }
     struct span *span;
     bool is_zero;
-    place = take(size, GRANULE, PAGES_ANY, &span, &is_zero);
+    void *place = take(size, GRANULE, PAGES_ANY, &span, &is_zero);
     if (UNLIKELY(!place)) {
-        if (size <= was.block_size) return block; // a smaller one there is not: the old one does
-        return no_memory();
+        if (size > found.block_size) return no_memory();
+        record_reuse(&found, block, size); // a smaller one there is not: the old one does
+        return block;
     }
-    memcpy(place, block, size < was.block_size ? size : was.block_size);
-    record_free(&was, block);
-    release("realloc", &was, block);
+    memcpy(place, block, size < found.block_size ? size : found.block_size);
+    record_free(&found, block);
+    release("realloc", &found, block);
     record_allocation(span, place, size);
     return place;
 }

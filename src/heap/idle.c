@@ -1,6 +1,7 @@
 #include "heap/idle.h"
 
 #include "heap/metadata.h"
+#include "heap/page_heap.h"
 #include "heap/remote.h"
 #include "os/lock.h"
 #include "os/thread.h"
@@ -30,6 +31,7 @@ static void leave_heap(void)
     state.first = self;
     atomic_fetch_add_explicit(&state.count, 1, memory_order_relaxed);
     lock_give(&state.lock);
+    page_heap_balance();
 }
 
 static_assert(sizeof(struct thread_heap) <= METADATA_PIECE_MAX, "it comes as one piece");
@@ -101,6 +103,7 @@ void idle_merge(struct thread_heap *owner)
     lock_take(&state.lock);
     if (atomic_load_explicit(&owner->is_idle, memory_order_relaxed)) remote_merge(owner);
     lock_give(&state.lock);
+    page_heap_balance();
 }
 
 void idle_lock(void)

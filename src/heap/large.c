@@ -3,6 +3,8 @@
 #include "heap/direct.h"
 #include "heap/note.h"
 
+enum { SPARE_PAGES_MAX = 256 };
+
 static struct {
     _Atomic size_t direct_size_min;
 } state = {(size_t)32 << 20}; // glibc's largest threshold; below it mapping anew costs page faults
@@ -36,8 +38,6 @@ struct span *large_take(size_t size, size_t align, enum page_wish wish)
     struct span *span = page_heap_take(page_count, align, wish);
     if (!span) return NULL;
     span->block_size = 0;
-    span->notes = NULL;
-    span->slacks = NULL;
     atomic_store_explicit(&span->fast_owner, NULL, memory_order_relaxed);
     span_set_state(span, SPAN_LARGE);
     span->announced = 1;
@@ -57,6 +57,7 @@ void large_give(struct span *span)
         direct_give(span);
     } else {
         page_heap_give(span);
+        page_heap_balance();
     }
 }
 
@@ -67,8 +68,9 @@ bool large_resize(struct span *span, size_t size, bool may_move)
         return direct_resize(span, page_count, may_move);
     }
     if (page_count < span->page_count) {
-        // Shrinking by less than an eighth keeps the pages: a later growth finds them.
-        if (span->page_count - page_count < span->page_count / 8) return true;
+        // Shrinking by less than an eighth keeps the pages, up to 1 MiB: a later growth finds them.
+        size_t spare = span->page_count - page_count;
+        if (spare < span->page_count / 8 && spare < SPARE_PAGES_MAX) return true;
         (void)page_heap_resize(span, page_count); // no memory for the rest's struct: it stays
         return true;
     }

@@ -13,6 +13,8 @@ enum { METADATA_PIECE_MAX = 16 * 1024 };
 // Pieces of one kind are never handed out as the other.
 enum metadata_kind {
     METADATA_PLAIN, // any bytes: the taker initialises
+    METADATA_SPAN,  // struct span, so that a stale pointer to one reads one
+    METADATA_NOTES,
     METADATA_PLANE, // all zero, because the giver leaves it so
     METADATA_KIND_COUNT,
 };

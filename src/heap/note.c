@@ -4,59 +4,59 @@
 
 #include <string.h>
 
-// Only blocks above a page can have that much slack.
-static bool has_slacks(const struct span *span)
+static size_t piece_size(const struct span *span)
 {
-    return !span_is_small(span) || span->block_size > NOTE_SLACK_ESCAPE;
+    size_t arrays = note_has_side_table(span) ? 2 : 1;
+    return arrays * note_count(span) * sizeof(uint32_t);
 }
 
-static size_t note_bytes(const struct span *span)
+// The span's notes, made if they are not there. NULL without memory.
+static uint32_t *ensure(struct span *span)
 {
-    return (span_is_small(span) ? span->capacity : 1) * sizeof(uint32_t);
-}
-
-static uint32_t *take_zeroed(size_t size)
-{
-    uint32_t *array = metadata_take(METADATA_PLAIN, size);
-    if (array) memset(array, 0, size);
-    return array;
-}
-
-bool notes_make(struct span *span)
-{
-    if (span->notes) return true;
-    uint32_t *notes = take_zeroed(note_bytes(span));
-    uint32_t *slacks = has_slacks(span) ? take_zeroed(note_bytes(span)) : NULL;
-    if (!notes || (has_slacks(span) && !slacks)) {
-        if (notes) metadata_give(METADATA_PLAIN, notes, note_bytes(span));
-        if (slacks) metadata_give(METADATA_PLAIN, slacks, note_bytes(span));
-        return false;
+    // acquire: pairs with the release below: the array is zero, or holds what was written
+    uint32_t *notes = atomic_load_explicit(&span->notes, memory_order_acquire);
+    if (notes) return notes;
+    uint32_t *made = metadata_take(METADATA_NOTES, piece_size(span));
+    if (!made) return NULL;
+    memset(made, 0, piece_size(span));
+    // release: pairs with the acquire of whoever reads the pointer
+    if (atomic_compare_exchange_strong_explicit(&span->notes, &notes, made, memory_order_acq_rel,
+                                                memory_order_acquire)) {
+        return made;
     }
-    span->slacks = slacks;
-    span->notes = notes;
-    return true;
+    metadata_give(METADATA_NOTES, made, piece_size(span)); // another thread was first
+    return notes;
 }
 
 void notes_drop(struct span *span)
 {
-    if (span->notes) metadata_give(METADATA_PLAIN, span->notes, note_bytes(span));
-    if (span->slacks) metadata_give(METADATA_PLAIN, span->slacks, note_bytes(span));
-    span->notes = NULL;
-    span->slacks = NULL;
+    uint32_t *notes = atomic_exchange_explicit(&span->notes, NULL, memory_order_acq_rel);
+    if (notes) metadata_give(METADATA_NOTES, notes, piece_size(span));
 }
 
-void note_write(struct span *span, uint32_t index, struct note note)
+void notes_forget(struct span *span)
 {
-    if (!span->notes) return;
-    span->notes[index] = note_pack(note.site, note.slack);
-    if (span->slacks) span->slacks[index] = note.slack;
+    uint32_t *notes = atomic_load_explicit(&span->notes, memory_order_acquire);
+    if (notes) memset(notes, 0, piece_size(span));
+}
+
+void note_write(struct span *span, uint32_t index, uint32_t site, size_t slack)
+{
+    uint32_t kept = slack < UINT32_MAX ? (uint32_t)slack : UINT32_MAX;
+    if (site == 0 && kept == 0 && !atomic_load_explicit(&span->notes, memory_order_relaxed)) return;
+    uint32_t *notes = ensure(span);
+    if (!notes) return;
+    notes[index] = note_pack(site, kept);
+    if (note_has_side_table(span)) notes[note_count(span) + index] = kept;
 }
 
 struct note note_read(const struct span *span, uint32_t index)
 {
-    if (!span->notes) return (struct note){0};
-    uint32_t packed = span->notes[index];
-    uint32_t slack = packed & NOTE_SLACK_ESCAPE;
-    if (slack == NOTE_SLACK_ESCAPE && span->slacks) slack = span->slacks[index];
-    return (struct note){.site = packed >> (32 - NOTE_SITE_BITS), .slack = slack};
+    const uint32_t *notes = atomic_load_explicit(&span->notes, memory_order_acquire);
+    if (!notes) return (struct note){0};
+    uint32_t slack = notes[index] & NOTE_SLACK_ESCAPE;
+    if (slack == NOTE_SLACK_ESCAPE && note_has_side_table(span)) {
+        slack = notes[note_count(span) + index];
+    }
+    return (struct note){.site = notes[index] >> (32 - NOTE_SITE_BITS), .slack = slack};
 }

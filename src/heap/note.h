@@ -1,7 +1,8 @@
 // Note: a block's 32 bits of ledger: 20 bits of site, 12 bits of slack (block size - requested size).
 // Slack of 4095 and more stands in a side table, which spans have whose blocks are that large.
 // Notes are written by the allocating thread before the block is handed out and read by whoever frees
-// or resolves it. A span without notes reads as site 0, slack 0.
+// or resolves it; a span's arrays are made by whoever writes the first. A span without notes reads as
+// site 0, slack 0.
 #pragma once
 
 #include "heap/span.h"
@@ -23,12 +24,26 @@ static inline uint32_t note_pack(uint32_t site, uint32_t slack)
            (slack < NOTE_SLACK_ESCAPE ? slack : (uint32_t)NOTE_SLACK_ESCAPE);
 }
 
-// Makes the span's arrays if they are not there. False without memory: its notes read as zero.
-bool notes_make(struct span *span);
+// Whether the span's notes are followed by a side table: blocks up to there cannot have that much slack.
+static inline bool note_has_side_table(const struct span *span)
+{
+    return !span_is_small(span) || span->block_size > NOTE_SLACK_ESCAPE;
+}
 
-// Gives them back, if there are any.
+// The number of notes, and of entries of the side table if there is one.
+static inline uint32_t note_count(const struct span *span)
+{
+    return span_is_small(span) ? span->capacity : 1;
+}
+
+// Gives them back, if there are any. Nobody else knows the span any more.
 void notes_drop(struct span *span);
 
-// Of the block at `index`. `slack` larger than 32 bits cannot be: blocks that large are whole pages.
-void note_write(struct span *span, uint32_t index, struct note note);
+// All read as zero again.
+void notes_forget(struct span *span);
+
+// Of the block at `index`. The first makes the arrays; without memory for them nothing is kept. Slack of
+// 2^32 and more, which only whole pages can have, is kept as 2^32 - 1.
+void note_write(struct span *span, uint32_t index, uint32_t site, size_t slack);
+
 struct note note_read(const struct span *span, uint32_t index);

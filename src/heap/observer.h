@@ -15,7 +15,7 @@ struct heap_observer {
     // It is about to be freed by this thread. `size` is the requested one, `site` the note's (0 for
     // blocks from before the observation). The heap has checked that it is live.
     void (*freeing)(void *block, uint32_t site, size_t size, size_t block_size);
-    // Pages were taken for blocks, and were given back. May be NULL.
+    // Pages were taken for small blocks, and were given back. May be NULL; must not call the heap.
     void (*span_made)(uintptr_t base, size_t size);
     void (*span_gone)(uintptr_t base, size_t size);
 };

@@ -14,6 +14,8 @@ enum {
 // under ulimit -v), large ones ask seldom. Untouched pages cost address space only.
 #define SEGMENT_SIZE_MIN ((size_t)1 << 20)
 #define SEGMENT_SIZE_MAX ((size_t)16 << 20)
+// From so many dirty bytes on each free looks whether the helper should come.
+#define HELPER_DIRTY_MIN ((size_t)16 << 20)
 // Purged runs from this size on are unmapped: the address space serves others (ulimit -v).
 #define UNMAP_SIZE_MIN ((size_t)1 << 20)
 
@@ -26,6 +28,7 @@ static struct {
     size_t mapped_bytes;     // of segments
     size_t resting_bytes;    // being purged
     size_t peak_bytes;       // of mapped_bytes
+    _Atomic bool is_due;     // dirty runs need a look: see page_heap_balance()
     size_t dirty_keep;
     size_t purged_bytes;     // recently purged and not yet faulted in again
     size_t refaulted_bytes;  // of those, what was needed again: so much more is kept
@@ -90,16 +93,19 @@ static void insert_run(struct span *run)
 }
 
 // Cuts [start, start + size) out of a detached run; what is left over goes back to the bins. Without
-// memory for the left-over's struct the taker gets that part too.
-static void carve(struct span *run, uintptr_t start, size_t size)
+// memory for the struct of what is behind, the taker gets that too; without one for what is before,
+// false: the run is whole and free again.
+static bool carve(struct span *run, uintptr_t start, size_t size)
 {
     if (start > run->base) {
         struct span *front = span_create(run->base, start - run->base, run->is_dirty);
-        if (front) {
-            front->freed_ms = run->freed_ms;
-            span_set_extent(run, start, run->size - front->size);
-            insert_run(front);
+        if (!front) {
+            insert_run(run);
+            return false;
         }
+        front->freed_ms = run->freed_ms;
+        span_set_extent(run, start, run->size - front->size);
+        insert_run(front);
     }
     uintptr_t end = start + size;
     uintptr_t run_end = run->base + run->size;
@@ -111,6 +117,7 @@ static void carve(struct span *run, uintptr_t start, size_t size)
             insert_run(back);
         }
     }
+    return true;
 }
 
 // A new segment that holds at least `size` bytes, as a clean free run.
@@ -155,8 +162,8 @@ static void note_refault(size_t size)
     heap.refaulted_bytes += again;
 }
 
-// Unmaps every clean run and purges every dirty one: the last resort before ENOMEM. Drops the lock
-// meanwhile. False when there was nothing to gain.
+// Gives the address space of every free run back: the last resort before ENOMEM. Drops the lock
+// meanwhile. False when none went.
 static bool relieve(void);
 
 static struct span *take_locked(size_t page_count, size_t align, enum page_wish wish)
@@ -169,7 +176,7 @@ static struct span *take_locked(size_t page_count, size_t align, enum page_wish 
         run = find_run(wanted, wish);
     }
     detach_run(run);
-    carve(run, align_up(run->base, align), page_count << PAGE_SHIFT);
+    if (!carve(run, align_up(run->base, align), page_count << PAGE_SHIFT)) return NULL;
     if (!run->is_dirty) note_refault(run->size);
     span_set_state(run, SPAN_UNUSED);
     return run;
@@ -194,7 +201,7 @@ void page_heap_publish(struct span *span)
 static size_t dirty_limit(uint64_t now_ms)
 {
     // Half of what a too early purge added is forgotten each second.
-    if (now_ms - heap.refaulted_ms >= 1000) {
+    if (now_ms >= heap.refaulted_ms + 1000) {
         heap.refaulted_bytes /= 2;
         heap.purged_bytes /= 2;
         heap.refaulted_ms = now_ms;
@@ -213,6 +220,17 @@ void page_heap_give(struct span *span)
     span->freed_ms = now_ms;
     atomic_store_explicit(&span->owner, NULL, memory_order_relaxed);
     insert_run(span);
+    bool is_due = heap.dirty.bytes > dirty_limit(now_ms) || heap.dirty.bytes > HELPER_DIRTY_MIN;
+    atomic_store_explicit(&heap.is_due, is_due, memory_order_relaxed);
+    lock_give(&heap.lock);
+}
+
+void page_heap_balance(void)
+{
+    if (LIKELY(!atomic_load_explicit(&heap.is_due, memory_order_relaxed))) return;
+    atomic_store_explicit(&heap.is_due, false, memory_order_relaxed);
+    uint64_t now_ms = clock_coarse_ms();
+    lock_take(&heap.lock);
     size_t dirty = heap.dirty.bytes;
     size_t limit = dirty_limit(now_ms);
     lock_give(&heap.lock);
@@ -278,28 +296,33 @@ size_t page_heap_purge(size_t keep, uint64_t freed_ms_max)
     }
 }
 
-static bool relieve(void)
+// Unmaps clean runs, under the lock: nothing else is left to do. Stops at the first that the kernel
+// refuses, for want of mappings.
+static void unmap_clean(void)
 {
-    bool gained = false;
     struct span *run;
     while ((run = run_bins_peek(&heap.clean))) {
         detach_run(run);
-        span_set_state(run, SPAN_RESTING);
-        if (!pages_unmap((void *)run->base, run->size)) { // under the lock: nothing else is left to do
-            span_set_state(run, SPAN_FREE);
-            run->is_dirty = true; // out of the loop's way; purged, but that is no harm
+        if (!pages_unmap((void *)run->base, run->size)) {
             insert_run(run);
-            break;
+            return;
         }
         heap.mapped_bytes -= run->size;
         span_destroy(run);
-        gained = true;
     }
-    if (heap.dirty.bytes == 0) return gained;
-    lock_give(&heap.lock);
-    bool purged = page_heap_purge(0, UINT64_MAX) != 0;
-    lock_take(&heap.lock);
-    return gained || purged;
+}
+
+static bool relieve(void)
+{
+    size_t mapped_bytes = heap.mapped_bytes;
+    unmap_clean();
+    if (heap.dirty.bytes > 0) {
+        lock_give(&heap.lock);
+        (void)page_heap_purge(0, UINT64_MAX);
+        lock_take(&heap.lock);
+        unmap_clean();
+    }
+    return heap.mapped_bytes < mapped_bytes; // others may have mapped more meanwhile: then it is theirs
 }
 
 bool page_heap_relieve(void)
@@ -318,7 +341,7 @@ static bool extend(struct span *span, size_t page_count)
     struct span *run = end >> SPAN_MAP_ADDRESS_BITS ? NULL : span_map_peek(end);
     if (!run || span_state(run) != SPAN_FREE || run->base != end || run->size < wanted) return false;
     detach_run(run);
-    carve(run, run->base, wanted);
+    (void)carve(run, run->base, wanted); // from its start: cannot fail
     if (!run->is_dirty) note_refault(run->size);
     span_set_extent(span, span->base, span->size + run->size);
     span->is_dirty = span->is_dirty || run->is_dirty;
@@ -327,12 +350,12 @@ static bool extend(struct span *span, size_t page_count)
     return true;
 }
 
-static bool shrink(struct span *span, size_t page_count)
+static bool shrink(struct span *span, size_t page_count, uint64_t now_ms)
 {
     size_t size = page_count << PAGE_SHIFT;
     struct span *rest = span_create(span->base + size, span->size - size, true);
     if (!rest) return false;
-    rest->freed_ms = clock_coarse_ms();
+    rest->freed_ms = now_ms;
     span_set_state(rest, SPAN_LARGE); // every slot is its own until the map forgets it
     span_map_remove(rest);
     span_set_extent(span, span->base, size);
@@ -343,8 +366,10 @@ static bool shrink(struct span *span, size_t page_count)
 bool page_heap_resize(struct span *span, size_t page_count)
 {
     if (page_count == span->page_count) return true;
+    uint64_t now_ms = clock_coarse_ms(); // not under the lock: the program may have replaced the clock
     lock_take(&heap.lock);
-    bool done = page_count > span->page_count ? extend(span, page_count) : shrink(span, page_count);
+    bool done = page_count > span->page_count ? extend(span, page_count)
+                                              : shrink(span, page_count, now_ms);
     lock_give(&heap.lock);
     return done;
 }

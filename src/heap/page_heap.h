@@ -1,7 +1,8 @@
 // Page heap: the runs of pages that no span uses, and the traffic with the OS.
 // Runs that are resident (dirty) and runs that are not (clean: they read as zero) are kept apart and
 // merge with neighbours of their kind only; dirty ones are preferred, since they cost no page fault.
-// Dirty memory beyond a limit goes back to the OS, oldest first: see purge_policy.h.
+// Dirty memory beyond a limit goes back to the OS, oldest first: what is kept is a settable amount, a
+// quarter of what is in use, and what turned out lately to have been returned too soon.
 // Invariants: mapped == in use + dirty + clean + resting; no two adjacent free runs of one kind.
 // Thread-safe: one lock, never held across a system call, but for the mapping of a fresh segment.
 #pragma once
@@ -22,9 +23,12 @@ struct span *page_heap_take(size_t page_count, size_t align, enum page_wish wish
 // Enters a span, whose state says what it is now, in the span map.
 void page_heap_publish(struct span *span);
 
-// Takes back a published span that it gave. The struct is not the caller's any more; all its pages
-// count as dirty.
+// Takes back a span that it gave. The struct is not the caller's any more; all its pages count as dirty.
+// No system call: whoever gave calls page_heap_balance() once it holds no lock.
 void page_heap_give(struct span *span);
+
+// Returns dirty memory beyond the limit, or has the helper come for it later. Quick when there is none.
+void page_heap_balance(void);
 
 // Makes a LARGE span longer or shorter in place. False, and nothing changed, when what follows is in use.
 bool page_heap_resize(struct span *span, size_t page_count);

@@ -46,6 +46,18 @@ static void merge_span(struct thread_heap *self, struct span *span)
     if (freed) thread_heap_lower_count(self, span, freed);
 }
 
+// The span changed hands on its way to `self`.
+static void pass_on(struct thread_heap *self, struct thread_heap *owner, struct span *span)
+{
+    push_announced(owner, span);
+    if (!atomic_load_explicit(&owner->is_idle, memory_order_seq_cst)) return;
+    if (atomic_load_explicit(&self->is_idle, memory_order_relaxed)) {
+        remote_merge(owner); // whoever merges for an idle heap holds the lock for all of them
+    } else {
+        idle_merge(owner);
+    }
+}
+
 void remote_merge(struct thread_heap *self)
 {
     struct span *span = atomic_exchange_explicit(&self->announced, NULL, memory_order_seq_cst);
@@ -55,7 +67,7 @@ void remote_merge(struct thread_heap *self)
         if (owner == self) {
             merge_span(self, span);
         } else {
-            push_announced(owner, span); // it changed hands on the way
+            pass_on(self, owner, span);
         }
         span = next;
     }
@@ -74,6 +86,10 @@ void remote_free(struct thread_heap *self, struct span *span, uintptr_t block)
     uint64_t cell_bit = UINT64_C(1) << (cell - span->plane);
     if (atomic_fetch_or_explicit(&span->announced, cell_bit, memory_order_acq_rel) == 0) {
         struct thread_heap *owner = atomic_load_explicit(&span->owner, memory_order_acquire);
+        // The span was given back since the block was seen live: another thread freed it, the last one.
+        if (UNLIKELY(!owner)) {
+            panic("free", (void *)block, "double free: by two threads at the same time");
+        }
         push_announced(owner, span);
         if (UNLIKELY(atomic_load_explicit(&owner->is_idle, memory_order_seq_cst))) {
             idle_merge(owner);

@@ -44,7 +44,7 @@ static bool read_slot(const struct memory_reader *reader, const struct heap_root
 
 static bool is_sound_small(const struct span *span)
 {
-    return span->block_size >= GRANULE && span->block_size <= SMALL_SIZE_MAX &&
+    return span->plane && span->base % PAGE_SIZE == 0 && span->block_size >= GRANULE && span->block_size <= SMALL_SIZE_MAX &&
            span->block_size % GRANULE == 0 && span->page_count <= SPAN_PAGES_MAX &&
            span->size == span->page_count << PAGE_SHIFT &&
            span->capacity <= span->size / span->block_size;
@@ -74,13 +74,13 @@ static struct note read_note(const struct memory_reader *reader, const struct sp
 {
     uint32_t packed = 0;
     uint32_t slack = 0;
-    uintptr_t where = (uintptr_t)span->notes + index * sizeof packed;
-    if (!span->notes || reader->read(reader, where, &packed, sizeof packed)) {
+    uintptr_t notes = (uintptr_t)atomic_load_explicit(&span->notes, memory_order_relaxed);
+    if (!notes || reader->read(reader, notes + index * sizeof packed, &packed, sizeof packed)) {
         return (struct note){0};
     }
     slack = packed & NOTE_SLACK_ESCAPE;
-    if (slack == NOTE_SLACK_ESCAPE && span->slacks) {
-        where = (uintptr_t)span->slacks + index * sizeof slack;
+    if (slack == NOTE_SLACK_ESCAPE && note_has_side_table(span)) {
+        uintptr_t where = notes + (note_count(span) + index) * sizeof slack;
         if (reader->read(reader, where, &slack, sizeof slack)) slack = 0;
     }
     return (struct note){.site = packed >> (32 - NOTE_SITE_BITS), .slack = slack};

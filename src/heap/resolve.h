@@ -45,7 +45,7 @@ bool heap_resolve(const struct memory_reader *reader, uintptr_t root, uintptr_t 
                   struct heap_block *block_out);
 
 // Calls `visit` for every live block, in address order, until it returns false. 0, or -errno when the
-// heap could not be read; -EPROTO when the root is of another version. Allocates nothing. In this
-// process, memory is locked against coming and going meanwhile: `visit` must not allocate or free.
+// heap could not be read; -EPROTO when the root is of another version. Allocates nothing, takes no
+// lock; `visit` may do what it likes.
 int heap_walk(const struct memory_reader *reader, uintptr_t root,
               bool (*visit)(void *context, const struct heap_block *block), void *context);

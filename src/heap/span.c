@@ -9,7 +9,7 @@ static_assert(sizeof(struct plane_cell) == 16, "the plane's arithmetic counts on
 
 struct span *span_create(uintptr_t base, size_t size, bool is_dirty)
 {
-    struct span *self = metadata_take(METADATA_PLAIN, sizeof *self);
+    struct span *self = metadata_take(METADATA_SPAN, sizeof *self);
     if (!self) return NULL;
     *self = (struct span){.is_dirty = is_dirty};
     span_set_extent(self, base, size);
@@ -21,7 +21,7 @@ struct span *span_create(uintptr_t base, size_t size, bool is_dirty)
 void span_destroy(struct span *self)
 {
     span_set_state(self, SPAN_UNUSED);
-    metadata_give(METADATA_PLAIN, self, sizeof *self);
+    metadata_give(METADATA_SPAN, self, sizeof *self);
 }
 
 void span_set_extent(struct span *self, uintptr_t base, size_t size)
@@ -128,7 +128,11 @@ unsigned span_take_page(struct span *self, void **first_out)
     if (count) {
         *tail = NULL;
         *first_out = last;
-        self->purged_pages &= ~(UINT64_C(1) << self->cursor_page);
+        // All pages that these blocks reach into are about to be used.
+        uintptr_t end = (uintptr_t)tail + self->block_size - 1;
+        unsigned last_page = (unsigned)((end - self->base) >> PAGE_SHIFT);
+        uint64_t used = (UINT64_C(2) << last_page) - (UINT64_C(1) << self->cursor_page);
+        self->purged_pages &= ~used;
     }
     self->cursor_page++;
     self->cursor_phase = (uint16_t)phase;

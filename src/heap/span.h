@@ -84,8 +84,7 @@ struct span {
 
     size_t size;        // bytes: page_count pages
     uint64_t freed_ms;  // FREE and dirty: when
-    uint32_t *notes;    // one per block, or NULL; see note.h
-    uint32_t *slacks;   // the side table for slack that a note cannot hold, or NULL
+    _Atomic(uint32_t *) notes; // one per block, then the side table; or NULL. See note.h
 };
 
 // The page heap looks at the state of neighbours that other threads own; only SPAN_FREE and SPAN_RESTING

@@ -96,8 +96,10 @@ static void make_current(struct thread_heap *self, struct bin *bin, struct span 
     span_set_state(span, SPAN_CURRENT);
     span->count += span->bias;
     span->bias = 0;
-    struct thread_heap *fast_owner = heap_observed_by() ? NULL : self;
-    atomic_store_explicit(&span->fast_owner, fast_owner, memory_order_relaxed);
+    atomic_store_explicit(&span->fast_owner, self, memory_order_relaxed);
+    // Either heap_observe() sees the store as it goes through the spans, or this sees the observer.
+    atomic_thread_fence(memory_order_seq_cst);
+    if (heap_observed_by()) atomic_store_explicit(&span->fast_owner, NULL, memory_order_relaxed);
     bin->span = span;
     bin->plane_bias = span->plane_bias;
     if (span->count < span_touched_blocks(span)) {
@@ -246,7 +248,11 @@ void *thread_heap_take_block(struct thread_heap *self, unsigned class)
         bin->free = reserve->withheld;
         reserve->withheld = NULL;
     }
-    if (!bin->free && !refill(self, class)) return NULL;
+    if (!bin->free) {
+        bool is_filled = refill(self, class);
+        page_heap_balance();
+        if (!is_filled) return NULL;
+    }
     void **block = bin->free;
     bin->free = *block;
     if (UNLIKELY(is_observed && !reserve->withheld)) {
@@ -277,6 +283,7 @@ NOINLINE void thread_heap_count_spent(struct thread_heap *self, struct span *spa
 {
     // A FULL span's count stood at 1 for all of its blocks; others' counts have lost theirs already.
     thread_heap_lower_count(self, span, span_state(span) == SPAN_FULL ? 1 : 0);
+    page_heap_balance();
 }
 
 void thread_heap_withhold(struct thread_heap *self)
