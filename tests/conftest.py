@@ -119,7 +119,7 @@ def preloaded(preload):
 
 @pytest.fixture(scope="session")
 def run_native():
-    """Runs a command as it is: run_native(command, env=…, timeout=…, input=…, cwd=…) → Run."""
+    """Runs a command as it is: run_native(command, env=, timeout=, input=, cwd=) gives a Run."""
     return run
 
 
@@ -157,7 +157,7 @@ def same_with_mete(preload):
 
 @pytest.fixture(scope="session")
 def compile_c(tmp_path_factory):
-    """Compiles one C or C++ file to a program, once a session: compile_c(source, *flags) → path."""
+    """Compiles a C or C++ file to a program, once a session: compile_c(source, *flags)."""
     built = {}
 
     def compile_file(path, *flags):

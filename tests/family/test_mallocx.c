@@ -1,5 +1,5 @@
-// mallocx and its kin, by jemalloc's manual, "Non-standard API". glibc has none of them, so they are
-// found by name; Debian's jemalloc proves this program, the preload object is tested by it.
+// mallocx and its kin, by jemalloc's manual, "Non-standard API". glibc has none of them, so they
+// are found by name; Debian's jemalloc proves this program, the preload object is tested by it.
 #include "family.h"
 
 #include <dlfcn.h>

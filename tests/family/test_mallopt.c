@@ -120,7 +120,8 @@ static void mallopt_perturb_overwrites_what_is_freed(void **state)
 {
     (void)state;
     assert_int_equal(mallopt(M_PERTURB, 0xa5), 1);
-    // To read freed memory is a crime; here it is the point. Only the middle: the ends may be links.
+    // To read freed memory is a crime; here it is the point. Only the middle: the ends may be
+    // links.
     enum { SIZE = 5000 };
     const volatile unsigned char *block = pointer_hidden(malloc(SIZE));
     void *behind = pointer_hidden(malloc(SIZE));

@@ -1,4 +1,5 @@
-// aligned_alloc (C17 7.22.3.1), memalign, valloc and pvalloc (glibc's manual and malloc_usable_size).
+// aligned_alloc (C17 7.22.3.1), memalign, valloc and pvalloc (glibc's manual and
+// malloc_usable_size).
 #include "family.h"
 
 #include <unistd.h>

@@ -3,7 +3,7 @@
 
 int main(void)
 {
-    char *block = block_of(64);
+    char *block = block_among_others(64);
     free(block);
     for (size_t i = 0; i < 1000; i++) block_of(100 + i * 7);
     free(accused(block));

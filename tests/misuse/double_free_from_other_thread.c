@@ -3,7 +3,7 @@
 
 int main(void)
 {
-    char *block = block_of(64);
+    char *block = block_among_others(64);
     free(block);
     free_in_thread(accused(block));
     return 0;

@@ -5,7 +5,7 @@
 
 int main(void)
 {
-    char *block = block_of(64);
+    char *block = block_among_others(64);
     if (fork() == 0) {
         free(block);
         free(accused(block));

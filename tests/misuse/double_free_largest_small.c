@@ -1,4 +1,4 @@
-// expect: free(ACCUSED): double free of a block of 32768 bytes
+// expect: free(ACCUSED): double free of a block of SIZE bytes
 #include "misuse.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-// expect: free(ACCUSED): double free of a block of 5120 bytes
+// expect: free(ACCUSED): double free of a block of SIZE bytes
 #include "misuse.h"
 
 int main(void)

@@ -1,9 +1,9 @@
-// expect: free(ACCUSED): double free of a block of 4096 bytes
+// expect: free(ACCUSED): double free of a block of SIZE bytes
 #include "misuse.h"
 
 int main(void)
 {
-    char *volatile block = memalign(4096, 4000);
+    char *block = described(memalign(4096, 4000));
     free(block);
     free(accused(block));
     return 0;

@@ -4,8 +4,7 @@
 static void *allocate(void *unused)
 {
     (void)unused;
-    block_of(64); // stays, or there were no span to ask
-    return block_of(64);
+    return block_among_others(64);
 }
 
 int main(void)

@@ -3,7 +3,7 @@
 
 int main(void)
 {
-    char *block = block_of(64);
+    char *block = block_among_others(64);
     free_in_thread(block);
     free(accused(block));
     return 0;

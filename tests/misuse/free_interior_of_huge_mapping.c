@@ -1,4 +1,4 @@
-// expect: free(ACCUSED): 50000016 bytes into a block of 67108864 bytes at START
+// expect: free(ACCUSED): 50000016 bytes into a block of SIZE bytes at START
 #include "misuse.h"
 
 int main(void)

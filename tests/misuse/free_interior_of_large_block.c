@@ -1,4 +1,4 @@
-// expect: free(ACCUSED): 65536 bytes into a block of 200704 bytes at START
+// expect: free(ACCUSED): 65536 bytes into a block of SIZE bytes at START
 #include "misuse.h"
 
 int main(void)

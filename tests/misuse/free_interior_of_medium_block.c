@@ -1,4 +1,4 @@
-// expect: free(ACCUSED): 4096 bytes into a block of 20480 bytes at START
+// expect: free(ACCUSED): 4096 bytes into a block of SIZE bytes at START
 #include "misuse.h"
 
 int main(void)

@@ -3,7 +3,7 @@
 
 int main(void)
 {
-    char *block = block_of(64);
+    char *block = block_among_others(64);
     char *volatile moved = realloc(block, 100000);
     if (moved == block) return 3;
     free(accused(block));

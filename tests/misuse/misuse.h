@@ -1,7 +1,6 @@
 // Misuse: what the crimes share. Each file says first, after "expect:", the line that must appear
-// on standard error (several: one of them), where ACCUSED and START stand for the addresses that
-// the program prints before it commits its crime. Whoever arrives at the end of main was not
-// caught.
+// on standard error (several: one of them), where ACCUSED, START and SIZE stand for what the
+// program prints before it commits its crime. Whoever arrives at the end of main was not caught.
 #pragma once
 
 #include <dlfcn.h>
@@ -15,9 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+// Past stdio, which would allocate a buffer and lose it in abort.
 static inline void line_print(const char *name, const volatile void *address)
 {
-    dprintf(STDOUT_FILENO, "%s %p\n", name, (const void *)(uintptr_t)address); // no stdio buffer
+    dprintf(STDOUT_FILENO, "%s %#lx\n", name, (unsigned long)(uintptr_t)address);
 }
 
 // The pointer that is about to be misused, out of the compiler's sight.
@@ -27,13 +27,28 @@ static inline void *accused(const volatile void *pointer)
     return (void *)(uintptr_t)pointer;
 }
 
-// A block with something in it; START is where it begins.
+// Prints what the message will say of a block.
+static inline char *described(char *block)
+{
+    if (!block) _Exit(3);
+    line_print("START", block);
+    line_print("SIZE", (void *)malloc_usable_size(block));
+    return block;
+}
+
+// A block with something in it.
 static inline char *block_of(size_t size)
 {
     char *volatile block = malloc(size);
-    if (!block) _Exit(3);
-    memset(block, 1, size);
-    line_print("START", block);
+    return memset(described(block), 1, size);
+}
+
+// The same beside blocks that stay: so the page is not used for other sizes once it is freed.
+static inline char *block_among_others(size_t size)
+{
+    block_of(size);
+    char *block = block_of(size);
+    block_of(size);
     return block;
 }
 

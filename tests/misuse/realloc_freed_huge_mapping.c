@@ -1,4 +1,4 @@
-// expect: realloc(ACCUSED): double free of a block of 67108864 bytes
+// expect: realloc(ACCUSED): double free of a block of SIZE bytes
 #include "misuse.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-// expect: realloc(ACCUSED): double free of a block of 102400 bytes
+// expect: realloc(ACCUSED): double free of a block of SIZE bytes
 #include "misuse.h"
 
 int main(void)

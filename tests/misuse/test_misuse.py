@@ -26,16 +26,18 @@ def no_core():
 def test_crime(crime, compile_c, run_preloaded):
     program = compile_c(crime, "-w")  # the compiler sees many of the crimes, too
     done = run_preloaded([program], preexec_fn=no_core, timeout=60)
-    printed = re.findall(r"^(ACCUSED|START) (\S+)$", done.stdout.decode(), re.MULTILINE)
-    accused = [address.replace("(nil)", "0x0") for name, address in printed if name == "ACCUSED"]
-    start = next((address for name, address in printed if name == "START"), "")
+    printed = re.findall(r"^(ACCUSED|START|SIZE) (\S+)$", done.stdout.decode(), re.MULTILINE)
+    accused = [address for name, address in printed if name == "ACCUSED"]
+    last = dict(printed)
+    start, size = last.get("START", ""), str(int(last.get("SIZE", "0"), 16))
     assert accused, f"it ended before its crime\n{done!r}"
     assert done.status == -signal.SIGABRT, f"not caught\n{done!r}"
     lines = done.stderr.decode("utf-8", "replace").splitlines()
     assert len(lines) == len(accused), f"one line for each crime\n{done!r}"
     for line, address in zip(lines, accused):
         wanted = [
-            "mete: " + text.replace("ACCUSED", address).replace("START", start)
+            "mete: "
+            + text.replace("ACCUSED", address).replace("START", start).replace("SIZE", size)
             for text in expectations(crime)
         ]
         assert line in wanted

@@ -1,5 +1,5 @@
-// A walk through the C++ library, for two tests: clang++ compiles it (natively and on mete's heap, to
-// the same object), and the program, too, prints the same with both.
+// A walk through the C++ library, for two tests: clang++ compiles it (natively and on mete's heap,
+// to the same object), and the program, too, prints the same with both.
 #include <algorithm>
 #include <any>
 #include <deque>

@@ -11,6 +11,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = {"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
+def test_the_object_is_in_the_program(preload, run_native, run_preloaded):
+    # Or all the others would compare glibc with glibc.
+    maps = ["cat", "/proc/self/maps"]
+    assert preload.name.encode() not in run_native(maps).stdout
+    assert preload.name.encode() in run_preloaded(maps).stdout
+
+
 def test_python3_prints_the_same(same_with_mete):
     same_with_mete(["/usr/bin/python3", HERE / "workload.py"], env=PYTHON)
 

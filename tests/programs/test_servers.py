@@ -26,8 +26,8 @@ def fill(folder, version):
         directory = folder / f"d{i % 20}"
         directory.mkdir(exist_ok=True)
         changed = version if i % 3 == 0 else 0
-        text = "".join(f"line {j} of file {i} {j * i % 997 + changed}\n" for j in range(i % 300 + 5))
-        (directory / f"f{i}.txt").write_text(text, encoding="utf-8")
+        lines = (f"line {j} of {i}: {j * i % 997 + changed}\n" for j in range(i % 300 + 5))
+        (directory / f"f{i}.txt").write_text("".join(lines), encoding="utf-8")
 
 
 def test_git_commits_packs_and_logs_the_same(same_with_mete, tmp_path):

@@ -1,5 +1,6 @@
-// Throws through frames that allocate: each frame holds memory of several kinds, which the unwinding
-// must give back, and exceptions themselves are allocated, copied and rethrown, in several threads.
+// Throws through frames that allocate: each frame holds memory of several kinds, which the
+// unwinding must give back, and exceptions themselves are allocated, copied and rethrown, in
+// several threads.
 #include <atomic>
 #include <exception>
 #include <functional>
