@@ -1,0 +1,173 @@
+// Protects: fresh memory is zero and not resident, purged memory is zero again, ranges are given
+// back, and want of memory is a result while everything else is a panic.
+#include "os/pages.h"
+
+#include "../base/dying.h"
+#include "base/align.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+// How many of the range's pages are in memory; -1 when part of it is not mapped.
+static int resident_pages(const char *start, size_t size)
+{
+    unsigned char *vector = calloc(size / PAGE_SIZE, 1);
+    int count = 0;
+    if (mincore((void *)(uintptr_t)start, size, vector)) count = -1;
+    for (size_t i = 0; count >= 0 && i < size / PAGE_SIZE; i++) count += vector[i] & 1;
+    free(vector);
+    return count;
+}
+
+static bool is_zero(const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i]) return false;
+    }
+    return true;
+}
+
+static void fresh_pages_are_zero_and_not_resident_until_touched(void **state)
+{
+    (void)state;
+    const size_t size = 64 * PAGE_SIZE;
+    char *pages = pages_map(size);
+    assert_non_null(pages);
+    assert_int_equal((uintptr_t)pages % PAGE_SIZE, 0);
+    assert_int_equal(resident_pages(pages, size), 0);
+    pages[5 * PAGE_SIZE] = 1;
+    assert_in_range(resident_pages(pages, size), 1, 63);
+    pages[5 * PAGE_SIZE] = 0;
+    assert_true(is_zero(pages, size));
+    assert_true(pages_unmap(pages, size));
+    assert_int_equal(resident_pages(pages, size), -1);
+}
+
+static void aligned_pages_stand_at_a_multiple_and_waste_nothing(void **state)
+{
+    (void)state;
+    for (size_t align = 2 * PAGE_SIZE; align <= (size_t)1 << 30; align *= 4) {
+        char *pages = pages_map_aligned(3 * PAGE_SIZE, align);
+        assert_non_null(pages);
+        assert_int_equal((uintptr_t)pages % align, 0);
+        memset(pages, 1, 3 * PAGE_SIZE);
+        assert_true(pages_unmap(pages, 3 * PAGE_SIZE));
+    }
+}
+
+static void purged_pages_are_zero_not_resident_and_still_there(void **state)
+{
+    (void)state;
+    const size_t size = 16 * PAGE_SIZE;
+    char *pages = pages_map(size);
+    memset(pages, 0xaa, size);
+    pages_purge(pages + 4 * PAGE_SIZE, 8 * PAGE_SIZE);
+    assert_int_equal(resident_pages(pages + 4 * PAGE_SIZE, 8 * PAGE_SIZE), 0);
+    assert_true(is_zero(pages + 4 * PAGE_SIZE, 8 * PAGE_SIZE));
+    for (size_t i = 0; i < 4 * PAGE_SIZE; i++) {
+        assert_int_equal((unsigned char)pages[i], 0xaa);
+        assert_int_equal((unsigned char)pages[12 * PAGE_SIZE + i], 0xaa);
+    }
+    assert_true(pages_unmap(pages, size));
+}
+
+// The kernel refuses to drop locked pages; what relies on zeroes must get them all the same.
+static void locked_pages_are_zero_after_a_purge(void **state)
+{
+    (void)state;
+    char *pages = pages_map(2 * PAGE_SIZE);
+    memset(pages, 0xaa, 2 * PAGE_SIZE);
+    assert_int_equal(mlock(pages, 2 * PAGE_SIZE), 0);
+    pages_purge(pages, 2 * PAGE_SIZE);
+    assert_true(is_zero(pages, 2 * PAGE_SIZE));
+    assert_true(pages_unmap(pages, 2 * PAGE_SIZE));
+}
+
+static void a_mapping_shrinks_and_grows_in_place(void **state)
+{
+    (void)state;
+    // One mapping with unmapped room behind it.
+    char *pages = pages_map(64 * PAGE_SIZE);
+    assert_true(pages_unmap(pages + 8 * PAGE_SIZE, 56 * PAGE_SIZE));
+    memset(pages, 0xaa, 8 * PAGE_SIZE);
+    assert_true(pages_remap(pages, 8 * PAGE_SIZE, 4 * PAGE_SIZE, NULL));
+    assert_int_equal(resident_pages(pages, 8 * PAGE_SIZE), -1);
+    assert_true(pages_remap(pages, 4 * PAGE_SIZE, 8 * PAGE_SIZE, NULL));
+    assert_int_equal((unsigned char)pages[4 * PAGE_SIZE - 1], 0xaa);
+    assert_true(is_zero(pages + 4 * PAGE_SIZE, 4 * PAGE_SIZE));
+    assert_true(pages_unmap(pages, 8 * PAGE_SIZE));
+}
+
+static void a_mapping_moves_over_its_target_with_its_bytes(void **state)
+{
+    (void)state;
+    char *from = pages_map(4 * PAGE_SIZE);
+    char *to = pages_map(64 * PAGE_SIZE);
+    memset(from, 0xaa, 4 * PAGE_SIZE);
+    memset(to, 0xbb, 64 * PAGE_SIZE);
+    assert_true(pages_remap(from, 4 * PAGE_SIZE, 64 * PAGE_SIZE, to));
+    assert_int_equal(resident_pages(from, 4 * PAGE_SIZE), -1);
+    for (size_t i = 0; i < 4 * PAGE_SIZE; i++) assert_int_equal((unsigned char)to[i], 0xaa);
+    assert_true(is_zero(to + 4 * PAGE_SIZE, 60 * PAGE_SIZE));
+    assert_true(pages_unmap(to, 64 * PAGE_SIZE));
+}
+
+static void growing_into_a_neighbour_is_refused_and_changes_nothing(void **state)
+{
+    (void)state;
+    char *pages = pages_map(8 * PAGE_SIZE);
+    // Of another kind, so that the kernel keeps it apart.
+    assert_int_equal(mprotect(pages + 4 * PAGE_SIZE, 4 * PAGE_SIZE, PROT_READ), 0);
+    memset(pages, 0xaa, 4 * PAGE_SIZE);
+    assert_false(pages_remap(pages, 4 * PAGE_SIZE, 8 * PAGE_SIZE, NULL));
+    assert_int_equal((unsigned char)pages[4 * PAGE_SIZE - 1], 0xaa);
+    assert_int_equal(pages[4 * PAGE_SIZE], 0);
+    assert_true(pages_unmap(pages, 8 * PAGE_SIZE));
+}
+
+static void want_of_memory_is_null_and_leaves_errno(void **state)
+{
+    (void)state;
+    errno = 77;
+    assert_null(pages_map((size_t)1 << 62));
+    assert_null(pages_map_aligned((size_t)1 << 46, (size_t)1 << 46));
+    assert_null(pages_map_aligned(PTRDIFF_MAX & ~(PAGE_SIZE - 1), 2 * PAGE_SIZE));
+    assert_int_equal(errno, 77);
+}
+
+static void unmap_nothing(void *ignored)
+{
+    (void)ignored;
+    (void)pages_unmap((void *)1, PAGE_SIZE); // no page starts there
+}
+
+static void map_nothing(void *ignored)
+{
+    (void)ignored;
+    (void)pages_map(0);
+}
+
+static void a_bug_of_ours_panics(void **state)
+{
+    (void)state;
+    expect_last_words(unmap_nothing, NULL, "mete: munmap refused a range that was mapped\n");
+    expect_last_words(map_nothing, NULL, "mete: mmap refused its arguments\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fresh_pages_are_zero_and_not_resident_until_touched),
+        cmocka_unit_test(aligned_pages_stand_at_a_multiple_and_waste_nothing),
+        cmocka_unit_test(purged_pages_are_zero_not_resident_and_still_there),
+        cmocka_unit_test(locked_pages_are_zero_after_a_purge),
+        cmocka_unit_test(a_mapping_shrinks_and_grows_in_place),
+        cmocka_unit_test(a_mapping_moves_over_its_target_with_its_bytes),
+        cmocka_unit_test(growing_into_a_neighbour_is_refused_and_changes_nothing),
+        cmocka_unit_test(want_of_memory_is_null_and_leaves_errno),
+        cmocka_unit_test(a_bug_of_ours_panics),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
