@@ -60,7 +60,7 @@ static ALWAYS_INLINE void heap_free_fast(void *pointer)
     }
     atomic_store_explicit(&cell->live, live & ~bit, memory_order_relaxed);
     struct bin *bin = &self->bins[span->class];
-    if (LIKELY(address - bin->page < PAGE_SIZE)) {
+    if (LIKELY(address - bin->start < bin->range)) {
         *(void **)pointer = bin->free;
         bin->free = pointer;
         return;

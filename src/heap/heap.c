@@ -74,7 +74,7 @@ static void *take_small(unsigned class, struct span **span_out)
     struct thread_heap *self = idle_get_heap();
     void *block = self ? thread_heap_take_block(self, class) : NULL;
     if (UNLIKELY(!block)) return NULL;
-    struct span *span = self->bins[class].span;
+    struct span *span = self->reserves[class].current;
     struct plane_cell *cell = span_cell(span, (uintptr_t)block);
     uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
     uint64_t bit = span_bit((uintptr_t)block);

@@ -6,8 +6,6 @@
 #include "os/lock.h"
 #include "os/thread.h"
 
-#include <assert.h>
-
 enum { LOOKS_MAX = 16 }; // idle heaps asked for a span before a fresh one is made (guess)
 
 static struct {
@@ -34,17 +32,11 @@ static void leave_heap(void)
     page_heap_balance();
 }
 
-static_assert(sizeof(struct thread_heap) <= METADATA_PIECE_MAX, "it comes as one piece");
-
 static struct thread_heap *create_heap(void)
 {
-    struct thread_heap *self = metadata_take(METADATA_PLAIN, sizeof *self);
-    if (!self) return NULL;
-    *self = (struct thread_heap){0};
-    for (unsigned class = 0; class < CLASS_COUNT; class++) {
-        list_init(&self->reserves[class].partial);
-    }
-    return self;
+    // A mapping of its own: all zero, which is an empty heap, and the pages of classes that the thread
+    // never asks for are never touched.
+    return metadata_map(align_up(sizeof(struct thread_heap), PAGE_SIZE));
 }
 
 static struct thread_heap *take_heap(void)
@@ -82,7 +74,7 @@ struct span *idle_adopt_span(struct thread_heap *self, unsigned class)
     struct thread_heap *idle = state.first;
     for (int i = 0; idle && !span && i < LOOKS_MAX; i++, idle = idle->next_idle) {
         struct list *partial = &idle->reserves[class].partial;
-        if (list_is_empty(partial)) continue;
+        if (!partial->next || list_is_empty(partial)) continue;
         struct span *candidate = LIST_ENTRY(partial->next, struct span, link);
         if (!span_try_busy(candidate)) continue;
         list_remove(&candidate->link);

@@ -105,16 +105,26 @@ void span_extend(struct span *self)
     self->touched_phase = (uint16_t)next_phase(self, self->touched_phase, step);
 }
 
-unsigned span_take_page(struct span *self, void **first_out)
+// The bytes from the cursor's page to the end of the block whose link is `tail` are about to be used.
+static void forget_purged(struct span *self, unsigned first_page, const void **tail)
 {
-    ASSERT(self->cursor_page < self->touched_pages);
+    uintptr_t end = (uintptr_t)tail + self->block_size - 1;
+    unsigned last_page = (unsigned)((end - self->base) >> PAGE_SHIFT);
+    self->purged_pages &= ~((UINT64_C(2) << last_page) - (UINT64_C(1) << first_page));
+}
+
+unsigned span_take_blocks(struct span *self, unsigned wanted, void **first_out)
+{
     unsigned count = 0;
-    void *last = NULL;
-    void **tail = &last;
-    unsigned index = self->cursor_page * CELLS_PER_PAGE;
+    void *first = NULL;
+    void **tail = &first;
+    unsigned first_page = self->cursor_page;
+    unsigned index = first_page * CELLS_PER_PAGE;
+    unsigned index_end = self->touched_pages * CELLS_PER_PAGE;
     unsigned phase = self->cursor_phase;
     unsigned step = 64 % granules_per_block(self);
-    for (unsigned i = 0; i < CELLS_PER_PAGE; i++, index++) {
+    // Whole pages only: CELLS_PER_PAGE cells at a time.
+    while (index < index_end && (count < wanted || index % CELLS_PER_PAGE != 0)) {
         uint64_t live = atomic_load_explicit(&self->plane[index].live, memory_order_relaxed);
         uint64_t free = cell_starts(self, index, phase) & ~live;
         char *cell_base = (char *)self->base + (size_t)index * 64 * GRANULE;
@@ -124,17 +134,14 @@ unsigned span_take_page(struct span *self, void **first_out)
             tail = block;
         }
         phase = next_phase(self, phase, step);
+        index++;
     }
     if (count) {
         *tail = NULL;
-        *first_out = last;
-        // All pages that these blocks reach into are about to be used.
-        uintptr_t end = (uintptr_t)tail + self->block_size - 1;
-        unsigned last_page = (unsigned)((end - self->base) >> PAGE_SHIFT);
-        uint64_t used = (UINT64_C(2) << last_page) - (UINT64_C(1) << self->cursor_page);
-        self->purged_pages &= ~used;
+        *first_out = first;
+        if (self->purged_pages) forget_purged(self, first_page, (const void **)tail);
     }
-    self->cursor_page++;
+    self->cursor_page = (uint16_t)(index / CELLS_PER_PAGE);
     self->cursor_phase = (uint16_t)phase;
     return count;
 }

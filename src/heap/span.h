@@ -147,10 +147,10 @@ uint32_t span_touched_blocks(const struct span *self);
 // Blocks in use or on the bin's free list.
 uint32_t span_used(const struct span *self);
 
-// Puts the free blocks of the page at the cursor in a free list, in address order, and moves the cursor
-// on. The number of blocks; *first_out is the first of them, or untouched. Pages up to touched_pages
-// only. The caller owns the span and holds busy.
-unsigned span_take_page(struct span *self, void **first_out);
+// Puts the free blocks of pages from the cursor on in a free list, in address order, and moves the cursor
+// on, until `wanted` blocks are there or no touched page is left; never part of a page. The number of
+// blocks; *first_out is the first of them, or untouched. The caller owns the span and holds busy.
+unsigned span_take_blocks(struct span *self, unsigned wanted, void **first_out);
 
 // Back to the first page.
 void span_rewind(struct span *self);

@@ -8,6 +8,7 @@
 #include "heap/remote.h"
 
 enum {
+    BLOCKS_PER_REFILL = 8,     // a page with fewer free blocks is taken together with the next ones
     FRESH_PAGES_MAX = 64,      // 256 KiB of page faults cost a hundred times what a look costs
     DENSE_PAGES_MIN = 4,       // smaller spans are not worth a note that they became sparse
     DENSE_SHARE = 4,           // sparse: a quarter of the blocks or fewer are in use (guess)
@@ -47,6 +48,7 @@ static void shelve(struct bin_reserve *reserve, struct span *span, uint32_t used
         return;
     }
     span_set_state(span, SPAN_PARTIAL);
+    if (!reserve->partial.next) list_init(&reserve->partial);
     list_add_last(&reserve->partial, &span->link);
     uint32_t sparse = span->page_count < DENSE_PAGES_MIN ? 0 : span->capacity / DENSE_SHARE;
     if (used > sparse) {
@@ -100,7 +102,7 @@ static void make_current(struct thread_heap *self, struct bin *bin, struct span 
     // Either heap_observe() sees the store as it goes through the spans, or this sees the observer.
     atomic_thread_fence(memory_order_seq_cst);
     if (heap_observed_by()) atomic_store_explicit(&span->fast_owner, NULL, memory_order_relaxed);
-    bin->span = span;
+    self->reserves[span->class].current = span;
     bin->plane_bias = span->plane_bias;
     if (span->count < span_touched_blocks(span)) {
         span_rewind(span); // something was freed: it is found page by page
@@ -120,22 +122,23 @@ static uint32_t listed_blocks(const struct thread_heap *self, unsigned class)
 
 void thread_heap_drop_bin(struct thread_heap *self, unsigned class)
 {
-    struct bin *bin = &self->bins[class];
-    struct span *span = bin->span;
+    struct bin_reserve *reserve = &self->reserves[class];
+    struct span *span = reserve->current;
     if (!span) return;
     // The blocks are free anyway: without the list they are found again by their page.
     span->count -= listed_blocks(self, class);
-    *bin = (struct bin){0};
-    self->reserves[class].withheld = NULL;
+    self->bins[class] = (struct bin){0};
+    reserve->current = NULL;
+    reserve->withheld = NULL;
     thread_heap_rest_span(self, span);
 }
 
 void thread_heap_scavenge(struct thread_heap *self)
 {
     for (unsigned class = 1; class < CLASS_COUNT; class++) {
-        const struct span *span = self->bins[class].span;
-        // More blocks than start on a page cannot all be on the list.
-        if (!span || span->count > PAGE_SIZE / span->block_size + 1) continue;
+        const struct span *span = self->reserves[class].current;
+        // More blocks than start in the range cannot all be on the list.
+        if (!span || span->count > self->bins[class].range / span->block_size + 1) continue;
         if (span->count == listed_blocks(self, class)) thread_heap_drop_bin(self, class);
     }
 }
@@ -181,20 +184,16 @@ static struct span *create_span(struct thread_heap *self, unsigned class)
 
 // --- allocation -----------------------------------------------------------------------------------
 
-// The next page of the bin's span that has free blocks becomes its free list.
-static bool visit_span(struct bin *bin)
+// The next pages of the current span that have some free blocks become the free list.
+static bool visit_span(struct bin *bin, struct span *span)
 {
-    struct span *span = bin->span;
-    while (span->cursor_page < span->touched_pages) {
-        uintptr_t page = span->base + ((size_t)span->cursor_page << PAGE_SHIFT);
-        unsigned count = span_take_page(span, &bin->free);
-        if (count) {
-            span->count += count;
-            bin->page = page;
-            return true;
-        }
-    }
-    return false;
+    uintptr_t start = span->base + ((size_t)span->cursor_page << PAGE_SHIFT);
+    unsigned count = span_take_blocks(span, BLOCKS_PER_REFILL, &bin->free);
+    if (count == 0) return false;
+    span->count += count;
+    bin->start = start;
+    bin->range = span->base + ((size_t)span->cursor_page << PAGE_SHIFT) - start;
+    return true;
 }
 
 // Finds the bin a span that may have free blocks: one whose turn has come, else untouched pages of the
@@ -203,7 +202,8 @@ static bool choose_span(struct thread_heap *self, unsigned class)
 {
     struct bin *bin = &self->bins[class];
     struct bin_reserve *reserve = &self->reserves[class];
-    for (struct list *node = reserve->partial.next; node != &reserve->partial; node = node->next) {
+    struct list *partial = &reserve->partial;
+    for (struct list *node = partial->next; node && node != partial; node = node->next) {
         struct span *span = LIST_ENTRY(node, struct span, link);
         if (!span_try_busy(span)) continue; // the helper purges its holes: the next one, then
         make_current(self, bin, span);
@@ -228,11 +228,11 @@ static bool refill(struct thread_heap *self, unsigned class)
     if (atomic_load_explicit(&self->announced, memory_order_relaxed)) remote_merge(self);
     struct bin *bin = &self->bins[class];
     for (;;) {
-        if (bin->span) {
-            if (visit_span(bin)) return true;
-            struct span *span = bin->span;
-            bin->span = NULL;
-            bin->page = 0;
+        struct span *span = self->reserves[class].current;
+        if (span) {
+            if (visit_span(bin, span)) return true;
+            self->reserves[class].current = NULL;
+            bin->range = 0;
             thread_heap_rest_span(self, span);
         }
         if (!choose_span(self, class)) return false;
@@ -270,7 +270,7 @@ void thread_heap_give_block(struct thread_heap *self, struct span *span, uintptr
     uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
     atomic_store_explicit(&cell->live, live & ~span_bit(block), memory_order_relaxed);
     struct bin *bin = &self->bins[span->class];
-    if (block - bin->page < PAGE_SIZE) {
+    if (block - bin->start < bin->range) {
         void **list = heap_observed_by() ? &self->reserves[span->class].withheld : &bin->free;
         *(void **)block = *list;
         *list = (void *)block;

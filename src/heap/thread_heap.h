@@ -1,12 +1,13 @@
 // Thread heap: one thread's bins, and how blocks come from them and go back.
 //
-// A bin is the spans of one size class. It allocates from one page at a time, whose free blocks are in
-// its free list; blocks of that page that are freed go back on the list, all others only have their
-// live bit cleared and are found again when their page's turn comes. So a free list holds one page's
-// blocks, and every other free block's bytes are nobody's.
+// A bin is the spans of one size class. It allocates from a page at a time, or from a few that have few
+// free blocks: these are in its free list; blocks of those pages that are freed go back on the list, all
+// others only have their live bit cleared and are found again when their page's turn comes. So a free
+// list holds a few pages' blocks, and every other free block's bytes are nobody's.
 //
 // Invariants:
-//   bin.free != NULL implies bin.span is CURRENT, busy, and the blocks stand on bin.page
+//   bin.free != NULL implies that the bin's current span is CURRENT and busy, and that the blocks start in
+//   [start, start + range), which is part of it; so does range != 0
 //   every span of the heap is its bin's current one, its growing one, in its partial list, or FULL
 //   only the heap's thread touches the bins; other threads push spans on `announced`
 // Heaps are never destroyed: that of an exited thread is idle until a new thread takes it over; until
@@ -18,15 +19,16 @@
 #include "heap/span.h"
 
 struct bin {
-    void *free;      // the next block to hand out
-    uintptr_t page;  // where the free list's blocks start; 0: nowhere
-    uintptr_t plane_bias; // of span, so that the fast path need not look at it
-    struct span *span;
+    void *free;           // the next block to hand out
+    uintptr_t start;      // the pages that the free list is made of
+    size_t range;         // their bytes; 0: none
+    uintptr_t plane_bias; // of the current span, so that the fast path need not look at it
 };
 
 // What only the slow paths of a bin need.
 struct bin_reserve {
-    struct list partial; // FIFO: spans rest until enough was freed in them to be worth a visit
+    struct span *current; // the bin's span, or NULL
+    struct list partial; // zero until first used. FIFO: spans rest until enough was freed in them to be worth a visit
     struct span *growing;
     unsigned spans_made;
     void *withheld; // while somebody watches: the free list, where the fast path does not see it
