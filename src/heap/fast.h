@@ -10,6 +10,23 @@
 void *heap_alloc_slow(size_t size);
 void heap_free_slow(void *block);
 
+// The bit index in its cell of an address, or of what is left of it after a shift by GRANULE_SHIFT.
+#define FAST_BIT(granule) (UINT64_C(1) << ((granule)&63))
+
+// Takes a block off the class's free list and makes it live. NULL when the list is empty.
+static ALWAYS_INLINE void *heap_take_fast(unsigned class)
+{
+    struct bin *bin = &thread_heap->bins[class];
+    void **block = bin->free;
+    if (UNLIKELY(!block)) return NULL;
+    bin->free = *block;
+    uintptr_t granule = (uintptr_t)block >> GRANULE_SHIFT;
+    struct plane_cell *cell = (struct plane_cell *)(bin->plane_bias + (granule >> 6) * sizeof *cell);
+    uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
+    atomic_store_explicit(&cell->live, live | FAST_BIT(granule), memory_order_relaxed);
+    return block;
+}
+
 // heap_alloc().
 static ALWAYS_INLINE void *heap_alloc_fast(size_t size)
 {
@@ -21,16 +38,8 @@ static ALWAYS_INLINE void *heap_alloc_fast(size_t size)
     } else {
         return heap_alloc_slow(size);
     }
-    struct bin *bin = &thread_heap->bins[class];
-    void **block = bin->free;
-    if (UNLIKELY(!block)) return heap_alloc_slow(size);
-    bin->free = *block;
-    uintptr_t address = (uintptr_t)block;
-    struct plane_cell *cell =
-        (struct plane_cell *)(bin->plane_bias + (address >> 10) * sizeof *cell);
-    uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
-    atomic_store_explicit(&cell->live, live | span_bit(address), memory_order_relaxed);
-    return block;
+    void *block = heap_take_fast(class);
+    return LIKELY(block) ? block : heap_alloc_slow(size);
 }
 
 // heap_free().
@@ -38,8 +47,8 @@ static ALWAYS_INLINE void heap_free_fast(void *pointer)
 {
     uintptr_t address = (uintptr_t)pointer;
     // Misaligned, or not below 2^47: either leaves bits on top when rotated.
-    uintptr_t rotated = address >> GRANULE_SHIFT | address << (64 - GRANULE_SHIFT);
-    if (UNLIKELY(rotated >> (SPAN_MAP_ADDRESS_BITS - GRANULE_SHIFT))) {
+    uintptr_t granule = address >> GRANULE_SHIFT | address << (64 - GRANULE_SHIFT);
+    if (UNLIKELY(granule >> (SPAN_MAP_ADDRESS_BITS - GRANULE_SHIFT))) {
         heap_free_slow(pointer);
         return;
     }
@@ -50,16 +59,16 @@ static ALWAYS_INLINE void heap_free_fast(void *pointer)
         heap_free_slow(pointer);
         return;
     }
-    struct plane_cell *cell = span_cell(span, address);
+    struct plane_cell *cell =
+        (struct plane_cell *)(span->plane_bias + (granule >> 6) * sizeof *cell);
     uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
     uint64_t pending = atomic_load_explicit(&cell->pending, memory_order_relaxed);
-    uint64_t bit = span_bit(address);
-    if (UNLIKELY(!(live & ~pending & bit))) {
+    if (UNLIKELY(!((live & ~pending) >> (granule & 63) & 1))) {
         heap_free_slow(pointer); // no live block starts here: it says what is wrong
         return;
     }
-    atomic_store_explicit(&cell->live, live & ~bit, memory_order_relaxed);
-    struct bin *bin = &self->bins[span->class];
+    atomic_store_explicit(&cell->live, live & ~FAST_BIT(granule), memory_order_relaxed);
+    struct bin *bin = span->bin;
     if (LIKELY(address - bin->start < bin->range)) {
         *(void **)pointer = bin->free;
         bin->free = pointer;

@@ -137,6 +137,11 @@ void *heap_alloc_zeroed(size_t size)
 
 void *heap_alloc_aligned(size_t size, size_t align)
 {
+    size_t rounded = align_up(size, align); // its class's blocks all start at multiples of align
+    if (rounded >= size && rounded <= TINY_SIZE_MAX) {
+        void *block = heap_take_fast(size_class_of_tiny(rounded));
+        if (LIKELY(block)) return block;
+    }
     bool is_zero;
     return allocate(size, align, PAGES_ANY, &is_zero);
 }
@@ -267,6 +272,30 @@ bool heap_resize(void *block, size_t size)
     return true;
 }
 
+// Copies the block to one of another size.
+static void *move_block(const struct found *found, void *block, size_t size)
+{
+    struct span *span = NULL;
+    bool is_zero;
+    void *place = size <= SMALL_SIZE_MAX ? heap_take_fast(size_class_of(size)) : NULL;
+    bool is_observed = !place && heap_observed_by(); // else the list would have been empty
+    if (!place) place = take(size, GRANULE, PAGES_ANY, &span, &is_zero);
+    if (UNLIKELY(!place)) {
+        if (size > found->block_size) return no_memory();
+        record_reuse(found, block, size); // a smaller one there is not: the old one does
+        return block;
+    }
+    memcpy(place, block, size < found->block_size ? size : found->block_size);
+    if (LIKELY(!is_observed)) {
+        heap_free_fast(block);
+        return place;
+    }
+    record_free(found, block);
+    release("realloc", found, block);
+    record_allocation(span, place, size);
+    return place;
+}
+
 void *heap_realloc(void *block, size_t size)
 {
     struct found found = find_live("realloc", block);
@@ -279,17 +308,5 @@ void *heap_realloc(void *block, size_t size)
         void *place = resize_recorded(&found, block, size, true);
         if (place) return place;
     }
-    struct span *span;
-    bool is_zero;
-    void *place = take(size, GRANULE, PAGES_ANY, &span, &is_zero);
-    if (UNLIKELY(!place)) {
-        if (size > found.block_size) return no_memory();
-        record_reuse(&found, block, size); // a smaller one there is not: the old one does
-        return block;
-    }
-    memcpy(place, block, size < found.block_size ? size : found.block_size);
-    record_free(&found, block);
-    release("realloc", &found, block);
-    record_allocation(span, place, size);
-    return place;
+    return move_block(&found, block, size);
 }

@@ -48,6 +48,11 @@ void span_init_small(struct span *self, unsigned class, struct plane_cell *plane
     for (uint64_t shift = granules; shift < 64; shift *= 2) {
         self->block_starts |= self->block_starts << shift;
     }
+    self->cell_step = (uint16_t)(64 % granules);
+    self->page_step = (uint16_t)(64 * CELLS_PER_PAGE % granules);
+    uint64_t tail = self->capacity * granules; // in granules; a whole number of blocks leaves none
+    self->tail_cell = (uint16_t)(tail / 64);
+    self->tail_bit = UINT64_C(1) << tail % 64;
     self->plane = plane;
     self->plane_bias = (uintptr_t)plane - (self->base >> 10) * sizeof(struct plane_cell);
     self->count = 0;
@@ -70,18 +75,6 @@ void span_rewind(struct span *self)
     self->cursor_phase = 0;
 }
 
-// The granules of the span's cell `index` at which blocks start. `phase` is the distance in granules
-// from the cell's first granule to the first block that starts at or after it.
-static uint64_t cell_starts(const struct span *self, unsigned index, unsigned phase)
-{
-    if (phase >= 64) return 0;
-    uint64_t starts = self->block_starts << phase;
-    size_t end = (size_t)self->capacity * granules_per_block(self); // past the last whole block
-    size_t first = (size_t)index * 64;
-    if (first + 64 <= end) return starts;
-    return first < end ? starts & ((UINT64_C(1) << (end - first)) - 1) : 0;
-}
-
 // The phase after `granules` more; `step` is `granules` modulo those of a block.
 static unsigned next_phase(const struct span *self, unsigned phase, unsigned step)
 {
@@ -101,8 +94,7 @@ void span_extend(struct span *self)
     self->cursor_page = self->touched_pages;
     self->cursor_phase = self->touched_phase;
     self->touched_pages++;
-    unsigned step = 64 * CELLS_PER_PAGE % granules_per_block(self);
-    self->touched_phase = (uint16_t)next_phase(self, self->touched_phase, step);
+    self->touched_phase = (uint16_t)next_phase(self, self->touched_phase, self->page_step);
 }
 
 // The bytes from the cursor's page to the end of the block whose link is `tail` are about to be used.
@@ -121,20 +113,22 @@ unsigned span_take_blocks(struct span *self, unsigned wanted, void **first_out)
     unsigned first_page = self->cursor_page;
     unsigned index = first_page * CELLS_PER_PAGE;
     unsigned index_end = self->touched_pages * CELLS_PER_PAGE;
-    unsigned phase = self->cursor_phase;
-    unsigned step = 64 % granules_per_block(self);
+    unsigned phase = self->cursor_phase; // from the cell's start to the first block that starts in it
+    unsigned step = self->cell_step;
+    unsigned step_back = granules_per_block(self) - step;
     // Whole pages only: CELLS_PER_PAGE cells at a time.
-    while (index < index_end && (count < wanted || index % CELLS_PER_PAGE != 0)) {
+    for (; index < index_end && (count < wanted || index % CELLS_PER_PAGE != 0); index++) {
         uint64_t live = atomic_load_explicit(&self->plane[index].live, memory_order_relaxed);
-        uint64_t free = cell_starts(self, index, phase) & ~live;
+        uint64_t starts = phase < 64 ? self->block_starts << phase : 0;
+        uint64_t free = starts & ~live;
+        phase = phase >= step ? phase - step : phase + step_back;
+        if (index == self->tail_cell) free &= ~self->tail_bit;
         char *cell_base = (char *)self->base + (size_t)index * 64 * GRANULE;
         for (; free; free &= free - 1, count++) {
             void **block = (void **)(cell_base + (size_t)__builtin_ctzl(free) * GRANULE);
             *tail = block;
             tail = block;
         }
-        phase = next_phase(self, phase, step);
-        index++;
     }
     if (count) {
         *tail = NULL;

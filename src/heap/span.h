@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bin;
 struct thread_heap;
 
 enum span_state {
@@ -51,6 +52,7 @@ struct span {
     // What free() reads for every block.
     _Atomic(struct thread_heap *) fast_owner; // whose thread may free here without looking further
     uintptr_t plane_bias; // plane - (base >> 10) * 16: the cell of an address is bias + (it >> 10) * 16
+    struct bin *bin;      // of fast_owner
     uint32_t count;       // trigger: what reaches 0 needs attention
     uint8_t class; // 0 for LARGE and DIRECT
     _Atomic uint8_t state; // enum span_state; see span_state()
@@ -65,7 +67,11 @@ struct span {
     uint32_t block_size;   // 0 for LARGE and DIRECT: their block is the whole span
 
     uint64_t block_reciprocal; // ceil(2^32 / granules per block): see span_index()
-    uint64_t block_starts;     // a bit per granule of a cell whose first granule starts a block
+    uint64_t block_starts; // a bit per granule of a cell whose first granule starts a block
+    uint64_t tail_bit;     // in the cell tail_cell: where a block would start that has no room any more
+    uint16_t tail_cell;
+    uint16_t cell_step;    // granules of a cell, modulo those of a block
+    uint16_t page_step;    // the same of a page
 
     uint16_t cursor_page;  // the next page to look for free blocks in
     uint16_t cursor_phase; // granules from that page's start to its first block

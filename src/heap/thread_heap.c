@@ -98,6 +98,7 @@ static void make_current(struct thread_heap *self, struct bin *bin, struct span 
     span_set_state(span, SPAN_CURRENT);
     span->count += span->bias;
     span->bias = 0;
+    span->bin = bin;
     atomic_store_explicit(&span->fast_owner, self, memory_order_relaxed);
     // Either heap_observe() sees the store as it goes through the spans, or this sees the observer.
     atomic_thread_fence(memory_order_seq_cst);
