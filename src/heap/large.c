@@ -52,13 +52,15 @@ bool large_claim(struct span *span)
 
 void large_give(struct span *span)
 {
-    notes_drop(span);
+    size_t notes_size;
+    uint32_t *notes = notes_detach(span, &notes_size);
     if (span_state(span) == SPAN_DIRECT) {
         direct_give(span);
     } else {
         page_heap_give(span);
         page_heap_balance();
     }
+    notes_drop(notes, notes_size);
 }
 
 bool large_resize(struct span *span, size_t size, bool may_move)

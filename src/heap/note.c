@@ -28,10 +28,15 @@ static uint32_t *ensure(struct span *span)
     return notes;
 }
 
-void notes_drop(struct span *span)
+uint32_t *notes_detach(struct span *span, size_t *size_out)
 {
-    uint32_t *notes = atomic_exchange_explicit(&span->notes, NULL, memory_order_acq_rel);
-    if (notes) metadata_give(METADATA_NOTES, notes, piece_size(span));
+    *size_out = piece_size(span);
+    return atomic_exchange_explicit(&span->notes, NULL, memory_order_acq_rel);
+}
+
+void notes_drop(uint32_t *notes, size_t size)
+{
+    if (notes) metadata_give(METADATA_NOTES, notes, size);
 }
 
 void notes_forget(struct span *span)

@@ -36,8 +36,10 @@ static inline uint32_t note_count(const struct span *span)
     return span_is_small(span) ? span->capacity : 1;
 }
 
-// Gives them back, if there are any. Nobody else knows the span any more.
-void notes_drop(struct span *span);
+// Takes them off the span, which is going away, and gives their memory back. Whoever walks the span map
+// may be about to forget them, so the second is for when the span has left it.
+uint32_t *notes_detach(struct span *span, size_t *size_out);
+void notes_drop(uint32_t *notes, size_t size);
 
 // All read as zero again.
 void notes_forget(struct span *span);

@@ -98,44 +98,58 @@ void span_extend(struct span *self)
 }
 
 // The bytes from the cursor's page to the end of the block whose link is `tail` are about to be used.
-static void forget_purged(struct span *self, unsigned first_page, const void **tail)
+static void forget_purged(struct span *self, unsigned first_page, void **tail)
 {
     uintptr_t end = (uintptr_t)tail + self->block_size - 1;
     unsigned last_page = (unsigned)((end - self->base) >> PAGE_SHIFT);
     self->purged_pages &= ~((UINT64_C(2) << last_page) - (UINT64_C(1) << first_page));
 }
 
+// A free list being made: its blocks so far, and where the next one goes.
+struct links {
+    void *first;
+    void **tail;
+    unsigned count;
+};
+
+static ALWAYS_INLINE void link_cell(const struct span *self, unsigned index, uint64_t free,
+                                    struct links *links)
+{
+    if (index == self->tail_cell) free &= ~self->tail_bit;
+    char *cell_base = (char *)self->base + (size_t)index * 64 * GRANULE;
+    for (; free; free &= free - 1) {
+        void **block = (void **)(cell_base + (size_t)__builtin_ctzl(free) * GRANULE);
+        *links->tail = block;
+        links->tail = block;
+        links->count++;
+    }
+}
+
 unsigned span_take_blocks(struct span *self, unsigned wanted, void **first_out)
 {
-    unsigned count = 0;
-    void *first = NULL;
-    void **tail = &first;
-    unsigned first_page = self->cursor_page;
-    unsigned index = first_page * CELLS_PER_PAGE;
-    unsigned index_end = self->touched_pages * CELLS_PER_PAGE;
-    unsigned phase = self->cursor_phase; // from the cell's start to the first block that starts in it
-    unsigned step = self->cell_step;
-    unsigned step_back = granules_per_block(self) - step;
-    // Whole pages only: CELLS_PER_PAGE cells at a time.
-    for (; index < index_end && (count < wanted || index % CELLS_PER_PAGE != 0); index++) {
-        uint64_t live = atomic_load_explicit(&self->plane[index].live, memory_order_relaxed);
-        uint64_t starts = phase < 64 ? self->block_starts << phase : 0;
-        uint64_t free = starts & ~live;
-        phase = phase >= step ? phase - step : phase + step_back;
-        if (index == self->tail_cell) free &= ~self->tail_bit;
-        char *cell_base = (char *)self->base + (size_t)index * 64 * GRANULE;
-        for (; free; free &= free - 1, count++) {
-            void **block = (void **)(cell_base + (size_t)__builtin_ctzl(free) * GRANULE);
-            *tail = block;
-            tail = block;
+    struct links links = {.tail = &links.first};
+    unsigned page = self->cursor_page;
+    const struct plane_cell *cells = self->plane;
+    uint64_t block_starts = self->block_starts;
+    int granules = (int)granules_per_block(self);
+    int step = self->cell_step;
+    int phase = self->cursor_phase; // from the cell's start to the first block that starts in it
+    // Most cells of a well used span have nothing to give: what they cost is what a visit costs.
+    for (; page < self->touched_pages && links.count < wanted; page++) {
+        for (unsigned i = page * CELLS_PER_PAGE; i < (page + 1) * CELLS_PER_PAGE; i++) {
+            uint64_t starts = phase < 64 ? block_starts << phase : 0;
+            uint64_t free = starts & ~atomic_load_explicit(&cells[i].live, memory_order_relaxed);
+            phase -= step;
+            if (phase < 0) phase += granules;
+            if (UNLIKELY(free)) link_cell(self, i, free, &links);
         }
     }
-    if (count) {
-        *tail = NULL;
-        *first_out = first;
-        if (self->purged_pages) forget_purged(self, first_page, (const void **)tail);
+    if (links.count) {
+        *links.tail = NULL;
+        *first_out = links.first;
+        if (self->purged_pages) forget_purged(self, self->cursor_page, links.tail);
     }
-    self->cursor_page = (uint16_t)(index / CELLS_PER_PAGE);
+    self->cursor_page = (uint16_t)page;
     self->cursor_phase = (uint16_t)phase;
-    return count;
+    return links.count;
 }

@@ -24,11 +24,13 @@ static void release_span(struct span *span)
 {
     const struct heap_observer *observer = heap_observed_by();
     if (observer && observer->span_gone) observer->span_gone(span->base, span->size);
-    notes_drop(span);
+    size_t notes_size;
+    uint32_t *notes = notes_detach(span, &notes_size);
     struct plane_cell *plane = span->plane;
     size_t plane_size = span->page_count * CELLS_PER_PAGE * sizeof *plane;
     atomic_store_explicit(&span->fast_owner, NULL, memory_order_relaxed);
     page_heap_give(span);
+    notes_drop(notes, notes_size);
     metadata_give(METADATA_PLANE, plane, plane_size);
 }
 
