@@ -74,5 +74,6 @@ static ALWAYS_INLINE void heap_free_fast(void *pointer)
         bin->free = pointer;
         return;
     }
+    span->freed_cells |= UINT64_C(1) << (granule >> 6 & 63); // span_cell_mark(address)
     if (UNLIKELY(--span->count == 0)) thread_heap_count_spent(self, span);
 }

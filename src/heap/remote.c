@@ -34,6 +34,7 @@ static uint32_t merge_cell(struct span *span, unsigned index)
               "double free: by two threads at the same time");
     }
     atomic_store_explicit(&cell->live, live & ~pending, memory_order_relaxed);
+    span->freed_cells |= span_cell_mark(span->base + (size_t)index * CELL_SIZE);
     return (uint32_t)__builtin_popcountl(pending);
 }
 

@@ -31,11 +31,6 @@ void span_set_extent(struct span *self, uintptr_t base, size_t size)
     self->page_count = size >> PAGE_SHIFT;
 }
 
-static unsigned granules_per_block(const struct span *self)
-{
-    return self->block_size >> GRANULE_SHIFT;
-}
-
 void span_init_small(struct span *self, unsigned class, struct plane_cell *plane)
 {
     size_t block_size = size_class_size(class);
@@ -48,8 +43,6 @@ void span_init_small(struct span *self, unsigned class, struct plane_cell *plane
     for (uint64_t shift = granules; shift < 64; shift *= 2) {
         self->block_starts |= self->block_starts << shift;
     }
-    self->cell_step = (uint16_t)(64 % granules);
-    self->page_step = (uint16_t)(64 * CELLS_PER_PAGE % granules);
     uint64_t tail = self->capacity * granules; // in granules; a whole number of blocks leaves none
     self->tail_cell = (uint16_t)(tail / 64);
     self->tail_bit = UINT64_C(1) << tail % 64;
@@ -58,9 +51,8 @@ void span_init_small(struct span *self, unsigned class, struct plane_cell *plane
     self->count = 0;
     self->bias = 0;
     self->touched_pages = 0;
-    self->touched_phase = 0;
+    self->freed_cells = 0;
     self->purged_pages = 0;
-    span_rewind(self);
     atomic_store_explicit(&self->announced, 0, memory_order_relaxed);
 }
 
@@ -69,40 +61,15 @@ uint32_t span_used(const struct span *self)
     return span_state(self) == SPAN_FULL ? self->capacity : self->count + self->bias;
 }
 
-void span_rewind(struct span *self)
+bool span_extend(struct span *self)
 {
-    self->cursor_page = 0;
-    self->cursor_phase = 0;
-}
-
-// The phase after `granules` more; `step` is `granules` modulo those of a block.
-static unsigned next_phase(const struct span *self, unsigned phase, unsigned step)
-{
-    return phase >= step ? phase - step : phase + granules_per_block(self) - step;
-}
-
-uint32_t span_touched_blocks(const struct span *self)
-{
-    unsigned granules = granules_per_block(self);
-    uint32_t count = (self->touched_pages * 64u * CELLS_PER_PAGE + granules - 1) / granules;
-    return count < self->capacity ? count : self->capacity;
-}
-
-void span_extend(struct span *self)
-{
-    ASSERT(self->touched_pages < self->page_count);
-    self->cursor_page = self->touched_pages;
-    self->cursor_phase = self->touched_phase;
+    if (self->touched_pages >= self->page_count) return false;
+    uintptr_t page = self->base + ((size_t)self->touched_pages << PAGE_SHIFT);
+    for (unsigned i = 0; i < CELLS_PER_PAGE; i++) {
+        self->freed_cells |= span_cell_mark(page + (size_t)i * CELL_SIZE);
+    }
     self->touched_pages++;
-    self->touched_phase = (uint16_t)next_phase(self, self->touched_phase, self->page_step);
-}
-
-// The bytes from the cursor's page to the end of the block whose link is `tail` are about to be used.
-static void forget_purged(struct span *self, unsigned first_page, void **tail)
-{
-    uintptr_t end = (uintptr_t)tail + self->block_size - 1;
-    unsigned last_page = (unsigned)((end - self->base) >> PAGE_SHIFT);
-    self->purged_pages &= ~((UINT64_C(2) << last_page) - (UINT64_C(1) << first_page));
+    return true;
 }
 
 // A free list being made: its blocks so far, and where the next one goes.
@@ -112,12 +79,23 @@ struct links {
     unsigned count;
 };
 
-static ALWAYS_INLINE void link_cell(const struct span *self, unsigned index, uint64_t free,
-                                    struct links *links)
+// The granules of a cell at which a block starts that is free.
+static uint64_t free_starts(const struct span *self, unsigned index)
 {
-    if (index == self->tail_cell) free &= ~self->tail_bit;
-    char *cell_base = (char *)self->base + (size_t)index * 64 * GRANULE;
-    for (; free; free &= free - 1) {
+    uint64_t granules = self->block_size >> GRANULE_SHIFT;
+    uint64_t first = (uint64_t)index * 64;
+    uint64_t block = ((first + granules - 1) * self->block_reciprocal) >> 32;
+    uint64_t phase = block * granules - first; // to the first block that starts in the cell or after it
+    if (phase >= 64) return 0;
+    uint64_t live = atomic_load_explicit(&self->plane[index].live, memory_order_relaxed);
+    uint64_t free = self->block_starts << phase & ~live;
+    return index == self->tail_cell ? free & ~self->tail_bit : free;
+}
+
+static void link_cell(const struct span *self, unsigned index, struct links *links)
+{
+    char *cell_base = (char *)self->base + (size_t)index * CELL_SIZE;
+    for (uint64_t free = free_starts(self, index); free; free &= free - 1) {
         void **block = (void **)(cell_base + (size_t)__builtin_ctzl(free) * GRANULE);
         *links->tail = block;
         links->tail = block;
@@ -125,31 +103,39 @@ static ALWAYS_INLINE void link_cell(const struct span *self, unsigned index, uin
     }
 }
 
-unsigned span_take_blocks(struct span *self, unsigned wanted, void **first_out)
+// The pages from a cell's to that of the end of the block whose link is `tail` are about to be used.
+static void forget_purged(struct span *self, unsigned first_cell, void **tail)
+{
+    uintptr_t end = (uintptr_t)tail + self->block_size - 1;
+    unsigned last_page = (unsigned)((end - self->base) >> PAGE_SHIFT);
+    unsigned first_page = first_cell / CELLS_PER_PAGE;
+    self->purged_pages &= ~((UINT64_C(2) << last_page) - (UINT64_C(1) << first_page));
+}
+
+static uint64_t rotate_right(uint64_t value, unsigned count)
+{
+    return value >> (count & 63) | value << (-count & 63);
+}
+
+unsigned span_take_blocks(struct span *self, unsigned wanted, void **first_out,
+                          struct span_range *range_out)
 {
     struct links links = {.tail = &links.first};
-    unsigned page = self->cursor_page;
-    const struct plane_cell *cells = self->plane;
-    uint64_t block_starts = self->block_starts;
-    int granules = (int)granules_per_block(self);
-    int step = self->cell_step;
-    int phase = self->cursor_phase; // from the cell's start to the first block that starts in it
-    // Most cells of a well used span have nothing to give: what they cost is what a visit costs.
-    for (; page < self->touched_pages && links.count < wanted; page++) {
-        for (unsigned i = page * CELLS_PER_PAGE; i < (page + 1) * CELLS_PER_PAGE; i++) {
-            uint64_t starts = phase < 64 ? block_starts << phase : 0;
-            uint64_t free = starts & ~atomic_load_explicit(&cells[i].live, memory_order_relaxed);
-            phase -= step;
-            if (phase < 0) phase += granules;
-            if (UNLIKELY(free)) link_cell(self, i, free, &links);
-        }
+    unsigned shift = (unsigned)(self->base / CELL_SIZE);
+    uint64_t marked = rotate_right(self->freed_cells, shift); // bit 0: the span's first cell
+    if (marked == 0) return 0;
+    unsigned first_cell = (unsigned)__builtin_ctzl(marked);
+    unsigned last_cell = first_cell;
+    for (; marked && links.count < wanted; marked &= marked - 1) {
+        last_cell = (unsigned)__builtin_ctzl(marked);
+        link_cell(self, last_cell, &links);
     }
-    if (links.count) {
-        *links.tail = NULL;
-        *first_out = links.first;
-        if (self->purged_pages) forget_purged(self, self->cursor_page, links.tail);
-    }
-    self->cursor_page = (uint16_t)page;
-    self->cursor_phase = (uint16_t)phase;
+    self->freed_cells = rotate_right(marked, -shift);
+    if (links.count == 0) return 0;
+    *links.tail = NULL;
+    *first_out = links.first;
+    range_out->start = self->base + (size_t)first_cell * CELL_SIZE;
+    range_out->size = (size_t)(last_cell + 1 - first_cell) * CELL_SIZE;
+    if (self->purged_pages) forget_purged(self, first_cell, links.tail);
     return links.count;
 }

@@ -11,7 +11,8 @@
 //   live and pending bits only where a block starts; pending is a subset of live, save for a race of
 //   two frees, which panics when it is merged
 //   |live| + |free list of the bin, if it stands here| == count + bias      (FULL: == capacity)
-//   only the owner's thread writes live, count, bias and the cursor; anyone sets pending and announced
+//   only the owner's thread writes live, count, bias and freed_cells; anyone sets pending and announced
+//   a free block of a touched page that is on no list has its cell marked in freed_cells
 //   pages [0, touched_pages) have had blocks, the others were never written through this span
 // A span's struct is never returned to the OS: a stale pointer to it reads some span.
 #pragma once
@@ -46,13 +47,17 @@ struct plane_cell {
     _Atomic uint64_t pending; // set by anyone, cleared by the owner
 };
 
-enum { CELLS_PER_PAGE = 4 }; // a cell covers 64 granules, 1 KiB
+enum {
+    CELL_SIZE = 1024, // bytes that a cell covers: 64 granules
+    CELLS_PER_PAGE = 4,
+};
 
 struct span {
     // What free() reads for every block.
     _Atomic(struct thread_heap *) fast_owner; // whose thread may free here without looking further
     uintptr_t plane_bias; // plane - (base >> 10) * 16: the cell of an address is bias + (it >> 10) * 16
     struct bin *bin;      // of fast_owner
+    uint64_t freed_cells; // a bit per cell that may have free blocks; see span_cell_mark()
     uint32_t count;       // trigger: what reaches 0 needs attention
     uint8_t class; // 0 for LARGE and DIRECT
     _Atomic uint8_t state; // enum span_state; see span_state()
@@ -70,13 +75,7 @@ struct span {
     uint64_t block_starts; // a bit per granule of a cell whose first granule starts a block
     uint64_t tail_bit;     // in the cell tail_cell: where a block would start that has no room any more
     uint16_t tail_cell;
-    uint16_t cell_step;    // granules of a cell, modulo those of a block
-    uint16_t page_step;    // the same of a page
-
-    uint16_t cursor_page;  // the next page to look for free blocks in
-    uint16_t cursor_phase; // granules from that page's start to its first block
     uint16_t touched_pages;
-    uint16_t touched_phase;
 
     struct list link; // of a bin's list, or of the page heap's
     struct list age;  // FREE and dirty: of the page heap's list by age
@@ -147,22 +146,31 @@ static inline uintptr_t span_block(const struct span *self, uint32_t index)
     return self->base + (size_t)index * self->block_size;
 }
 
-// Blocks that start in pages that have been touched.
-uint32_t span_touched_blocks(const struct span *self);
-
 // Blocks in use or on the bin's free list.
 uint32_t span_used(const struct span *self);
 
-// Puts the free blocks of pages from the cursor on in a free list, in address order, and moves the cursor
-// on, until `wanted` blocks are there or no touched page is left; never part of a page. The number of
-// blocks; *first_out is the first of them, or untouched. The caller owns the span and holds busy.
-unsigned span_take_blocks(struct span *self, unsigned wanted, void **first_out);
+// The mark of the cell of an address. Counted from address 0, not from the span's start: no two of a span's
+// at most 64 cells share one, and free() need not know where the span starts.
+static ALWAYS_INLINE uint64_t span_cell_mark(uintptr_t address)
+{
+    return UINT64_C(1) << (address >> 10 & 63);
+}
 
-// Back to the first page.
-void span_rewind(struct span *self);
+// A range of addresses: of the cells that blocks were taken from.
+struct span_range {
+    uintptr_t start;
+    size_t size;
+};
 
-// Adds the next untouched page to the touched ones and puts the cursor there.
-void span_extend(struct span *self);
+// Puts the free blocks of marked cells in a free list, in address order, and takes the marks away, until
+// `wanted` blocks are there or no mark is left. The number of blocks; *first_out is the first of them,
+// and *range_out holds them all: both untouched when there is none. The caller owns the span and holds
+// busy.
+unsigned span_take_blocks(struct span *self, unsigned wanted, void **first_out,
+                          struct span_range *range_out);
+
+// Adds the next untouched page to the touched ones and marks its cells. False when there is none.
+bool span_extend(struct span *self);
 
 // busy, without waiting: whoever fails has better things to do.
 static inline bool span_try_busy(struct span *self)

@@ -8,7 +8,7 @@
 #include "heap/remote.h"
 
 enum {
-    BLOCKS_PER_REFILL = 8,     // a page with fewer free blocks is taken together with the next ones
+    BLOCKS_PER_REFILL = 32,    // a cell with fewer free blocks is taken together with the next ones
     FRESH_PAGES_MAX = 64,      // 256 KiB of page faults cost a hundred times what a look costs
     DENSE_PAGES_MIN = 4,       // smaller spans are not worth a note that they became sparse
     DENSE_SHARE = 4,           // sparse: a quarter of the blocks or fewer are in use (guess)
@@ -44,7 +44,7 @@ static void shelve(struct bin_reserve *reserve, struct span *span, uint32_t used
         span->count = 1;
         return;
     }
-    if (span_touched_blocks(span) < span->capacity && !reserve->growing) {
+    if (span->touched_pages < span->page_count && !reserve->growing) {
         span_set_state(span, SPAN_GROWING);
         reserve->growing = span;
         return;
@@ -107,20 +107,26 @@ static void make_current(struct thread_heap *self, struct bin *bin, struct span 
     if (heap_observed_by()) atomic_store_explicit(&span->fast_owner, NULL, memory_order_relaxed);
     self->reserves[span->class].current = span;
     bin->plane_bias = span->plane_bias;
-    if (span->count < span_touched_blocks(span)) {
-        span_rewind(span); // something was freed: it is found page by page
-    } else {
-        span_extend(span);
-    }
+    if (span->freed_cells == 0) (void)span_extend(span); // nothing was freed: untouched pages, then
+}
+
+static uint32_t list_length(void **list)
+{
+    uint32_t count = 0;
+    for (; list; list = *list) count++;
+    return count;
 }
 
 // Blocks on the bin's lists.
 static uint32_t listed_blocks(const struct thread_heap *self, unsigned class)
 {
-    uint32_t count = 0;
-    for (void **list = self->bins[class].free; list; list = *list) count++;
-    for (void **list = self->reserves[class].withheld; list; list = *list) count++;
-    return count;
+    return list_length(self->bins[class].free) + list_length(self->reserves[class].withheld);
+}
+
+// The blocks are free anyway: without the list they are found again by their cells' marks.
+static void drop_list(struct span *span, void **list)
+{
+    for (; list; list = *list, span->count--) span->freed_cells |= span_cell_mark((uintptr_t)list);
 }
 
 void thread_heap_drop_bin(struct thread_heap *self, unsigned class)
@@ -128,8 +134,8 @@ void thread_heap_drop_bin(struct thread_heap *self, unsigned class)
     struct bin_reserve *reserve = &self->reserves[class];
     struct span *span = reserve->current;
     if (!span) return;
-    // The blocks are free anyway: without the list they are found again by their page.
-    span->count -= listed_blocks(self, class);
+    drop_list(span, self->bins[class].free);
+    drop_list(span, reserve->withheld);
     self->bins[class] = (struct bin){0};
     reserve->current = NULL;
     reserve->withheld = NULL;
@@ -187,15 +193,15 @@ static struct span *create_span(struct thread_heap *self, unsigned class)
 
 // --- allocation -----------------------------------------------------------------------------------
 
-// The next pages of the current span that have some free blocks become the free list.
+// The next cells of the current span that have some free blocks become the free list.
 static bool visit_span(struct bin *bin, struct span *span)
 {
-    uintptr_t start = span->base + ((size_t)span->cursor_page << PAGE_SHIFT);
-    unsigned count = span_take_blocks(span, BLOCKS_PER_REFILL, &bin->free);
+    struct span_range range;
+    unsigned count = span_take_blocks(span, BLOCKS_PER_REFILL, &bin->free, &range);
     if (count == 0) return false;
     span->count += count;
-    bin->start = start;
-    bin->range = span->base + ((size_t)span->cursor_page << PAGE_SHIFT) - start;
+    bin->start = range.start;
+    bin->range = range.size;
     return true;
 }
 
@@ -277,9 +283,10 @@ void thread_heap_give_block(struct thread_heap *self, struct span *span, uintptr
         void **list = heap_observed_by() ? &self->reserves[span->class].withheld : &bin->free;
         *(void **)block = *list;
         *list = (void *)block;
-    } else if (--span->count == 0) {
-        thread_heap_count_spent(self, span);
+        return;
     }
+    span->freed_cells |= span_cell_mark(block);
+    if (--span->count == 0) thread_heap_count_spent(self, span);
 }
 
 NOINLINE void thread_heap_count_spent(struct thread_heap *self, struct span *span)

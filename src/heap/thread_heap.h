@@ -1,9 +1,9 @@
 // Thread heap: one thread's bins, and how blocks come from them and go back.
 //
-// A bin is the spans of one size class. It allocates from a page at a time, or from a few that have few
-// free blocks: these are in its free list; blocks of those pages that are freed go back on the list, all
-// others only have their live bit cleared and are found again when their page's turn comes. So a free
-// list holds a few pages' blocks, and every other free block's bytes are nobody's.
+// A bin is the spans of one size class. It allocates from one span at a time, a few cells of it at once:
+// their free blocks are in its free list. Blocks between these cells that are freed go back on the list,
+// all others only have their live bit cleared and their cell marked, and are found again when its turn
+// comes. So a free list holds a few cells' blocks, and every other free block's bytes are nobody's.
 //
 // Invariants:
 //   bin.free != NULL implies that the bin's current span is CURRENT and busy, and that the blocks start in
@@ -20,8 +20,8 @@
 
 struct bin {
     void *free;           // the next block to hand out
-    uintptr_t start;      // the pages that the free list is made of
-    size_t range;         // their bytes; 0: none
+    uintptr_t start;      // of the first cell that the free list is made of
+    size_t range;         // bytes to the end of the last; 0: there is none
     uintptr_t plane_bias; // of the current span, so that the fast path need not look at it
 };
 
