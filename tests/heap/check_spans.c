@@ -15,7 +15,6 @@ static void check_shape(const struct span *span)
     HOLDS(span->capacity == span->size / span->block_size, span);
     HOLDS(span->capacity > 0, span);
     HOLDS(span->touched_pages <= span->page_count, span);
-    HOLDS(span->cursor_page <= span->touched_pages, span);
     HOLDS(span->plane != NULL && (uintptr_t)span->plane % CACHE_LINE == 0, span);
     HOLDS(span_cell(span, span->base) == span->plane, span);
     HOLDS(span_cell(span, span->base + span->size - 1) ==
@@ -101,7 +100,7 @@ static uint32_t count_live(const struct span *span)
     return count;
 }
 
-// Blocks of a free list: on the bin's pages, free, each once.
+// Blocks of a free list: of the bin's cells, free, each once.
 static uint32_t check_free_list(const struct bin *bin, const struct span *span, void **list,
                                 uint64_t *seen)
 {
@@ -120,6 +119,21 @@ static uint32_t check_free_list(const struct bin *bin, const struct span *span, 
     return count;
 }
 
+// A free block of a touched page that is on no list has its cell marked. `listed` has a bit for the
+// first granule of each block on a list.
+static void check_marks(const struct span *span, const uint64_t *listed)
+{
+    for (uint32_t i = 0; i < span->capacity; i++) {
+        uintptr_t block = span_block(span, i);
+        size_t granule = (block - span->base) >> GRANULE_SHIFT;
+        if (block >= span->base + ((size_t)span->touched_pages << PAGE_SHIFT)) return;
+        bool is_live = span_cell(span, block)->live & span_bit(block);
+        bool is_listed = listed[granule / 64] >> granule % 64 & 1;
+        bool is_marked = span->freed_cells & span_cell_mark(block);
+        HOLDS(is_live || is_listed || is_marked, span);
+    }
+}
+
 static void check_current(struct thread_heap *heap, unsigned class, struct span_set *small)
 {
     const struct bin *bin = &heap->bins[class];
@@ -136,11 +150,12 @@ static void check_current(struct thread_heap *heap, unsigned class, struct span_
     HOLDS(bin->plane_bias == span->plane_bias, span);
     HOLDS(bin->start - span->base < span->size, span);
     HOLDS(bin->start - span->base + bin->range <= span->size, span);
-    HOLDS(bin->start % PAGE_SIZE == 0 && bin->range % PAGE_SIZE == 0, span);
+    HOLDS(bin->start % CELL_SIZE == 0 && bin->range % CELL_SIZE == 0, span);
     uint64_t seen[GRANULES_MAX / 64] = {0};
     uint32_t listed = check_free_list(bin, span, bin->free, seen);
     listed += check_free_list(bin, span, withheld, seen);
     HOLDS(count_live(span) + listed == span->count, span);
+    check_marks(span, seen);
 }
 
 static void check_reserve(struct thread_heap *heap, unsigned class, struct span_set *small)
@@ -150,7 +165,7 @@ static void check_reserve(struct thread_heap *heap, unsigned class, struct span_
     if (growing) {
         mark(small, growing, MARK_LISTED);
         HOLDS(span_state(growing) == SPAN_GROWING, growing);
-        HOLDS(span_touched_blocks(growing) < growing->capacity, growing);
+        HOLDS(growing->touched_pages < growing->page_count, growing);
         HOLDS(growing->owner == heap && growing->class == class, growing);
     }
     const struct list *head = &reserve->partial;
@@ -169,6 +184,7 @@ static void check_counts(const struct span *span)
     uint32_t live = count_live(span);
     HOLDS(span->busy == 0, span);
     HOLDS(live == span_used(span), span);
+    check_marks(span, (uint64_t[GRANULES_MAX / 64]){0});
     if (span_state(span) == SPAN_FULL) {
         HOLDS(span->count == 1 && span->bias == 0, span);
     } else {

@@ -14,10 +14,10 @@ _Noreturn void heap_check_fail(const char *claim, int line, const struct span *s
         fprintf(
             stderr,
             "  span %p: state %d base %#lx size %#lx class %u block_size %u capacity %u count %u "
-            "bias %u busy %u touched %u cursor %u purged %#lx announced %#lx dirty %d owner %p\n",
+            "bias %u busy %u touched %u freed %#lx purged %#lx announced %#lx dirty %d owner %p\n",
             (const void *)span, (int)span_state(span), span->base, span->size, span->class,
             span->block_size, span->capacity, span->count, span->bias, span->busy,
-            span->touched_pages, span->cursor_page, span->purged_pages, span->announced,
+            span->touched_pages, span->freed_cells, span->purged_pages, span->announced,
             span->is_dirty, (void *)span->owner);
     }
     abort();

@@ -2,6 +2,7 @@
 // lies in, where blocks start, which are free, and what purging may assume.
 #include "heap/span.h"
 
+#include "base/align.h"
 #include "heap/metadata.h"
 
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,26 +118,39 @@ static uint32_t count_starts(const struct span *span, size_t page_count)
     return count;
 }
 
+// Follows a free list and expects the blocks at these indexes, in order, all of them in the range.
+static void expect_list(const struct span *span, void *list, const struct span_range *range,
+                        uint32_t first, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++, list = *(void **)list) {
+        assert_int_equal((uintptr_t)list, span_block(span, first + i));
+        assert_true((uintptr_t)list - range->start < range->size);
+    }
+    assert_null(list);
+}
+
 static void expect_extension(struct span *span)
 {
-    assert_int_equal(span_touched_blocks(span), 0);
     for (size_t pages = 1; pages <= span->page_count; pages++) {
-        span_extend(span);
+        assert_true(span_extend(span));
         assert_int_equal(span->touched_pages, pages);
-        assert_int_equal(span->cursor_page, pages - 1);
-        assert_int_equal(span_touched_blocks(span), count_starts(span, pages));
-        // The blocks of this page are there, all of them and in order.
+        // The blocks of this page are there, all of them and in order; a marked cell may have none.
         uint32_t first = count_starts(span, pages - 1);
         uint32_t expected = count_starts(span, pages) - first;
         void *list = span;
-        assert_int_equal(span_take_blocks(span, 1, &list), expected);
-        assert_int_equal(span->cursor_page, pages);
-        if (expected == 0) assert_ptr_equal(list, span);
-        for (uint32_t i = 0; i < expected; i++, list = *(void **)list) {
-            assert_int_equal((uintptr_t)list, span_block(span, first + i));
+        struct span_range range = {0};
+        assert_int_equal(span_take_blocks(span, UINT_MAX, &list, &range), expected);
+        assert_int_equal(span->freed_cells, 0);
+        if (expected) {
+            assert_int_equal(range.start % CELL_SIZE, 0);
+            expect_list(span, list, &range, first, expected);
+        } else {
+            assert_ptr_equal(list, span);
+            assert_int_equal(range.size, 0);
         }
-        if (expected) assert_null(list);
     }
+    assert_false(span_extend(span));
+    assert_int_equal(span->touched_pages, span->page_count);
 }
 
 static void extending_page_by_page_meets_every_block_once(void **state)
@@ -144,33 +159,59 @@ static void extending_page_by_page_meets_every_block_once(void **state)
     for_each_span(expect_extension);
 }
 
-// Takes blocks until none are left; each must be the next free one that starts on a touched page.
+static void mark_all(struct span *span)
+{
+    for (size_t offset = 0; offset < span->size; offset += CELL_SIZE) {
+        span->freed_cells |= span_cell_mark(span->base + offset);
+    }
+}
+
+static void expect_marks_of_their_own(struct span *span)
+{
+    uint64_t seen = 0;
+    for (size_t offset = 0; offset < span->size; offset += CELL_SIZE) {
+        uint64_t mark = span_cell_mark(span->base + offset);
+        assert_int_equal(__builtin_popcountl(mark), 1);
+        assert_int_equal(seen & mark, 0);
+        assert_int_equal(span_cell_mark(span->base + offset + CELL_SIZE - 1), mark);
+        seen |= mark;
+    }
+}
+
+static void every_cell_has_a_mark_of_its_own(void **state)
+{
+    (void)state;
+    for_each_span(expect_marks_of_their_own);
+}
+
+// Takes blocks until none are left; each must be the next free one.
 static void expect_free_blocks(struct span *span, unsigned wanted, const bool *is_live)
 {
     uint32_t next = 0;
-    span_rewind(span);
-    while (span->cursor_page < span->touched_pages) {
-        unsigned start_page = span->cursor_page;
-        void *list = NULL;
-        unsigned count = span_take_blocks(span, wanted, &list);
+    unsigned count;
+    void *list = NULL;
+    struct span_range range;
+    mark_all(span);
+    while ((count = span_take_blocks(span, wanted, &list, &range)) != 0) {
         unsigned left = count;
         for (; list; list = *(void **)list, left--, next++) {
             while (next < span->capacity && is_live[next]) next++;
             assert_int_equal((uintptr_t)list, span_block(span, next));
-            size_t page = ((uintptr_t)list - span->base) >> PAGE_SHIFT;
-            assert_in_range(page, start_page, span->cursor_page - 1u);
+            assert_true((uintptr_t)list - range.start < range.size);
         }
         assert_int_equal(left, 0);
-        assert_true(span->cursor_page > start_page);
-        assert_true(count >= wanted || span->cursor_page == span->touched_pages);
+        assert_true(count >= wanted || span->freed_cells == 0);
+        assert_true(range.start >= span->base);
+        assert_true(range.start + range.size <= span->base + span->size);
     }
-    while (next < span_touched_blocks(span)) assert_true(is_live[next++]);
+    assert_int_equal(span->freed_cells, 0);
+    while (next < span->capacity) assert_true(is_live[next++]);
 }
 
 static void expect_random_lives(struct span *span)
 {
     static unsigned seed = 4711;
-    for (size_t i = 0; i < span->page_count; i++) span_extend(span);
+    while (span_extend(span)) continue;
     for (int round = 0; round < 4; round++) {
         static const int shares[] = {0, 10, 90, 100};
         bool is_live[SPAN_PAGES_MAX * PAGE_SIZE / GRANULE] = {false};
@@ -180,26 +221,52 @@ static void expect_random_lives(struct span *span)
             if (is_live[i]) set_live(span, i);
         }
         expect_free_blocks(span, 1, is_live);
-        expect_free_blocks(span, 8, is_live);
+        expect_free_blocks(span, 32, is_live);
     }
 }
 
-static void the_blocks_taken_are_the_free_ones_in_order_and_whole_pages_at_a_time(void **state)
+static void the_blocks_taken_are_the_free_ones_in_order_and_whole_cells_at_a_time(void **state)
 {
     (void)state;
     for_each_span(expect_random_lives);
 }
 
+// Only blocks of the marked cell are taken, and no others are looked for.
+static void expect_one_cell(struct span *span)
+{
+    for (uint32_t i = 0; i < span->capacity; i++) {
+        uintptr_t block = span_block(span, i);
+        void *list = NULL;
+        struct span_range range;
+        span->freed_cells = span_cell_mark(block);
+        assert_true(span_take_blocks(span, UINT_MAX, &list, &range) > 0);
+        assert_int_equal(range.start, align_down(block, CELL_SIZE));
+        assert_int_equal(range.size, CELL_SIZE);
+        bool is_there = false;
+        for (; list; list = *(void **)list) {
+            assert_true((uintptr_t)list - range.start < range.size);
+            is_there |= (uintptr_t)list == block;
+        }
+        assert_true(is_there);
+    }
+}
+
+static void a_marked_cell_gives_its_blocks_and_no_others(void **state)
+{
+    (void)state;
+    for_each_span(expect_one_cell);
+}
+
 static void expect_purged_forgotten(struct span *span)
 {
-    for (size_t i = 0; i < span->page_count; i++) span_extend(span);
-    span_rewind(span);
-    while (span->cursor_page < span->touched_pages) {
-        uint64_t all = (UINT64_C(1) << span->page_count) - 1;
-        span->purged_pages = all;
+    while (span_extend(span)) continue;
+    mark_all(span);
+    while (span->freed_cells) {
+        span->purged_pages = (UINT64_C(1) << span->page_count) - 1;
         uint64_t used = 0;
         void *list = NULL;
-        (void)span_take_blocks(span, 1, &list);
+        struct span_range range;
+        (void)span_take_blocks(span, 1, &list, &range);
         for (; list; list = *(void **)list) {
             size_t offset = (uintptr_t)list - span->base;
             size_t last = (offset + span->block_size - 1) >> PAGE_SHIFT;
@@ -249,7 +316,9 @@ int main(void)
         cmocka_unit_test(every_granule_has_a_bit_of_its_own),
         cmocka_unit_test(a_fresh_struct_describes_pages_in_no_list),
         cmocka_unit_test(extending_page_by_page_meets_every_block_once),
-        cmocka_unit_test(the_blocks_taken_are_the_free_ones_in_order_and_whole_pages_at_a_time),
+        cmocka_unit_test(every_cell_has_a_mark_of_its_own),
+        cmocka_unit_test(the_blocks_taken_are_the_free_ones_in_order_and_whole_cells_at_a_time),
+        cmocka_unit_test(a_marked_cell_gives_its_blocks_and_no_others),
         cmocka_unit_test(pages_that_a_taken_block_reaches_no_longer_count_as_purged),
         cmocka_unit_test(what_is_used_is_the_count_and_what_it_was_lowered_by),
         cmocka_unit_test(one_at_a_time_has_it_busy),
