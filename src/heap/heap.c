@@ -216,7 +216,11 @@ static bool resize_large_is_possible(const struct found *found, size_t size)
 // Does so. The new place, or NULL when nothing changed.
 static void *resize_large(struct found *found, size_t size, bool may_move)
 {
-    if (!large_resize(found->span, size, may_move)) return NULL;
+    if (!large_resize(found->span, size, may_move)) {
+        struct span *moved = may_move ? large_move(found->span, size) : NULL;
+        if (!moved) return NULL;
+        found->span = moved;
+    }
     found->block_size = found->span->size;
     return (void *)found->span->base;
 }
@@ -227,18 +231,21 @@ static size_t requested_size(const struct found *found)
     return found->block_size - note_read(found->span, found->index).slack;
 }
 
-// Resizes a large block as resize_large() does, and tells the observer if that succeeds. A DIRECT block
-// may move, and then its old address may be another thread's at once: its free is recorded first, and
-// should there be no memory, the old block is recorded anew.
+// Resizes a large block as resize_large() does, and tells the observer if that succeeds. A block may move,
+// and then its old address may be another thread's at once: if it was recorded, its free is recorded
+// first, and should nothing come of it, the old block is recorded anew.
 static void *resize_recorded(struct found *found, void *block, size_t size, bool may_move)
 {
     if (LIKELY(!heap_observed_by())) return resize_large(found, size, may_move);
-    bool is_first = span_state(found->span) == SPAN_DIRECT;
+    bool is_first = may_move && size > found->block_size && note_read(found->span, 0).site != 0;
     struct found was = *found;
     size_t old_size = requested_size(&was);
     if (is_first) record_free(&was, block);
     void *place = resize_large(found, size, may_move);
-    if (!is_first && place) record_free(&was, block);
+    if (!is_first && place) { // not noted, or in place: the note is still where it was
+        was.span = found->span;
+        record_free(&was, block);
+    }
     if (is_first || place) {
         record_allocation(found->span, place ? place : block, place ? size : old_size);
     }

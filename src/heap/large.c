@@ -3,11 +3,20 @@
 #include "heap/direct.h"
 #include "heap/note.h"
 
-enum { SPARE_PAGES_MAX = 256 };
+enum {
+    SPARE_PAGES_MAX = 256,
+    // Each move may split a mapping in two, and a process may have 65 530: so some are moved, no more.
+    MOVES_MAX = 8192,
+};
+
+// From here on moving pages is cheaper than copying them to pages that have to be faulted in first: 2 µs
+// of system call against 4 KiB / 10 GiB/s + 0.5 µs of page fault for each page.
+#define MOVE_SIZE_MIN ((size_t)128 << 10)
 
 static struct {
     _Atomic size_t direct_size_min;
-} state = {(size_t)32 << 20}; // glibc's largest threshold; below it mapping anew costs page faults
+    _Atomic size_t moves;
+} state = {.direct_size_min = (size_t)32 << 20}; // glibc's largest threshold; below it mapping anew costs page faults
 
 size_t large_size_for(size_t size)
 {
@@ -24,6 +33,16 @@ void large_set_direct_size_min(size_t size)
     atomic_store_explicit(&state.direct_size_min, size, memory_order_relaxed);
 }
 
+static struct span *publish(struct span *span)
+{
+    span->block_size = 0;
+    atomic_store_explicit(&span->fast_owner, NULL, memory_order_relaxed);
+    span_set_state(span, SPAN_LARGE);
+    span->announced = 1;
+    page_heap_publish(span);
+    return span;
+}
+
 struct span *large_take(size_t size, size_t align, enum page_wish wish)
 {
     size_t page_count = large_size_for(size) >> PAGE_SHIFT;
@@ -35,14 +54,15 @@ struct span *large_take(size_t size, size_t align, enum page_wish wish)
         if (span) span->announced = 1;
         return span;
     }
+    if (align == PAGE_SIZE && wish == PAGES_ANY) {
+        struct span *kept = page_heap_take_kept(page_count);
+        if (kept) {
+            kept->announced = 1;
+            return kept;
+        }
+    }
     struct span *span = page_heap_take(page_count, align, wish);
-    if (!span) return NULL;
-    span->block_size = 0;
-    atomic_store_explicit(&span->fast_owner, NULL, memory_order_relaxed);
-    span_set_state(span, SPAN_LARGE);
-    span->announced = 1;
-    page_heap_publish(span);
-    return span;
+    return span ? publish(span) : NULL;
 }
 
 bool large_claim(struct span *span)
@@ -57,7 +77,7 @@ void large_give(struct span *span)
     if (span_state(span) == SPAN_DIRECT) {
         direct_give(span);
     } else {
-        page_heap_give(span);
+        page_heap_keep(span);
         page_heap_balance();
     }
     notes_drop(notes, notes_size);
@@ -77,4 +97,43 @@ bool large_resize(struct span *span, size_t size, bool may_move)
         return true;
     }
     return page_heap_resize(span, page_count);
+}
+
+// Moves the pages to a target of at least the size, or says no and takes care of the target.
+static bool move_pages(const struct span *span, struct span *target)
+{
+    switch (pages_move((void *)span->base, span->size, (void *)target->base)) {
+    case PAGES_MOVED:
+        return true;
+    case PAGES_STAYED:
+        page_heap_give_clean(target);
+        return false;
+    case PAGES_TARGET_LOST:
+        page_heap_forget(target);
+        return false;
+    }
+    return false;
+}
+
+struct span *large_move(struct span *span, size_t size)
+{
+    size_t page_count = large_size_for(size) >> PAGE_SHIFT;
+    if (span_state(span) != SPAN_LARGE || span->size < MOVE_SIZE_MIN) return NULL;
+    if (page_count <= span->page_count) return NULL;
+    if (atomic_load_explicit(&state.moves, memory_order_relaxed) >= MOVES_MAX) return NULL;
+    struct span *target = page_heap_take(page_count, PAGE_SIZE, PAGES_ZERO);
+    if (!target) return NULL;
+    if (target->is_dirty) { // better written than thrown away
+        page_heap_give(target);
+        return NULL;
+    }
+    if (!move_pages(span, target)) return NULL;
+    atomic_fetch_add_explicit(&state.moves, 1, memory_order_relaxed);
+    target->is_dirty = true;
+    (void)publish(target);
+    size_t notes_size;
+    uint32_t *notes = notes_detach(span, &notes_size);
+    page_heap_give_clean(span);
+    notes_drop(notes, notes_size);
+    return target;
 }

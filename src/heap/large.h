@@ -19,6 +19,10 @@ void large_give(struct span *span);
 // Makes the block hold `size` bytes. With `may_move`, a DIRECT span's base may change.
 bool large_resize(struct span *span, size_t size, bool may_move);
 
+// Moves a live LARGE block's pages to a longer span, which is published and live; the old one is gone. NULL,
+// and nothing changed, when that cannot be done or would not pay.
+struct span *large_move(struct span *span, size_t size);
+
 // The block size that a request gets, without one: whole pages.
 size_t large_size_for(size_t size);
 

@@ -2,6 +2,7 @@
 
 #include "heap/reclaim.h"
 #include "heap/run_bins.h"
+#include "heap/run_cache.h"
 #include "heap/span_map.h"
 #include "os/clock.h"
 #include "os/lock.h"
@@ -24,6 +25,7 @@ static struct {
     bool is_ready;
     struct run_bins dirty;
     struct run_bins clean;
+    struct run_cache cache;  // dirty too
     struct list by_age;      // dirty runs, oldest first
     size_t mapped_bytes;     // of segments
     size_t resting_bytes;    // being purged
@@ -146,11 +148,30 @@ static bool grow(size_t size)
     return true;
 }
 
+static void free_locked(struct span *span, uint64_t now_ms)
+{
+    span_map_remove(span);
+    span->is_dirty = true;
+    span->freed_ms = now_ms;
+    atomic_store_explicit(&span->owner, NULL, memory_order_relaxed);
+    insert_run(span);
+}
+
+// True when something came out.
+static bool flush_cache(void)
+{
+    if (heap.cache.bytes == 0) return false;
+    struct span *run;
+    while ((run = run_cache_take_any(&heap.cache))) free_locked(run, run->freed_ms);
+    return true;
+}
+
 static struct span *find_run(size_t page_count, enum page_wish wish)
 {
     struct run_bins *first = wish == PAGES_ZERO ? &heap.clean : &heap.dirty;
     struct run_bins *second = wish == PAGES_ZERO ? &heap.dirty : &heap.clean;
     struct span *run = run_bins_find(first, page_count);
+    if (!run && wish == PAGES_ANY && flush_cache()) run = run_bins_find(first, page_count);
     return run ? run : run_bins_find(second, page_count);
 }
 
@@ -206,23 +227,69 @@ static size_t dirty_limit(uint64_t now_ms)
         heap.purged_bytes /= 2;
         heap.refaulted_ms = now_ms;
     }
-    size_t idle = heap.dirty.bytes + heap.clean.bytes + heap.resting_bytes;
+    size_t idle =
+        heap.dirty.bytes + heap.cache.bytes + heap.clean.bytes + heap.resting_bytes;
     size_t used = heap.mapped_bytes - idle;
     return heap.dirty_keep + used / 4 + heap.refaulted_bytes;
+}
+
+// Whether dirty runs need a look, now that there are more: see page_heap_balance().
+static void note_due(uint64_t now_ms)
+{
+    size_t dirty = heap.dirty.bytes + heap.cache.bytes;
+    bool is_due = dirty > dirty_limit(now_ms) || dirty > HELPER_DIRTY_MIN;
+    atomic_store_explicit(&heap.is_due, is_due, memory_order_relaxed);
 }
 
 void page_heap_give(struct span *span)
 {
     uint64_t now_ms = clock_coarse_ms();
     lock_take(&heap.lock);
+    free_locked(span, now_ms);
+    note_due(now_ms);
+    lock_give(&heap.lock);
+}
+
+void page_heap_give_clean(struct span *span)
+{
+    lock_take(&heap.lock);
     span_map_remove(span);
-    span->is_dirty = true;
-    span->freed_ms = now_ms;
+    span->is_dirty = false;
     atomic_store_explicit(&span->owner, NULL, memory_order_relaxed);
     insert_run(span);
-    bool is_due = heap.dirty.bytes > dirty_limit(now_ms) || heap.dirty.bytes > HELPER_DIRTY_MIN;
-    atomic_store_explicit(&heap.is_due, is_due, memory_order_relaxed);
     lock_give(&heap.lock);
+}
+
+void page_heap_forget(struct span *span)
+{
+    lock_take(&heap.lock);
+    heap.mapped_bytes -= span->size;
+    span_destroy(span);
+    lock_give(&heap.lock);
+}
+
+void page_heap_keep(struct span *span)
+{
+    uint64_t now_ms = clock_coarse_ms();
+    span->freed_ms = now_ms;
+    span->is_dirty = true;
+    lock_take(&heap.lock);
+    // Half of what may be dirty at most, so that the cache never is what is over the limit.
+    struct span *surplus = span;
+    if (heap.cache.bytes + span->size <= dirty_limit(now_ms) / 2) {
+        surplus = run_cache_keep(&heap.cache, span);
+    }
+    if (surplus) free_locked(surplus, now_ms);
+    note_due(now_ms);
+    lock_give(&heap.lock);
+}
+
+struct span *page_heap_take_kept(size_t page_count)
+{
+    lock_take(&heap.lock);
+    struct span *span = run_cache_take(&heap.cache, page_count);
+    lock_give(&heap.lock);
+    return span;
 }
 
 void page_heap_balance(void)
@@ -231,7 +298,7 @@ void page_heap_balance(void)
     atomic_store_explicit(&heap.is_due, false, memory_order_relaxed);
     uint64_t now_ms = clock_coarse_ms();
     lock_take(&heap.lock);
-    size_t dirty = heap.dirty.bytes;
+    size_t dirty = heap.dirty.bytes + heap.cache.bytes;
     size_t limit = dirty_limit(now_ms);
     lock_give(&heap.lock);
     // An eighth below the limit, so that the next free does not come here again at once.
@@ -278,6 +345,7 @@ size_t page_heap_purge(size_t keep, uint64_t freed_ms_max)
     for (;;) {
         lock_take(&heap.lock);
         prepare();
+        (void)flush_cache(); // whether it was empty or not
         unsigned count = detach_oldest(runs, keep, freed_ms_max);
         lock_give(&heap.lock);
         if (count == 0) return purged_bytes;
@@ -316,7 +384,7 @@ static bool relieve(void)
 {
     size_t mapped_bytes = heap.mapped_bytes;
     unmap_clean();
-    if (heap.dirty.bytes > 0) {
+    if (heap.dirty.bytes + heap.cache.bytes > 0) {
         lock_give(&heap.lock);
         (void)page_heap_purge(0, UINT64_MAX);
         lock_take(&heap.lock);
@@ -391,7 +459,7 @@ struct page_heap_figures page_heap_figures(void)
     lock_take(&heap.lock);
     struct page_heap_figures figures = {
         .mapped_bytes = heap.mapped_bytes,
-        .dirty_bytes = heap.dirty.bytes + heap.resting_bytes,
+        .dirty_bytes = heap.dirty.bytes + heap.cache.bytes + heap.resting_bytes,
         .clean_bytes = heap.clean.bytes,
         .dirty_keep = heap.dirty_keep,
         .peak_bytes = heap.peak_bytes,

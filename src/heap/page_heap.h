@@ -27,6 +27,17 @@ void page_heap_publish(struct span *span);
 // No system call: whoever gave calls page_heap_balance() once it holds no lock.
 void page_heap_give(struct span *span);
 
+// The same for a run whose pages the OS has back: they read as zero.
+void page_heap_give_clean(struct span *span);
+
+// Gives a run up, unpublished: its addresses are somebody else's now, or nobody's.
+void page_heap_forget(struct span *span);
+
+// Takes back a LARGE span that somebody may soon want just so: it stays published, and
+// page_heap_take_kept() gives it, or one up to an eighth longer than asked; NULL when none is kept.
+void page_heap_keep(struct span *span);
+struct span *page_heap_take_kept(size_t page_count);
+
 // Returns dirty memory beyond the limit, or has the helper come for it later. Quick when there is none.
 void page_heap_balance(void);
 

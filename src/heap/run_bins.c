@@ -48,19 +48,19 @@ static unsigned next_nonempty(const struct run_bins *self, unsigned bin)
 struct span *run_bins_find(const struct run_bins *self, size_t page_count)
 {
     unsigned bin = bin_of(page_count);
+    unsigned longer = bin > RUN_BIN_EXACT_MAX ? bin + 1 : bin; // whose runs are all long enough
+    longer = next_nonempty(self, longer);
     if (bin > RUN_BIN_EXACT_MAX) {
-        // Its runs may be shorter than asked. The last bin is searched whole: there is no longer one.
+        // Without a longer one the whole bin is searched: the alternative is to ask the OS.
         const struct list *head = &self->runs[bin];
         int looks = 0;
         for (struct list *node = head->next; node != head; node = node->next) {
             struct span *run = LIST_ENTRY(node, struct span, link);
             if (run->page_count >= page_count) return run;
-            if (++looks == SEARCH_MAX && bin != RUN_BIN_COUNT - 1) break;
+            if (++looks >= SEARCH_MAX && longer < RUN_BIN_COUNT) break;
         }
-        bin++;
     }
-    bin = next_nonempty(self, bin);
-    return bin < RUN_BIN_COUNT ? LIST_ENTRY(self->runs[bin].next, struct span, link) : NULL;
+    return longer < RUN_BIN_COUNT ? LIST_ENTRY(self->runs[longer].next, struct span, link) : NULL;
 }
 
 struct span *run_bins_peek(const struct run_bins *self)

@@ -59,3 +59,17 @@ bool pages_remap(void *address, size_t old_size, size_t new_size, void *target)
     return !is_error(syscall_6(SYS_mremap, (long)address, (long)old_size, (long)new_size, flags,
                                (long)target, 0));
 }
+
+enum pages_moved pages_move(void *address, size_t size, void *target)
+{
+    long flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+    long result = syscall_6(SYS_mremap, (long)address, (long)size, (long)size, flags,
+                            (long)target, 0);
+    if (!is_error(result)) return PAGES_MOVED;
+    if (result != -EFAULT) return PAGES_STAYED;
+    // Kernels up to 6.16 unmap the target before they find that the source is several mappings.
+    result = syscall_6(SYS_mmap, (long)target, (long)size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (result == (long)target) return PAGES_STAYED;
+    return PAGES_TARGET_LOST;
+}
