@@ -121,12 +121,8 @@ struct span *large_move(struct span *span, size_t size)
     if (span_state(span) != SPAN_LARGE || span->size < MOVE_SIZE_MIN) return NULL;
     if (page_count <= span->page_count) return NULL;
     if (atomic_load_explicit(&state.moves, memory_order_relaxed) >= MOVES_MAX) return NULL;
-    struct span *target = page_heap_take(page_count, PAGE_SIZE, PAGES_ZERO);
+    struct span *target = page_heap_take(page_count, PAGE_SIZE, PAGES_BARE);
     if (!target) return NULL;
-    if (target->is_dirty) { // better written than thrown away
-        page_heap_give(target);
-        return NULL;
-    }
     if (!move_pages(span, target)) return NULL;
     atomic_fetch_add_explicit(&state.moves, 1, memory_order_relaxed);
     target->is_dirty = true;

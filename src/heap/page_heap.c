@@ -9,6 +9,7 @@
 
 enum {
     RUNS_PER_PURGE = 16, // detached at a time: bounds what is missing from the bins meanwhile
+    WINDOW_MS = 1000,    // how long a moment is for dirty_limit() (guess)
 };
 
 // A fresh segment is an eighth of what there is, within these: small programs stay small (and live
@@ -32,9 +33,9 @@ static struct {
     size_t peak_bytes;       // of mapped_bytes
     _Atomic bool is_due;     // dirty runs need a look: see page_heap_balance()
     size_t dirty_keep;
-    size_t purged_bytes;     // recently purged and not yet faulted in again
-    size_t refaulted_bytes;  // of those, what was needed again: so much more is kept
-    uint64_t refaulted_ms;   // when that was last halved
+    size_t used_peak;        // most bytes in use since window_ms, and in the window before
+    size_t used_peak_before;
+    uint64_t window_ms;
 } heap = {.dirty_keep = (size_t)4 << 20};
 
 static void prepare(void)
@@ -168,19 +169,24 @@ static bool flush_cache(void)
 
 static struct span *find_run(size_t page_count, enum page_wish wish)
 {
-    struct run_bins *first = wish == PAGES_ZERO ? &heap.clean : &heap.dirty;
-    struct run_bins *second = wish == PAGES_ZERO ? &heap.dirty : &heap.clean;
+    struct run_bins *first = wish == PAGES_ANY ? &heap.dirty : &heap.clean;
+    struct run_bins *second = wish == PAGES_ANY ? &heap.clean : &heap.dirty;
     struct span *run = run_bins_find(first, page_count);
     if (!run && wish == PAGES_ANY && flush_cache()) run = run_bins_find(first, page_count);
-    return run ? run : run_bins_find(second, page_count);
+    return run || wish == PAGES_BARE ? run : run_bins_find(second, page_count);
 }
 
-// What was purged and is needed again was purged too soon: keep that much more for a while.
-static void note_refault(size_t size)
+// Bytes of segments that spans have.
+static size_t used_bytes(void)
 {
-    size_t again = size < heap.purged_bytes ? size : heap.purged_bytes;
-    heap.purged_bytes -= again;
-    heap.refaulted_bytes += again;
+    return heap.mapped_bytes - heap.dirty.bytes - heap.cache.bytes - heap.clean.bytes -
+           heap.resting_bytes;
+}
+
+static void note_used(void)
+{
+    size_t used = used_bytes();
+    if (used > heap.used_peak) heap.used_peak = used;
 }
 
 // Gives the address space of every free run back: the last resort before ENOMEM. Drops the lock
@@ -198,7 +204,7 @@ static struct span *take_locked(size_t page_count, size_t align, enum page_wish 
     }
     detach_run(run);
     if (!carve(run, align_up(run->base, align), page_count << PAGE_SHIFT)) return NULL;
-    if (!run->is_dirty) note_refault(run->size);
+    if (wish != PAGES_BARE) note_used(); // else when what it replaces is given back
     span_set_state(run, SPAN_UNUSED);
     return run;
 }
@@ -219,18 +225,20 @@ void page_heap_publish(struct span *span)
     lock_give(&heap.lock);
 }
 
+// How much may stay dirty: as much as was in use a moment ago, and a little more, since a program that
+// gives memory back mostly wants it again, and the page faults would cost more than all else here (measured:
+// a fixed limit cost 20 % of CPU). What it does not want again the helper fetches.
 static size_t dirty_limit(uint64_t now_ms)
 {
-    // Half of what a too early purge added is forgotten each second.
-    if (now_ms >= heap.refaulted_ms + 1000) {
-        heap.refaulted_bytes /= 2;
-        heap.purged_bytes /= 2;
-        heap.refaulted_ms = now_ms;
+    if (now_ms >= heap.window_ms + WINDOW_MS) {
+        heap.used_peak_before = heap.used_peak;
+        heap.used_peak = 0;
+        note_used();
+        heap.window_ms = now_ms;
     }
-    size_t idle =
-        heap.dirty.bytes + heap.cache.bytes + heap.clean.bytes + heap.resting_bytes;
-    size_t used = heap.mapped_bytes - idle;
-    return heap.dirty_keep + used / 4 + heap.refaulted_bytes;
+    size_t peak = heap.used_peak > heap.used_peak_before ? heap.used_peak : heap.used_peak_before;
+    size_t kept = heap.dirty_keep < PTRDIFF_MAX / 2 ? heap.dirty_keep : PTRDIFF_MAX / 2;
+    return kept + peak - used_bytes();
 }
 
 // Whether dirty runs need a look, now that there are more: see page_heap_balance().
@@ -257,6 +265,7 @@ void page_heap_give_clean(struct span *span)
     span->is_dirty = false;
     atomic_store_explicit(&span->owner, NULL, memory_order_relaxed);
     insert_run(span);
+    note_used();
     lock_give(&heap.lock);
 }
 
@@ -327,7 +336,6 @@ static unsigned detach_oldest(struct span **runs, size_t keep, uint64_t freed_ms
 static void settle(struct span *run, bool is_unmapped)
 {
     heap.resting_bytes -= run->size;
-    heap.purged_bytes += run->size;
     if (is_unmapped) {
         heap.mapped_bytes -= run->size;
         span_destroy(run);
@@ -410,7 +418,7 @@ static bool extend(struct span *span, size_t page_count)
     if (!run || span_state(run) != SPAN_FREE || run->base != end || run->size < wanted) return false;
     detach_run(run);
     (void)carve(run, run->base, wanted); // from its start: cannot fail
-    if (!run->is_dirty) note_refault(run->size);
+    note_used();
     span_set_extent(span, span->base, span->size + run->size);
     span->is_dirty = span->is_dirty || run->is_dirty;
     span_destroy(run);

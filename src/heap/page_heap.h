@@ -1,8 +1,8 @@
 // Page heap: the runs of pages that no span uses, and the traffic with the OS.
 // Runs that are resident (dirty) and runs that are not (clean: they read as zero) are kept apart and
 // merge with neighbours of their kind only; dirty ones are preferred, since they cost no page fault.
-// Dirty memory beyond a limit goes back to the OS, oldest first: what is kept is a settable amount, a
-// quarter of what is in use, and what turned out lately to have been returned too soon.
+// Dirty memory beyond a limit goes back to the OS, oldest first: what is kept is a settable amount, and
+// what lets the program use again as much as it did a moment ago.
 // Invariants: mapped == in use + dirty + clean + resting; no two adjacent free runs of one kind.
 // Thread-safe: one lock, never held across a system call, but for the mapping of a fresh segment.
 #pragma once
@@ -12,6 +12,7 @@
 // Which free runs a taker would rather have.
 enum page_wish {
     PAGES_ANY,  // resident ones first: they will be written anyway
+    PAGES_BARE, // clean ones only: memory will be moved in, so none is needed
     PAGES_ZERO, // clean ones first: is_dirty then says whether they must still be zeroed
 };
 
