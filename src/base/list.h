@@ -1,5 +1,5 @@
-// List: an intrusive, circular, doubly linked list. The head is a node too; empty means linked to itself.
-// A node is in at most one list. All operations are O(1) and none allocates.
+// List: an intrusive, circular, doubly linked list. The head is a node too; empty means linked to
+// itself. A node is in at most one list. All operations are O(1) and none allocates.
 #pragma once
 
 #include <stdbool.h>

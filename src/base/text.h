@@ -1,6 +1,6 @@
 // Text: lines built in a caller's buffer without stdio, locale or allocation.
-// Invariants: length < capacity and bytes[length] == 0; what does not fit is cut off silently, since
-// a shortened last word is better than no line at all. A text is a plain value of its owner.
+// Invariants: length < capacity and bytes[length] == 0; what does not fit is cut off silently,
+// since a shortened last word is better than no line at all. A text is a plain value of its owner.
 #pragma once
 
 #include <stddef.h>

@@ -1,6 +1,6 @@
-// Direct: very large blocks with a mapping of their own, so that they are remapped instead of copied
-// and go back to the OS the moment they are freed.
-// Their spans are SPAN_DIRECT and stand in the span map like others. Thread-safe.
+// Direct: very large blocks with a mapping of their own, so that they are remapped instead of
+// copied and go back to the OS the moment they are freed. Their spans are SPAN_DIRECT and stand in
+// the span map like others. Thread-safe.
 #pragma once
 
 #include "heap/span.h"

@@ -21,7 +21,8 @@ static ALWAYS_INLINE void *heap_take_fast(unsigned class)
     if (UNLIKELY(!block)) return NULL;
     bin->free = *block;
     uintptr_t granule = (uintptr_t)block >> GRANULE_SHIFT;
-    struct plane_cell *cell = (struct plane_cell *)(bin->plane_bias + (granule >> 6) * sizeof *cell);
+    struct plane_cell *cell =
+        (struct plane_cell *)(bin->plane_bias + (granule >> 6) * sizeof *cell);
     uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
     atomic_store_explicit(&cell->live, live | FAST_BIT(granule), memory_order_relaxed);
     return block;

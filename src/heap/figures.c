@@ -5,7 +5,8 @@
 #include "heap/page_heap.h"
 #include "heap/span_map.h"
 
-// Blocks handed out in a span, as far as its counts tell: blocks on a free list or pending count too.
+// Blocks handed out in a span, as far as its counts tell: blocks on a free list or pending count
+// too.
 static uint32_t used_blocks(const struct span *span)
 {
     uint32_t used = span_used(span); // racy: another thread may be between two of its counts
@@ -31,7 +32,8 @@ void heap_stats(struct heap_stats *stats_out)
         .mapped_bytes_peak = pages.peak_bytes + direct.bytes_peak,
     };
     page_heap_lock();
-    for (struct span *span = span_map_next(0); span; span = span_map_next(span->base + span->size)) {
+    for (struct span *span = span_map_next(0); span;
+         span = span_map_next(span->base + span->size)) {
         if (!is_in_use(span)) continue;
         bool is_small = span_is_small(span);
         uint32_t used = is_small ? used_blocks(span) : 1;
@@ -49,7 +51,8 @@ size_t heap_class_stats(struct heap_class_stats *rows_out, size_t max)
         rows_out[i] = (struct heap_class_stats){.block_size = size_class_size((unsigned)i + 1)};
     }
     page_heap_lock();
-    for (struct span *span = span_map_next(0); span; span = span_map_next(span->base + span->size)) {
+    for (struct span *span = span_map_next(0); span;
+         span = span_map_next(span->base + span->size)) {
         if (!is_in_use(span) || !span_is_small(span) || span->class > max) continue;
         struct heap_class_stats *row = &rows_out[span->class - 1];
         row->spans++;

@@ -10,7 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
-// --- a block and what is known of it ---------------------------------------------------------------
+// --- a block and what is known of it
+// ---------------------------------------------------------------
 
 // A live block, found from its pointer.
 struct found {
@@ -60,7 +61,8 @@ static void record_free(const struct found *found, void *block)
     note_write(found->span, found->index, 0, 0);
 }
 
-// --- allocation ------------------------------------------------------------------------------------
+// --- allocation
+// ------------------------------------------------------------------------------------
 
 static void *no_memory(void)
 {
@@ -83,8 +85,8 @@ static void *take_small(unsigned class, struct span **span_out)
     return block;
 }
 
-// A live block of at least `size` bytes that nobody has been told of; *is_zero_out says whether it is
-// known to be zero.
+// A live block of at least `size` bytes that nobody has been told of; *is_zero_out says whether it
+// is known to be zero.
 static void *take(size_t size, size_t align, enum page_wish wish, struct span **span_out,
                   bool *is_zero_out)
 {
@@ -146,7 +148,8 @@ void *heap_alloc_aligned(size_t size, size_t align)
     return allocate(size, align, PAGES_ANY, &is_zero);
 }
 
-// --- free ------------------------------------------------------------------------------------------
+// --- free
+// ------------------------------------------------------------------------------------------
 
 // Frees without telling anybody. `verb` is whose fault a double free would be.
 static void release(const char *verb, const struct found *found, void *block)
@@ -180,7 +183,8 @@ void heap_free(void *block)
     heap_free_fast(block);
 }
 
-// --- sizes -----------------------------------------------------------------------------------------
+// --- sizes
+// -----------------------------------------------------------------------------------------
 
 size_t heap_block_size(const void *block)
 {
@@ -198,8 +202,8 @@ size_t heap_size_for(size_t size, size_t align)
     return class ? size_class_size(class) : large_size_for(size);
 }
 
-// Whether a block of that size serves a request well enough to stay: big enough, and either small or
-// not more than half empty.
+// Whether a block of that size serves a request well enough to stay: big enough, and either small
+// or not more than half empty.
 static bool fits(const struct found *found, size_t size)
 {
     return size <= found->block_size && (found->block_size <= 64 || size > found->block_size / 2);
@@ -231,9 +235,9 @@ static size_t requested_size(const struct found *found)
     return found->block_size - note_read(found->span, found->index).slack;
 }
 
-// Resizes a large block as resize_large() does, and tells the observer if that succeeds. A block may move,
-// and then its old address may be another thread's at once: if it was recorded, its free is recorded
-// first, and should nothing come of it, the old block is recorded anew.
+// Resizes a large block as resize_large() does, and tells the observer if that succeeds. A block
+// may move, and then its old address may be another thread's at once: if it was recorded, its free
+// is recorded first, and should nothing come of it, the old block is recorded anew.
 static void *resize_recorded(struct found *found, void *block, size_t size, bool may_move)
 {
     if (LIKELY(!heap_observed_by())) return resize_large(found, size, may_move);

@@ -1,9 +1,9 @@
-// Heap: the general-purpose allocator. Blocks of any size for any thread, a note per block, no locks
-// on the common path. It knows nothing of who watches it (see observer.h) nor that it is called malloc.
-// Invariants: a block handed out is 16-byte aligned, lies inside one span, and resolves to its start
-// from every address inside it until it is freed.
-// Every function may be called by any thread at any time, also before constructors and after TLS
-// destructors; none touches errno except where it returns NULL for want of memory (ENOMEM).
+// Heap: the general-purpose allocator. Blocks of any size for any thread, a note per block, no
+// locks on the common path. It knows nothing of who watches it (see observer.h) nor that it is
+// called malloc. Invariants: a block handed out is 16-byte aligned, lies inside one span, and
+// resolves to its start from every address inside it until it is freed. Every function may be
+// called by any thread at any time, also before constructors and after TLS destructors; none
+// touches errno except where it returns NULL for want of memory (ENOMEM).
 #pragma once
 
 #include <stdbool.h>
@@ -22,8 +22,8 @@ void *heap_alloc_aligned(size_t size, size_t align);
 // Gives a live block back. Anything else (NULL included) is a panic that says what it was.
 void heap_free(void *block);
 
-// Moves or resizes a live block; keeps its bytes up to the smaller size. NULL with ENOMEM leaves the
-// old block untouched. `size` 0 counts as 1: what realloc(p, 0) means is the caller's affair.
+// Moves or resizes a live block; keeps its bytes up to the smaller size. NULL with ENOMEM leaves
+// the old block untouched. `size` 0 counts as 1: what realloc(p, 0) means is the caller's affair.
 void *heap_realloc(void *block, size_t size);
 
 // Tries to make a live block hold `size` bytes without moving it. True when it now does.
@@ -46,15 +46,15 @@ void heap_fork_child(void);
 
 // Figures of the moment, all in bytes unless named count. Racy under threads, never torn.
 struct heap_stats {
-    size_t mapped_bytes;       // address space held for blocks, direct mappings excluded
-    size_t live_block_bytes;   // block bytes handed out, direct mappings excluded
-    size_t live_blocks;        // their count
-    size_t free_dirty_bytes;   // free page runs that are resident
-    size_t free_clean_bytes;   // free page runs that are not
-    size_t direct_bytes;       // blocks with a mapping of their own
-    size_t direct_blocks;      // their count
-    size_t metadata_bytes;     // spans, planes, maps
-    size_t mapped_bytes_peak;  // largest mapped_bytes + direct_bytes so far
+    size_t mapped_bytes;      // address space held for blocks, direct mappings excluded
+    size_t live_block_bytes;  // block bytes handed out, direct mappings excluded
+    size_t live_blocks;       // their count
+    size_t free_dirty_bytes;  // free page runs that are resident
+    size_t free_clean_bytes;  // free page runs that are not
+    size_t direct_bytes;      // blocks with a mapping of their own
+    size_t direct_blocks;     // their count
+    size_t metadata_bytes;    // spans, planes, maps
+    size_t mapped_bytes_peak; // largest mapped_bytes + direct_bytes so far
 };
 void heap_stats(struct heap_stats *stats_out);
 
@@ -69,10 +69,11 @@ size_t heap_class_stats(struct heap_class_stats *rows_out, size_t max);
 
 // Settings, changeable at any time (mallopt, METE=).
 struct heap_settings {
-    size_t direct_size_min;   // from this size on a block gets a mapping of its own (M_MMAP_THRESHOLD)
-    size_t dirty_bytes_keep;  // free resident bytes kept before any are returned (M_TRIM_THRESHOLD)
-    unsigned purge_delay_ms;  // how long the helper lets memory rest before it returns it
-    bool use_helper;          // whether a short-lived helper may be made at all
+    size_t
+        direct_size_min; // from this size on a block gets a mapping of its own (M_MMAP_THRESHOLD)
+    size_t dirty_bytes_keep; // free resident bytes kept before any are returned (M_TRIM_THRESHOLD)
+    unsigned purge_delay_ms; // how long the helper lets memory rest before it returns it
+    bool use_helper;         // whether a short-lived helper may be made at all
 };
 struct heap_settings heap_settings(void);
 void heap_configure(const struct heap_settings *settings);

@@ -21,7 +21,7 @@ static void leave_heap(void)
     if (self == &thread_heap_none) return;
     thread_heap = &thread_heap_none;
     lock_take(&state.lock);
-    for (unsigned class = 1; class < CLASS_COUNT; class++) thread_heap_drop_bin(self, class);
+    for (unsigned class = 1; class < CLASS_COUNT; class ++) thread_heap_drop_bin(self, class);
     // seq_cst: whoever announces looks at is_idle after it pushed, we look at the stack after this.
     atomic_store_explicit(&self->is_idle, true, memory_order_seq_cst);
     remote_merge(self);
@@ -34,8 +34,8 @@ static void leave_heap(void)
 
 static struct thread_heap *create_heap(void)
 {
-    // A mapping of its own: all zero, which is an empty heap, and the pages of classes that the thread
-    // never asks for are never touched.
+    // A mapping of its own: all zero, which is an empty heap, and the pages of classes that the
+    // thread never asks for are never touched.
     return metadata_map(align_up(sizeof(struct thread_heap), PAGE_SIZE));
 }
 

@@ -1,6 +1,6 @@
 // Idle: where threads get their heaps from and leave them.
-// A heap without a thread keeps its spans and waits for the next thread. Whoever holds idle_lock may
-// act for idle heaps; nobody else touches their bins. Thread-safe.
+// A heap without a thread keeps its spans and waits for the next thread. Whoever holds idle_lock
+// may act for idle heaps; nobody else touches their bins. Thread-safe.
 #pragma once
 
 #include "heap/thread_heap.h"
@@ -14,7 +14,7 @@ struct span *idle_adopt_span(struct thread_heap *self, unsigned class);
 // Merges what was announced to a heap if it is idle: then it is nobody's job but the announcer's.
 void idle_merge(struct thread_heap *owner);
 
-// For fork. In the child, heaps of threads that are gone stay theirs for good: they may have been in
-// the midst of a change. Their blocks can be freed, but the memory is not used again.
+// For fork. In the child, heaps of threads that are gone stay theirs for good: they may have been
+// in the midst of a change. Their blocks can be freed, but the memory is not used again.
 void idle_lock(void);
 void idle_unlock(void);

@@ -5,18 +5,21 @@
 
 enum {
     SPARE_PAGES_MAX = 256,
-    // Each move may split a mapping in two, and a process may have 65 530: so some are moved, no more.
+    // Each move may split a mapping in two, and a process may have 65 530: so some are moved, no
+    // more.
     MOVES_MAX = 8192,
 };
 
-// From here on moving pages is cheaper than copying them to pages that have to be faulted in first: 2 µs
-// of system call against 4 KiB / 10 GiB/s + 0.5 µs of page fault for each page.
+// From here on moving pages is cheaper than copying them to pages that have to be faulted in first:
+// 2 µs of system call against 4 KiB / 10 GiB/s + 0.5 µs of page fault for each page.
 #define MOVE_SIZE_MIN ((size_t)128 << 10)
 
 static struct {
     _Atomic size_t direct_size_min;
     _Atomic size_t moves;
-} state = {.direct_size_min = (size_t)32 << 20}; // glibc's largest threshold; below it mapping anew costs page faults
+} state = {
+    .direct_size_min =
+        (size_t)32 << 20}; // glibc's largest threshold; below it mapping anew costs page faults
 
 size_t large_size_for(size_t size)
 {
@@ -103,14 +106,9 @@ bool large_resize(struct span *span, size_t size, bool may_move)
 static bool move_pages(const struct span *span, struct span *target)
 {
     switch (pages_move((void *)span->base, span->size, (void *)target->base)) {
-    case PAGES_MOVED:
-        return true;
-    case PAGES_STAYED:
-        page_heap_give_clean(target);
-        return false;
-    case PAGES_TARGET_LOST:
-        page_heap_forget(target);
-        return false;
+    case PAGES_MOVED: return true;
+    case PAGES_STAYED: page_heap_give_clean(target); return false;
+    case PAGES_TARGET_LOST: page_heap_forget(target); return false;
     }
     return false;
 }

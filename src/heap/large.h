@@ -1,6 +1,6 @@
-// Large: blocks above SMALL_SIZE_MAX: whole pages, a span each, from the page heap or, from a settable
-// size on, with a mapping of their own.
-// Thread-safe: such blocks have no owner, whoever frees one does all the work.
+// Large: blocks above SMALL_SIZE_MAX: whole pages, a span each, from the page heap or, from a
+// settable size on, with a mapping of their own. Thread-safe: such blocks have no owner, whoever
+// frees one does all the work.
 #pragma once
 
 #include "heap/page_heap.h"
@@ -19,8 +19,8 @@ void large_give(struct span *span);
 // Makes the block hold `size` bytes. With `may_move`, a DIRECT span's base may change.
 bool large_resize(struct span *span, size_t size, bool may_move);
 
-// Moves a live LARGE block's pages to a longer span, which is published and live; the old one is gone. NULL,
-// and nothing changed, when that cannot be done or would not pay.
+// Moves a live LARGE block's pages to a longer span, which is published and live; the old one is
+// gone. NULL, and nothing changed, when that cannot be done or would not pay.
 struct span *large_move(struct span *span, size_t size);
 
 // The block size that a request gets, without one: whole pages.

@@ -1,7 +1,7 @@
 // Metadata: memory for the heap's own structures, out of reach of the blocks.
-// Pieces are 64-byte aligned. Nothing is ever returned to the OS, so a stale pointer reads some piece
-// of the same kind and size.
-// Thread-safe; its lock is a leaf: nothing else is taken while it is held.
+// Pieces are 64-byte aligned. Nothing is ever returned to the OS, so a stale pointer reads some
+// piece of the same kind and size. Thread-safe; its lock is a leaf: nothing else is taken while it
+// is held.
 #pragma once
 
 #include "os/lock.h"
@@ -31,5 +31,5 @@ void *metadata_map(size_t size);
 // Bytes of address space taken so far.
 size_t metadata_bytes(void);
 
-void metadata_lock(void);   // for fork
+void metadata_lock(void); // for fork
 void metadata_unlock(void);

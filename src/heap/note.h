@@ -1,8 +1,8 @@
-// Note: a block's 32 bits of ledger: 20 bits of site, 12 bits of slack (block size - requested size).
-// Slack of 4095 and more stands in a side table, which spans have whose blocks are that large.
-// Notes are written by the allocating thread before the block is handed out and read by whoever frees
-// or resolves it; a span's arrays are made by whoever writes the first. A span without notes reads as
-// site 0, slack 0.
+// Note: a block's 32 bits of ledger: 20 bits of site, 12 bits of slack (block size - requested
+// size). Slack of 4095 and more stands in a side table, which spans have whose blocks are that
+// large. Notes are written by the allocating thread before the block is handed out and read by
+// whoever frees or resolves it; a span's arrays are made by whoever writes the first. A span
+// without notes reads as site 0, slack 0.
 #pragma once
 
 #include "heap/span.h"
@@ -24,7 +24,8 @@ static inline uint32_t note_pack(uint32_t site, uint32_t slack)
            (slack < NOTE_SLACK_ESCAPE ? slack : (uint32_t)NOTE_SLACK_ESCAPE);
 }
 
-// Whether the span's notes are followed by a side table: blocks up to there cannot have that much slack.
+// Whether the span's notes are followed by a side table: blocks up to there cannot have that much
+// slack.
 static inline bool note_has_side_table(const struct span *span)
 {
     return !span_is_small(span) || span->block_size > NOTE_SLACK_ESCAPE;
@@ -36,16 +37,16 @@ static inline uint32_t note_count(const struct span *span)
     return span_is_small(span) ? span->capacity : 1;
 }
 
-// Takes them off the span, which is going away, and gives their memory back. Whoever walks the span map
-// may be about to forget them, so the second is for when the span has left it.
+// Takes them off the span, which is going away, and gives their memory back. Whoever walks the span
+// map may be about to forget them, so the second is for when the span has left it.
 uint32_t *notes_detach(struct span *span, size_t *size_out);
 void notes_drop(uint32_t *notes, size_t size);
 
 // All read as zero again.
 void notes_forget(struct span *span);
 
-// Of the block at `index`. The first makes the arrays; without memory for them nothing is kept. Slack of
-// 2^32 and more, which only whole pages can have, is kept as 2^32 - 1.
+// Of the block at `index`. The first makes the arrays; without memory for them nothing is kept.
+// Slack of 2^32 and more, which only whole pages can have, is kept as 2^32 - 1.
 void note_write(struct span *span, uint32_t index, uint32_t site, size_t slack);
 
 struct note note_read(const struct span *span, uint32_t index);

@@ -19,7 +19,8 @@ const struct heap_observer *heap_observed_by(void)
 static void forget_notes(void)
 {
     page_heap_lock();
-    for (struct span *span = span_map_next(0); span; span = span_map_next(span->base + span->size)) {
+    for (struct span *span = span_map_next(0); span;
+         span = span_map_next(span->base + span->size)) {
         notes_forget(span);
     }
     page_heap_unlock();
@@ -28,9 +29,11 @@ static void forget_notes(void)
 // From now on every free finds that it is not on the fast path.
 static void slow_every_free(void)
 {
-    atomic_thread_fence(memory_order_seq_cst); // pairs with the one in thread_heap.c, make_current()
+    atomic_thread_fence(
+        memory_order_seq_cst); // pairs with the one in thread_heap.c, make_current()
     page_heap_lock();
-    for (struct span *span = span_map_next(0); span; span = span_map_next(span->base + span->size)) {
+    for (struct span *span = span_map_next(0); span;
+         span = span_map_next(span->base + span->size)) {
         atomic_store_explicit(&span->fast_owner, NULL, memory_order_relaxed);
     }
     page_heap_unlock();

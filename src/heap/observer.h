@@ -1,7 +1,7 @@
-// Observer: the one upward call of the heap. Whoever watches registers a table; the heap then calls it
-// for every block, after an allocation and before a free, and keeps a note per block for it.
-// Asleep (no table) this costs nothing: while somebody watches, free lists and owners are kept where
-// the fast paths do not find them, so that every call takes the slow path, which asks here.
+// Observer: the one upward call of the heap. Whoever watches registers a table; the heap then calls
+// it for every block, after an allocation and before a free, and keeps a note per block for it.
+// Asleep (no table) this costs nothing: while somebody watches, free lists and owners are kept
+// where the fast paths do not find them, so that every call takes the slow path, which asks here.
 #pragma once
 
 #include <stddef.h>
@@ -20,9 +20,9 @@ struct heap_observer {
     void (*span_gone)(uintptr_t base, size_t size);
 };
 
-// Registers the table, which must stay valid for good; NULL ends the observation. Exact from here on
-// for the calling thread, and for others once they have used up the page of free blocks that each class
-// of theirs was handed before: observe before threads start to miss nothing.
+// Registers the table, which must stay valid for good; NULL ends the observation. Exact from here
+// on for the calling thread, and for others once they have used up the page of free blocks that
+// each class of theirs was handed before: observe before threads start to miss nothing.
 void heap_observe(const struct heap_observer *observer);
 
 // Who watches now, or NULL.

@@ -26,14 +26,14 @@ static struct {
     bool is_ready;
     struct run_bins dirty;
     struct run_bins clean;
-    struct run_cache cache;  // dirty too
-    struct list by_age;      // dirty runs, oldest first
-    size_t mapped_bytes;     // of segments
-    size_t resting_bytes;    // being purged
-    size_t peak_bytes;       // of mapped_bytes
-    _Atomic bool is_due;     // dirty runs need a look: see page_heap_balance()
+    struct run_cache cache; // dirty too
+    struct list by_age;     // dirty runs, oldest first
+    size_t mapped_bytes;    // of segments
+    size_t resting_bytes;   // being purged
+    size_t peak_bytes;      // of mapped_bytes
+    _Atomic bool is_due;    // dirty runs need a look: see page_heap_balance()
     size_t dirty_keep;
-    size_t used_peak;        // most bytes in use since window_ms, and in the window before
+    size_t used_peak; // most bytes in use since window_ms, and in the window before
     size_t used_peak_before;
     uint64_t window_ms;
 } heap = {.dirty_keep = (size_t)4 << 20};
@@ -95,9 +95,9 @@ static void insert_run(struct span *run)
     span_map_add(run);
 }
 
-// Cuts [start, start + size) out of a detached run; what is left over goes back to the bins. Without
-// memory for the struct of what is behind, the taker gets that too; without one for what is before,
-// false: the run is whole and free again.
+// Cuts [start, start + size) out of a detached run; what is left over goes back to the bins.
+// Without memory for the struct of what is behind, the taker gets that too; without one for what is
+// before, false: the run is whole and free again.
 static bool carve(struct span *run, uintptr_t start, size_t size)
 {
     if (start > run->base) {
@@ -225,9 +225,9 @@ void page_heap_publish(struct span *span)
     lock_give(&heap.lock);
 }
 
-// How much may stay dirty: as much as was in use a moment ago, and a little more, since a program that
-// gives memory back mostly wants it again, and the page faults would cost more than all else here (measured:
-// a fixed limit cost 20 % of CPU). What it does not want again the helper fetches.
+// How much may stay dirty: as much as was in use a moment ago, and a little more, since a program
+// that gives memory back mostly wants it again, and the page faults would cost more than all else
+// here (measured: a fixed limit cost 20 % of CPU). What it does not want again the helper fetches.
 static size_t dirty_limit(uint64_t now_ms)
 {
     if (now_ms >= heap.window_ms + WINDOW_MS) {
@@ -324,7 +324,8 @@ static unsigned detach_oldest(struct span **runs, size_t keep, uint64_t freed_ms
         if (run->freed_ms > freed_ms_max) break;
         run_bins_remove(&heap.dirty, run);
         list_remove(&run->age);
-        span_map_remove(run); // nobody merges with it meanwhile, and what is unmapped leaves no trace
+        span_map_remove(
+            run); // nobody merges with it meanwhile, and what is unmapped leaves no trace
         span_set_state(run, SPAN_RESTING);
         heap.resting_bytes += run->size;
         runs[count++] = run;
@@ -398,7 +399,8 @@ static bool relieve(void)
         lock_take(&heap.lock);
         unmap_clean();
     }
-    return heap.mapped_bytes < mapped_bytes; // others may have mapped more meanwhile: then it is theirs
+    return heap.mapped_bytes <
+           mapped_bytes; // others may have mapped more meanwhile: then it is theirs
 }
 
 bool page_heap_relieve(void)
@@ -415,7 +417,8 @@ static bool extend(struct span *span, size_t page_count)
     uintptr_t end = span->base + span->size;
     size_t wanted = (page_count << PAGE_SHIFT) - span->size;
     struct span *run = end >> SPAN_MAP_ADDRESS_BITS ? NULL : span_map_peek(end);
-    if (!run || span_state(run) != SPAN_FREE || run->base != end || run->size < wanted) return false;
+    if (!run || span_state(run) != SPAN_FREE || run->base != end || run->size < wanted)
+        return false;
     detach_run(run);
     (void)carve(run, run->base, wanted); // from its start: cannot fail
     note_used();
@@ -442,10 +445,11 @@ static bool shrink(struct span *span, size_t page_count, uint64_t now_ms)
 bool page_heap_resize(struct span *span, size_t page_count)
 {
     if (page_count == span->page_count) return true;
-    uint64_t now_ms = clock_coarse_ms(); // not under the lock: the program may have replaced the clock
+    uint64_t now_ms =
+        clock_coarse_ms(); // not under the lock: the program may have replaced the clock
     lock_take(&heap.lock);
-    bool done = page_count > span->page_count ? extend(span, page_count)
-                                              : shrink(span, page_count, now_ms);
+    bool done =
+        page_count > span->page_count ? extend(span, page_count) : shrink(span, page_count, now_ms);
     lock_give(&heap.lock);
     return done;
 }

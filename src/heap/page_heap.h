@@ -1,10 +1,10 @@
 // Page heap: the runs of pages that no span uses, and the traffic with the OS.
-// Runs that are resident (dirty) and runs that are not (clean: they read as zero) are kept apart and
-// merge with neighbours of their kind only; dirty ones are preferred, since they cost no page fault.
-// Dirty memory beyond a limit goes back to the OS, oldest first: what is kept is a settable amount, and
-// what lets the program use again as much as it did a moment ago.
-// Invariants: mapped == in use + dirty + clean + resting; no two adjacent free runs of one kind.
-// Thread-safe: one lock, never held across a system call, but for the mapping of a fresh segment.
+// Runs that are resident (dirty) and runs that are not (clean: they read as zero) are kept apart
+// and merge with neighbours of their kind only; dirty ones are preferred, since they cost no page
+// fault. Dirty memory beyond a limit goes back to the OS, oldest first: what is kept is a settable
+// amount, and what lets the program use again as much as it did a moment ago. Invariants: mapped ==
+// in use + dirty + clean + resting; no two adjacent free runs of one kind. Thread-safe: one lock,
+// never held across a system call, but for the mapping of a fresh segment.
 #pragma once
 
 #include "heap/span.h"
@@ -16,16 +16,16 @@ enum page_wish {
     PAGES_ZERO, // clean ones first: is_dirty then says whether they must still be zeroed
 };
 
-// A run of at least `page_count` pages whose start is a multiple of `align` (a power of two, at least
-// a page), as a span whose base, size, page_count and is_dirty are set; in no map yet: page_heap_publish
-// does that. NULL when the OS has no more.
+// A run of at least `page_count` pages whose start is a multiple of `align` (a power of two, at
+// least a page), as a span whose base, size, page_count and is_dirty are set; in no map yet:
+// page_heap_publish does that. NULL when the OS has no more.
 struct span *page_heap_take(size_t page_count, size_t align, enum page_wish wish);
 
 // Enters a span, whose state says what it is now, in the span map.
 void page_heap_publish(struct span *span);
 
-// Takes back a span that it gave. The struct is not the caller's any more; all its pages count as dirty.
-// No system call: whoever gave calls page_heap_balance() once it holds no lock.
+// Takes back a span that it gave. The struct is not the caller's any more; all its pages count as
+// dirty. No system call: whoever gave calls page_heap_balance() once it holds no lock.
 void page_heap_give(struct span *span);
 
 // The same for a run whose pages the OS has back: they read as zero.
@@ -39,29 +39,31 @@ void page_heap_forget(struct span *span);
 void page_heap_keep(struct span *span);
 struct span *page_heap_take_kept(size_t page_count);
 
-// Returns dirty memory beyond the limit, or has the helper come for it later. Quick when there is none.
+// Returns dirty memory beyond the limit, or has the helper come for it later. Quick when there is
+// none.
 void page_heap_balance(void);
 
-// Makes a LARGE span longer or shorter in place. False, and nothing changed, when what follows is in use.
+// Makes a LARGE span longer or shorter in place. False, and nothing changed, when what follows is
+// in use.
 bool page_heap_resize(struct span *span, size_t page_count);
 
-// Gives every free run back to the OS, because it has no more: true when something went, and asking it
-// again may succeed.
+// Gives every free run back to the OS, because it has no more: true when something went, and asking
+// it again may succeed.
 bool page_heap_relieve(void);
 
 // Returns dirty runs to the OS, oldest first, until at most `keep` bytes are dirty, but none freed
 // after `freed_ms_max`. Bytes returned. Uses no thread-local storage.
 size_t page_heap_purge(size_t keep, uint64_t freed_ms_max);
 
-// The first small span at or after `address` that could be made busy, so that it stays what it is until
-// the caller gives busy back; NULL when there is none. Uses no thread-local storage.
+// The first small span at or after `address` that could be made busy, so that it stays what it is
+// until the caller gives busy back; NULL when there is none. Uses no thread-local storage.
 struct span *page_heap_next_small(uintptr_t address);
 
 struct page_heap_figures {
     size_t mapped_bytes; // of segments
     size_t dirty_bytes;
     size_t clean_bytes;
-    size_t dirty_keep;   // the setting
+    size_t dirty_keep; // the setting
     size_t peak_bytes; // of mapped_bytes
 };
 struct page_heap_figures page_heap_figures(void);

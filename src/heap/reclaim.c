@@ -5,8 +5,8 @@
 #include "os/thread.h"
 
 enum {
-    ROUNDS_MAX = 8,         // the helper of a busy process ends too; the next free makes another
-    RETRY_MS = 1000,        // after a helper could not be made
+    ROUNDS_MAX = 8,  // the helper of a busy process ends too; the next free makes another
+    RETRY_MS = 1000, // after a helper could not be made
 };
 
 // Less than this is not worth a thread.
@@ -107,8 +107,7 @@ void reclaim_configure(bool use_helper, unsigned delay_ms)
 
 void reclaim_add(size_t bytes)
 {
-    size_t due =
-        atomic_fetch_add_explicit(&state.hole_bytes, bytes, memory_order_relaxed) + bytes;
+    size_t due = atomic_fetch_add_explicit(&state.hole_bytes, bytes, memory_order_relaxed) + bytes;
     if (due >= DUE_BYTES_MIN) reclaim_consider(0);
 }
 

@@ -1,7 +1,7 @@
 // Reclaim: memory goes back to the OS from a process that no longer calls us.
-// Whoever frees much says so; when enough is due, a short-lived helper thread sleeps a little, so that
-// what is only swapped for something else is left alone, returns what has rested since, and ends.
-// Thread-safe.
+// Whoever frees much says so; when enough is due, a short-lived helper thread sleeps a little, so
+// that what is only swapped for something else is left alone, returns what has rested since, and
+// ends. Thread-safe.
 #pragma once
 
 #include <stdbool.h>

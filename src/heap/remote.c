@@ -87,7 +87,8 @@ void remote_free(struct thread_heap *self, struct span *span, uintptr_t block)
     uint64_t cell_bit = UINT64_C(1) << (cell - span->plane);
     if (atomic_fetch_or_explicit(&span->announced, cell_bit, memory_order_acq_rel) == 0) {
         struct thread_heap *owner = atomic_load_explicit(&span->owner, memory_order_acquire);
-        // The span was given back since the block was seen live: another thread freed it, the last one.
+        // The span was given back since the block was seen live: another thread freed it, the last
+        // one.
         if (UNLIKELY(!owner)) {
             panic("free", (void *)block, "double free: by two threads at the same time");
         }
@@ -101,4 +102,3 @@ void remote_free(struct thread_heap *self, struct span *span, uintptr_t block)
         reclaim_add((size_t)ANNOUNCEMENTS_MAX * ANNOUNCED_BYTES);
     }
 }
-

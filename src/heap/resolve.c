@@ -16,8 +16,7 @@ static int read_root(const struct memory_reader *reader, uintptr_t address, stru
 {
     int error = reader->read(reader, address, root, sizeof *root);
     if (error) return error;
-    bool is_known = root->magic == HEAP_ROOT_MAGIC &&
-                    root->layout_version == HEAP_LAYOUT_VERSION &&
+    bool is_known = root->magic == HEAP_ROOT_MAGIC && root->layout_version == HEAP_LAYOUT_VERSION &&
                     root->span_struct_size == sizeof(struct span) &&
                     root->class_count == CLASS_COUNT;
     return is_known ? 0 : -EPROTO;
@@ -44,9 +43,9 @@ static bool read_slot(const struct memory_reader *reader, const struct heap_root
 
 static bool is_sound_small(const struct span *span)
 {
-    return span->plane && span->base % PAGE_SIZE == 0 && span->block_size >= GRANULE && span->block_size <= SMALL_SIZE_MAX &&
-           span->block_size % GRANULE == 0 && span->page_count <= SPAN_PAGES_MAX &&
-           span->size == span->page_count << PAGE_SHIFT &&
+    return span->plane && span->base % PAGE_SIZE == 0 && span->block_size >= GRANULE &&
+           span->block_size <= SMALL_SIZE_MAX && span->block_size % GRANULE == 0 &&
+           span->page_count <= SPAN_PAGES_MAX && span->size == span->page_count << PAGE_SHIFT &&
            span->capacity <= span->size / span->block_size;
 }
 

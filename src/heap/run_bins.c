@@ -1,7 +1,7 @@
 #include "heap/run_bins.h"
 
-// How many runs of an inexact bin are looked at for a fit before a longer bin is taken (guess: keeps a
-// search bounded; longer runs are split, so nothing is wasted but order).
+// How many runs of an inexact bin are looked at for a fit before a longer bin is taken (guess:
+// keeps a search bounded; longer runs are split, so nothing is wasted but order).
 enum { SEARCH_MAX = 16 };
 
 static unsigned bin_of(size_t page_count)

@@ -21,7 +21,8 @@ void run_bins_init(struct run_bins *self);
 void run_bins_add(struct run_bins *self, struct span *run);
 void run_bins_remove(struct run_bins *self, struct span *run);
 
-// A run of at least `page_count` pages, about the shortest there is; it stays where it is. NULL: none.
+// A run of at least `page_count` pages, about the shortest there is; it stays where it is. NULL:
+// none.
 struct span *run_bins_find(const struct run_bins *self, size_t page_count);
 
 // Some run, or NULL when there is none.

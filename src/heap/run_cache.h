@@ -1,7 +1,7 @@
-// Run cache: the last few large blocks that were freed, kept whole for the next of about their size.
-// Their spans stay LARGE and in the span map, claimed, so nothing has to be split, merged or entered
-// anew. Whoever needs dirty pages for something else has them flushed first.
-// Invariants: bytes is the sum of the runs' sizes. Whoever calls holds the page heap's lock.
+// Run cache: the last few large blocks that were freed, kept whole for the next of about their
+// size. Their spans stay LARGE and in the span map, claimed, so nothing has to be split, merged or
+// entered anew. Whoever needs dirty pages for something else has them flushed first. Invariants:
+// bytes is the sum of the runs' sizes. Whoever calls holds the page heap's lock.
 #pragma once
 
 #include "heap/span.h"
@@ -14,7 +14,8 @@ struct run_cache {
     size_t bytes;
 };
 
-// A run of `page_count` pages or up to an eighth more, not the cache's any more; NULL when there is none.
+// A run of `page_count` pages or up to an eighth more, not the cache's any more; NULL when there is
+// none.
 struct span *run_cache_take(struct run_cache *self, size_t page_count);
 
 // Keeps a run. The one that had to go for it, or NULL.

@@ -42,7 +42,8 @@ size_t heap_trim(size_t keep)
     return page_heap_purge(keep, UINT64_MAX) + reclaim_holes();
 }
 
-// The order in which they nest: idle heaps are merged, which gives pages back, which makes metadata.
+// The order in which they nest: idle heaps are merged, which gives pages back, which makes
+// metadata.
 void heap_fork_prepare(void)
 {
     lock_take(&state.lock);

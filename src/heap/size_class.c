@@ -5,7 +5,7 @@
 unsigned size_class_of_aligned(size_t size, size_t align)
 {
     unsigned class = size_class_of(align_up(size, align));
-    while (class < CLASS_COUNT && size_class_size(class) % align != 0) class++;
+    while (class < CLASS_COUNT && size_class_size(class) % align != 0) class ++;
     return class < CLASS_COUNT ? class : 0;
 }
 
@@ -28,8 +28,8 @@ unsigned size_class_span_pages(unsigned class, unsigned spans_made)
     size_t block_size = size_class_size(class);
     if (block_size <= TINY_SIZE_MAX) return (unsigned)pages;
     size_t shortest = align_up(block_size, PAGE_SIZE) >> PAGE_SHIFT;
-    // A first span of one block: most large classes never need another. Later ones hold at least four,
-    // as far as a span goes.
+    // A first span of one block: most large classes never need another. Later ones hold at least
+    // four, as far as a span goes.
     size_t least = spans_made == 0 ? shortest : align_up(4 * block_size, PAGE_SIZE) >> PAGE_SHIFT;
     if (pages < least) pages = least < SPAN_PAGES_MAX ? least : SPAN_PAGES_MAX;
     return (unsigned)best_fit(block_size, shortest > pages / 2 ? shortest : pages / 2 + 1, pages);

@@ -34,7 +34,7 @@ void span_set_extent(struct span *self, uintptr_t base, size_t size)
 void span_init_small(struct span *self, unsigned class, struct plane_cell *plane)
 {
     size_t block_size = size_class_size(class);
-    self->class = (uint8_t)class;
+    self->class = (uint8_t) class;
     self->block_size = (uint32_t)block_size;
     self->capacity = (uint32_t)(self->size / block_size);
     uint64_t granules = block_size >> GRANULE_SHIFT;
@@ -85,7 +85,8 @@ static uint64_t free_starts(const struct span *self, unsigned index)
     uint64_t granules = self->block_size >> GRANULE_SHIFT;
     uint64_t first = (uint64_t)index * 64;
     uint64_t block = ((first + granules - 1) * self->block_reciprocal) >> 32;
-    uint64_t phase = block * granules - first; // to the first block that starts in the cell or after it
+    uint64_t phase =
+        block * granules - first; // to the first block that starts in the cell or after it
     if (phase >= 64) return 0;
     uint64_t live = atomic_load_explicit(&self->plane[index].live, memory_order_relaxed);
     uint64_t free = self->block_starts << phase & ~live;
@@ -103,7 +104,8 @@ static void link_cell(const struct span *self, unsigned index, struct links *lin
     }
 }
 
-// The pages from a cell's to that of the end of the block whose link is `tail` are about to be used.
+// The pages from a cell's to that of the end of the block whose link is `tail` are about to be
+// used.
 static void forget_purged(struct span *self, unsigned first_cell, void **tail)
 {
     uintptr_t end = (uintptr_t)tail + self->block_size - 1;

@@ -4,16 +4,16 @@
 // A small span's blocks are described out of line by its plane: per KiB of the span one cell of two
 // words, a bit per 16-byte granule. live: a block starts here and is handed out. pending: another
 // thread has freed it and the owner has not seen that yet. Free blocks hold nothing of ours unless
-// they stand on the one page that the owner's bin allocates from (their free list runs through them):
-// so any other page without a live block may be purged at any time.
+// they stand on the one page that the owner's bin allocates from (their free list runs through
+// them): so any other page without a live block may be purged at any time.
 //
 // Invariants of a small span:
-//   live and pending bits only where a block starts; pending is a subset of live, save for a race of
-//   two frees, which panics when it is merged
-//   |live| + |free list of the bin, if it stands here| == count + bias      (FULL: == capacity)
-//   only the owner's thread writes live, count, bias and freed_cells; anyone sets pending and announced
-//   a free block of a touched page that is on no list has its cell marked in freed_cells
-//   pages [0, touched_pages) have had blocks, the others were never written through this span
+//   live and pending bits only where a block starts; pending is a subset of live, save for a race
+//   of two frees, which panics when it is merged |live| + |free list of the bin, if it stands here|
+//   == count + bias      (FULL: == capacity) only the owner's thread writes live, count, bias and
+//   freed_cells; anyone sets pending and announced a free block of a touched page that is on no
+//   list has its cell marked in freed_cells pages [0, touched_pages) have had blocks, the others
+//   were never written through this span
 // A span's struct is never returned to the OS: a stale pointer to it reads some span.
 #pragma once
 
@@ -55,25 +55,26 @@ enum {
 struct span {
     // What free() reads for every block.
     _Atomic(struct thread_heap *) fast_owner; // whose thread may free here without looking further
-    uintptr_t plane_bias; // plane - (base >> 10) * 16: the cell of an address is bias + (it >> 10) * 16
-    struct bin *bin;      // of fast_owner
-    uint64_t freed_cells; // a bit per cell that may have free blocks; see span_cell_mark()
-    uint32_t count;       // trigger: what reaches 0 needs attention
-    uint8_t class; // 0 for LARGE and DIRECT
+    uintptr_t
+        plane_bias;  // plane - (base >> 10) * 16: the cell of an address is bias + (it >> 10) * 16
+    struct bin *bin; // of fast_owner
+    uint64_t freed_cells;  // a bit per cell that may have free blocks; see span_cell_mark()
+    uint32_t count;        // trigger: what reaches 0 needs attention
+    uint8_t class;         // 0 for LARGE and DIRECT
     _Atomic uint8_t state; // enum span_state; see span_state()
-    bool is_dirty;        // FREE: some pages are resident. LARGE: not known to be zero when made
+    bool is_dirty;         // FREE: some pages are resident. LARGE: not known to be zero when made
 
     // What allocation and the slow paths read.
     _Atomic uint32_t busy; // 1 while the owner allocates from it, or the helper purges its holes
     uint32_t bias;         // count + bias is the number of blocks in use
     uintptr_t base;
     size_t page_count;
-    uint32_t capacity;     // blocks
-    uint32_t block_size;   // 0 for LARGE and DIRECT: their block is the whole span
+    uint32_t capacity;   // blocks
+    uint32_t block_size; // 0 for LARGE and DIRECT: their block is the whole span
 
     uint64_t block_reciprocal; // ceil(2^32 / granules per block): see span_index()
-    uint64_t block_starts; // a bit per granule of a cell whose first granule starts a block
-    uint64_t tail_bit;     // in the cell tail_cell: where a block would start that has no room any more
+    uint64_t block_starts;     // a bit per granule of a cell whose first granule starts a block
+    uint64_t tail_bit; // in the cell tail_cell: where a block would start that has no room any more
     uint16_t tail_cell;
     uint16_t touched_pages;
 
@@ -83,17 +84,18 @@ struct span {
 
     // What other threads write.
     _Alignas(CACHE_LINE) _Atomic(struct thread_heap *) owner;
-    _Atomic uint64_t announced; // small: a bit per cell with pending bits. LARGE, DIRECT: 1 while live
+    _Atomic uint64_t
+        announced; // small: a bit per cell with pending bits. LARGE, DIRECT: 1 while live
     struct span *announced_next; // in the owner's stack of spans to look at
     uint64_t purged_pages;       // under busy: touched pages that were purged and not used since
 
-    size_t size;        // bytes: page_count pages
-    uint64_t freed_ms;  // FREE and dirty: when
+    size_t size;               // bytes: page_count pages
+    uint64_t freed_ms;         // FREE and dirty: when
     _Atomic(uint32_t *) notes; // one per block, then the side table; or NULL. See note.h
 };
 
-// The page heap looks at the state of neighbours that other threads own; only SPAN_FREE and SPAN_RESTING
-// mean anything to it, and those are set under its lock.
+// The page heap looks at the state of neighbours that other threads own; only SPAN_FREE and
+// SPAN_RESTING mean anything to it, and those are set under its lock.
 static inline enum span_state span_state(const struct span *self)
 {
     return atomic_load_explicit(&self->state, memory_order_relaxed);
@@ -129,7 +131,8 @@ static inline uint32_t span_index(const struct span *self, uintptr_t address)
     return (uint32_t)((granule * self->block_reciprocal) >> 32);
 }
 
-// A struct for pages in no map: its link and age in no list, its state SPAN_UNUSED. NULL: no memory.
+// A struct for pages in no map: its link and age in no list, its state SPAN_UNUSED. NULL: no
+// memory.
 struct span *span_create(uintptr_t base, size_t size, bool is_dirty);
 void span_destroy(struct span *self);
 
@@ -149,8 +152,8 @@ static inline uintptr_t span_block(const struct span *self, uint32_t index)
 // Blocks in use or on the bin's free list.
 uint32_t span_used(const struct span *self);
 
-// The mark of the cell of an address. Counted from address 0, not from the span's start: no two of a span's
-// at most 64 cells share one, and free() need not know where the span starts.
+// The mark of the cell of an address. Counted from address 0, not from the span's start: no two of
+// a span's at most 64 cells share one, and free() need not know where the span starts.
 static ALWAYS_INLINE uint64_t span_cell_mark(uintptr_t address)
 {
     return UINT64_C(1) << (address >> 10 & 63);
@@ -162,10 +165,10 @@ struct span_range {
     size_t size;
 };
 
-// Puts the free blocks of marked cells in a free list, in address order, and takes the marks away, until
-// `wanted` blocks are there or no mark is left. The number of blocks; *first_out is the first of them,
-// and *range_out holds them all: both untouched when there is none. The caller owns the span and holds
-// busy.
+// Puts the free blocks of marked cells in a free list, in address order, and takes the marks away,
+// until `wanted` blocks are there or no mark is left. The number of blocks; *first_out is the first
+// of them, and *range_out holds them all: both untouched when there is none. The caller owns the
+// span and holds busy.
 unsigned span_take_blocks(struct span *self, unsigned wanted, void **first_out,
                           struct span_range *range_out);
 

@@ -2,11 +2,11 @@
 
 #include "heap/metadata.h"
 
-_Atomic(span_slot *) span_map_root[SPAN_MAP_ROOT_SLOTS];
+_Atomic(struct span_slot *) span_map_root[SPAN_MAP_ROOT_SLOTS];
 
-static span_slot *slot_of(uintptr_t address)
+static struct span_slot *slot_of(uintptr_t address)
 {
-    span_slot *leaf =
+    struct span_slot *leaf =
         atomic_load_explicit(&span_map_root[address >> SPAN_MAP_LEAF_SHIFT], memory_order_relaxed);
     return &leaf[address >> PAGE_SHIFT & (SPAN_MAP_LEAF_SLOTS - 1)];
 }
@@ -17,7 +17,7 @@ bool span_map_reserve(uintptr_t start, size_t size)
     if (last >= SPAN_MAP_ROOT_SLOTS) return false;
     for (size_t i = start >> SPAN_MAP_LEAF_SHIFT; i <= last; i++) {
         if (atomic_load_explicit(&span_map_root[i], memory_order_relaxed)) continue;
-        span_slot *leaf = metadata_map(SPAN_MAP_LEAF_SLOTS * sizeof *leaf);
+        struct span_slot *leaf = metadata_map(SPAN_MAP_LEAF_SLOTS * sizeof *leaf);
         if (!leaf) return false;
         // release: pairs with the acquire in span_map_peek()
         atomic_store_explicit(&span_map_root[i], leaf, memory_order_release);
@@ -35,17 +35,17 @@ static void fill(const struct span *span, struct span *value)
     }
     // release: pairs with the acquire in span_map_peek(), which then reads the span
     for (uintptr_t at = span->base; at < every_page_end; at += PAGE_SIZE) {
-        atomic_store_explicit(slot_of(at), value, memory_order_release);
+        atomic_store_explicit(&slot_of(at)->span, value, memory_order_release);
     }
     for (uintptr_t at = every_page_end; at < end; at += SPAN_MAP_STRIDE) {
-        atomic_store_explicit(slot_of(at), value, memory_order_release);
+        atomic_store_explicit(&slot_of(at)->span, value, memory_order_release);
     }
 }
 
 static void fill_ends(const struct span *span, struct span *value)
 {
-    atomic_store_explicit(slot_of(span->base), value, memory_order_release);
-    atomic_store_explicit(slot_of(span->base + span->size - PAGE_SIZE), value,
+    atomic_store_explicit(&slot_of(span->base)->span, value, memory_order_release);
+    atomic_store_explicit(&slot_of(span->base + span->size - PAGE_SIZE)->span, value,
                           memory_order_release);
 }
 

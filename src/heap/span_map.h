@@ -1,10 +1,11 @@
 // Span map: from any address to its span, in two loads.
-// A root of 2^18 slots by address >> 29, each a leaf for 512 MiB with a slot per page; leaves are made
-// when the first span comes and never go. Invariants:
+// A root of 2^18 slots by address >> 29, each a leaf for 512 MiB with a slot per page; leaves are
+// made when the first span comes and never go. Invariants:
 //   LARGE and small spans stand in the slot of each of their pages
 //   DIRECT ones in those up to the first multiple of SPAN_MAP_STRIDE, then in one per stride
 //   FREE ones in those of their first and last page; all other slots are empty
-// Writers hold the page heap's lock. Readers take none: a slot they were given a block of stays theirs.
+// Writers hold the page heap's lock. Readers take none: a slot they were given a block of stays
+// theirs.
 #pragma once
 
 #include "base/attributes.h"
@@ -23,26 +24,29 @@ enum {
 
 #define SPAN_MAP_STRIDE ((size_t)32 << 20)
 
-typedef _Atomic(struct span *) span_slot;
+// A leaf's place for a page.
+struct span_slot {
+    _Atomic(struct span *) span;
+};
 
-extern _Atomic(span_slot *) span_map_root[SPAN_MAP_ROOT_SLOTS];
+extern _Atomic(struct span_slot *) span_map_root[SPAN_MAP_ROOT_SLOTS];
 
 // The slot's span for an address below 2^47, or NULL. See the invariants for what that means.
 static ALWAYS_INLINE struct span *span_map_peek(uintptr_t address)
 {
     // acquire: pairs with the release in span_map_reserve(); free on x86-64
-    span_slot *leaf =
+    struct span_slot *leaf =
         atomic_load_explicit(&span_map_root[address >> SPAN_MAP_LEAF_SHIFT], memory_order_acquire);
     if (UNLIKELY(!leaf)) return NULL;
-    return atomic_load_explicit(&leaf[address >> PAGE_SHIFT & (SPAN_MAP_LEAF_SLOTS - 1)],
+    return atomic_load_explicit(&leaf[address >> PAGE_SHIFT & (SPAN_MAP_LEAF_SLOTS - 1)].span,
                                 memory_order_acquire);
 }
 
 // The small, LARGE or DIRECT span that `address` lies in, or NULL. Any value may be asked.
 struct span *span_map_find(uintptr_t address);
 
-// The span in the first filled slot at or after `address`, or NULL. The caller holds the page heap's
-// lock. To go through all of them, go on at its end.
+// The span in the first filled slot at or after `address`, or NULL. The caller holds the page
+// heap's lock. To go through all of them, go on at its end.
 struct span *span_map_next(uintptr_t address);
 
 // Makes the leaves for that range. False when there is no memory for one.

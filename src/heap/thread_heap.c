@@ -8,18 +8,20 @@
 #include "heap/remote.h"
 
 enum {
-    BLOCKS_PER_REFILL = 32,    // a cell with fewer free blocks is taken together with the next ones
-    FRESH_PAGES_MAX = 64,      // 256 KiB of page faults cost a hundred times what a look costs
-    DENSE_PAGES_MIN = 4,       // smaller spans are not worth a note that they became sparse
-    DENSE_SHARE = 4,           // sparse: a quarter of the blocks or fewer are in use (guess)
+    BLOCKS_PER_REFILL = 32, // a cell with fewer free blocks is taken together with the next ones
+    FRESH_PAGES_MAX = 64,   // 256 KiB of page faults cost a hundred times what a look costs
+    DENSE_PAGES_MIN = 4,    // smaller spans are not worth a note that they became sparse
+    DENSE_SHARE = 4,        // sparse: a quarter of the blocks or fewer are in use (guess)
 };
 
 struct thread_heap thread_heap_none;
 __thread struct thread_heap *thread_heap = &thread_heap_none;
 
-// --- what a bin's spans are -----------------------------------------------------------------------
+// --- what a bin's spans are
+// -----------------------------------------------------------------------
 
-// Gives an empty span back. Its owner is the calling thread (or holds idle_lock) and has made it busy.
+// Gives an empty span back. Its owner is the calling thread (or holds idle_lock) and has made it
+// busy.
 static void release_span(struct span *span)
 {
     const struct heap_observer *observer = heap_observed_by();
@@ -144,7 +146,7 @@ void thread_heap_drop_bin(struct thread_heap *self, unsigned class)
 
 void thread_heap_scavenge(struct thread_heap *self)
 {
-    for (unsigned class = 1; class < CLASS_COUNT; class++) {
+    for (unsigned class = 1; class < CLASS_COUNT; class ++) {
         const struct span *span = self->reserves[class].current;
         // More blocks than start in the range cannot all be on the list.
         if (!span || span->count > self->bins[class].range / span->block_size + 1) continue;
@@ -152,7 +154,8 @@ void thread_heap_scavenge(struct thread_heap *self)
     }
 }
 
-// Before a bin takes pages that will have to be faulted in: are there some that others have done with?
+// Before a bin takes pages that will have to be faulted in: are there some that others have done
+// with?
 static void note_fresh(struct thread_heap *self, const struct span *span)
 {
     if (span->is_dirty) return;
@@ -191,7 +194,8 @@ static struct span *create_span(struct thread_heap *self, unsigned class)
     return span;
 }
 
-// --- allocation -----------------------------------------------------------------------------------
+// --- allocation
+// -----------------------------------------------------------------------------------
 
 // The next cells of the current span that have some free blocks become the free list.
 static bool visit_span(struct bin *bin, struct span *span)
@@ -205,8 +209,8 @@ static bool visit_span(struct bin *bin, struct span *span)
     return true;
 }
 
-// Finds the bin a span that may have free blocks: one whose turn has come, else untouched pages of the
-// growing one, else another.
+// Finds the bin a span that may have free blocks: one whose turn has come, else untouched pages of
+// the growing one, else another.
 static bool choose_span(struct thread_heap *self, unsigned class)
 {
     struct bin *bin = &self->bins[class];
@@ -271,7 +275,8 @@ void *thread_heap_take_block(struct thread_heap *self, unsigned class)
     return block;
 }
 
-// --- frees by the owner ---------------------------------------------------------------------------
+// --- frees by the owner
+// ---------------------------------------------------------------------------
 
 void thread_heap_give_block(struct thread_heap *self, struct span *span, uintptr_t block)
 {
@@ -291,14 +296,15 @@ void thread_heap_give_block(struct thread_heap *self, struct span *span, uintptr
 
 NOINLINE void thread_heap_count_spent(struct thread_heap *self, struct span *span)
 {
-    // A FULL span's count stood at 1 for all of its blocks; others' counts have lost theirs already.
+    // A FULL span's count stood at 1 for all of its blocks; others' counts have lost theirs
+    // already.
     thread_heap_lower_count(self, span, span_state(span) == SPAN_FULL ? 1 : 0);
     page_heap_balance();
 }
 
 void thread_heap_withhold(struct thread_heap *self)
 {
-    for (unsigned class = 1; class < CLASS_COUNT; class++) {
+    for (unsigned class = 1; class < CLASS_COUNT; class ++) {
         if (!self->bins[class].free) continue;
         self->reserves[class].withheld = self->bins[class].free;
         self->bins[class].free = NULL;

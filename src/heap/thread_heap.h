@@ -1,18 +1,19 @@
 // Thread heap: one thread's bins, and how blocks come from them and go back.
 //
-// A bin is the spans of one size class. It allocates from one span at a time, a few cells of it at once:
-// their free blocks are in its free list. Blocks between these cells that are freed go back on the list,
-// all others only have their live bit cleared and their cell marked, and are found again when its turn
-// comes. So a free list holds a few cells' blocks, and every other free block's bytes are nobody's.
+// A bin is the spans of one size class. It allocates from one span at a time, a few cells of it at
+// once: their free blocks are in its free list. Blocks between these cells that are freed go back
+// on the list, all others only have their live bit cleared and their cell marked, and are found
+// again when its turn comes. So a free list holds a few cells' blocks, and every other free block's
+// bytes are nobody's.
 //
 // Invariants:
-//   bin.free != NULL implies that the bin's current span is CURRENT and busy, and that the blocks start in
-//   [start, start + range), which is part of it; so does range != 0
-//   every span of the heap is its bin's current one, its growing one, in its partial list, or FULL
-//   only the heap's thread touches the bins; other threads push spans on `announced`
-// Heaps are never destroyed: that of an exited thread is idle until a new thread takes it over; until
-// then whoever frees one of its blocks merges that (under idle_lock), and whoever needs a span may take
-// one of its partial ones.
+//   bin.free != NULL implies that the bin's current span is CURRENT and busy, and that the blocks
+//   start in [start, start + range), which is part of it; so does range != 0 every span of the heap
+//   is its bin's current one, its growing one, in its partial list, or FULL only the heap's thread
+//   touches the bins; other threads push spans on `announced`
+// Heaps are never destroyed: that of an exited thread is idle until a new thread takes it over;
+// until then whoever frees one of its blocks merges that (under idle_lock), and whoever needs a
+// span may take one of its partial ones.
 #pragma once
 
 #include "heap/observer.h"
@@ -28,7 +29,8 @@ struct bin {
 // What only the slow paths of a bin need.
 struct bin_reserve {
     struct span *current; // the bin's span, or NULL
-    struct list partial; // zero until first used. FIFO: spans rest until enough was freed in them to be worth a visit
+    struct list partial;  // zero until first used. FIFO: spans rest until enough was freed in them
+                          // to be worth a visit
     struct span *growing;
     unsigned spans_made;
     void *withheld; // while somebody watches: the free list, where the fast path does not see it
@@ -38,7 +40,7 @@ struct thread_heap {
     struct bin bins[CLASS_COUNT];
     struct bin_reserve reserves[CLASS_COUNT];
     _Alignas(CACHE_LINE) _Atomic(struct span *) announced; // stack of spans with pending frees
-    _Atomic bool is_idle; // its thread is gone
+    _Atomic bool is_idle;                                  // its thread is gone
     unsigned announcements; // made by this heap's thread, until told to reclaim
     unsigned fresh_pages;   // taken from the page heap untouched, since it last looked for others
     struct thread_heap *next_idle; // under idle_lock
@@ -51,14 +53,15 @@ extern struct thread_heap thread_heap_none;
 // A free block of that class, off every list, not yet live. NULL without memory.
 void *thread_heap_take_block(struct thread_heap *self, unsigned class);
 
-// The block is on no list and was live until now: makes it free. Its span belongs to `self`, which is
-// the calling thread's.
+// The block is on no list and was live until now: makes it free. Its span belongs to `self`, which
+// is the calling thread's.
 void thread_heap_give_block(struct thread_heap *self, struct span *span, uintptr_t block);
 
 // The span's count reached 0 on the fast path: its block there is freed already.
 NOINLINE void thread_heap_count_spent(struct thread_heap *self, struct span *span);
 
-// Gives back the current spans that nothing lives in: a class that a program has done with keeps one.
+// Gives back the current spans that nothing lives in: a class that a program has done with keeps
+// one.
 void thread_heap_scavenge(struct thread_heap *self);
 
 // Takes the class's free list away from its bin, whose span goes where its use says.

@@ -4,7 +4,8 @@
 
 #include <linux/futex.h>
 
-// Sections under our locks are some hundred instructions long: a short spin usually suffices (guess).
+// Sections under our locks are some hundred instructions long: a short spin usually suffices
+// (guess).
 enum { SPINS_MAX = 100 };
 
 void lock_wait(struct lock *self)

@@ -1,6 +1,7 @@
 // Lock: a mutual exclusion of one word, zero when free, waiting in the kernel when contended.
-// Not recursive. Between threads of one process only. Never held across a system call that may block.
-// States: 0 free, 1 held, 2 held and somebody may wait (U. Drepper, "Futexes Are Tricky", mutex 2).
+// Not recursive. Between threads of one process only. Never held across a system call that may
+// block. States: 0 free, 1 held, 2 held and somebody may wait (U. Drepper, "Futexes Are Tricky",
+// mutex 2).
 #pragma once
 
 #include "base/attributes.h"

@@ -1,6 +1,6 @@
-// Memory reader: one way to look at memory, whoever's it is. Whatever walks or resolves a heap reads
-// through it, so the same code serves the process itself and a tool outside.
-// Readers are plain values, stateless between calls, usable from any thread.
+// Memory reader: one way to look at memory, whoever's it is. Whatever walks or resolves a heap
+// reads through it, so the same code serves the process itself and a tool outside. Readers are
+// plain values, stateless between calls, usable from any thread.
 #pragma once
 
 #include <stddef.h>
@@ -12,7 +12,8 @@ struct memory_reader {
     int pid; // of the process looked at; unused by the own-process reader
 };
 
-// This process, by plain loads: only for addresses that are known to be mapped (the heap's metadata).
+// This process, by plain loads: only for addresses that are known to be mapped (the heap's
+// metadata).
 struct memory_reader memory_reader_own(void);
 
 // Any process that the kernel lets us read (also this one), by process_vm_readv: bad addresses give

@@ -31,7 +31,8 @@ void *pages_map_aligned(size_t size, size_t align)
     char *start = (char *)align_up((uintptr_t)raw, align);
     size_t before = (size_t)(start - raw);
     size_t after = align - PAGE_SIZE - before;
-    if (before) (void)pages_unmap(raw, before); // refused: untouched address space is wasted, no more
+    if (before)
+        (void)pages_unmap(raw, before); // refused: untouched address space is wasted, no more
     if (after) (void)pages_unmap(start + size, after);
     return start;
 }
@@ -63,8 +64,8 @@ bool pages_remap(void *address, size_t old_size, size_t new_size, void *target)
 enum pages_moved pages_move(void *address, size_t size, void *target)
 {
     long flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
-    long result = syscall_6(SYS_mremap, (long)address, (long)size, (long)size, flags,
-                            (long)target, 0);
+    long result =
+        syscall_6(SYS_mremap, (long)address, (long)size, (long)size, flags, (long)target, 0);
     if (!is_error(result)) return PAGES_MOVED;
     if (result != -EFAULT) return PAGES_STAYED;
     // Kernels up to 6.16 unmap the target before they find that the source is several mappings.

@@ -22,8 +22,8 @@ bool pages_unmap(void *address, size_t size);
 // The bytes become zero and stop being resident; the address space stays.
 void pages_purge(void *address, size_t size);
 
-// Moves the memory of private anonymous pages over untouched ones mapped at `target`; the old addresses
-// stay mapped and read as zero.
+// Moves the memory of private anonymous pages over untouched ones mapped at `target`; the old
+// addresses stay mapped and read as zero.
 enum pages_moved {
     PAGES_MOVED,
     PAGES_STAYED,      // the kernel is older than 5.7, or the range is made of several mappings
@@ -31,6 +31,6 @@ enum pages_moved {
 };
 enum pages_moved pages_move(void *address, size_t size, void *target);
 
-// Resizes a mapping that pages_map made alone: in place when `target` is NULL, else by moving it over the
-// `new_size` bytes mapped at `target`, which it replaces. False: nothing changed.
+// Resizes a mapping that pages_map made alone: in place when `target` is NULL, else by moving it
+// over the `new_size` bytes mapped at `target`, which it replaces. False: nothing changed.
 bool pages_remap(void *address, size_t old_size, size_t new_size, void *target);

@@ -84,7 +84,8 @@ bool thread_run_brief(void (*work)(void))
             thread_block[2] = thread_block;
             uint64_t all = ~UINT64_C(0), old = 0;
             (void)syscall_4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&old, sizeof all);
-            atomic_store_explicit(&state.brief_id, 1, memory_order_relaxed); // until the kernel does
+            atomic_store_explicit(&state.brief_id, 1,
+                                  memory_order_relaxed); // until the kernel does
             long id = clone_brief(stack_end, thread_block, work);
             if (id < 0) atomic_store_explicit(&state.brief_id, 0, memory_order_relaxed);
             (void)syscall_4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, sizeof old);

@@ -85,7 +85,7 @@ def line_of(text, position):
 
 
 def functions(text):
-    """(first line, last line) of each top-level block of C that is a function, its head included."""
+    """(first line, last line) of each top-level block that is a function, its head included."""
     lines = text.split("\n")
     open_at = None
     for i, line in enumerate(lines):
