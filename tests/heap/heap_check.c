@@ -1,6 +1,7 @@
 #include "heap_check.h"
 
 #include "heap/note.h"
+#include "heap/run_cache.h"
 #include "heap/span_map.h"
 
 #include <stdio.h>
@@ -111,11 +112,25 @@ static void check_free_run(struct scan *scan, struct span *span)
     span_set_add(&scan->runs, span);
 }
 
+// A freed block that is kept whole for the next of its size.
+static void check_kept(struct scan *scan, const struct span *span)
+{
+    HOLDS(span_state(span) == SPAN_LARGE, span);
+    HOLDS(span->announced == 0, span);
+    HOLDS(span->is_dirty, span);
+    HOLDS(span->notes == NULL, span);
+    HOLDS(++scan->census.kept_spans <= RUN_CACHE_COUNT, span);
+    scan->census.kept_bytes += span->size;
+}
+
 static void check_whole_block(struct scan *scan, const struct span *span)
 {
     HOLDS(span->block_size == 0, span);
-    HOLDS(span->announced == 1, span);
     HOLDS(span->fast_owner == NULL, span);
+    if (span->announced != 1) {
+        check_kept(scan, span);
+        return;
+    }
     scan->census.live_blocks++;
     scan->census.live_bytes += span->size;
     if (span_state(span) == SPAN_DIRECT) {

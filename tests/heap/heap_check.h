@@ -13,11 +13,13 @@ struct heap_census {
     size_t large_spans;
     size_t direct_spans;
     size_t free_runs;
+    size_t kept_spans; // freed LARGE ones, still whole
+    size_t kept_bytes;
     size_t live_blocks; // pending ones are not
     size_t live_bytes;  // of them, block sizes
     size_t pending_blocks;
     size_t in_use_bytes; // pages of small and LARGE spans
-    size_t dirty_bytes;
+    size_t dirty_bytes;  // of free runs, without the kept ones
     size_t clean_bytes;
 };
 
