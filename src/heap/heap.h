@@ -1,9 +1,10 @@
 // Heap: the general-purpose allocator. Blocks of any size for any thread, a note per block, no
-// locks on the common path. It knows nothing of who watches it (see observer.h) nor that it is
+// locks on the common path. It knows nothing of who watches it (see observer.h), nor that it is
 // called malloc. Invariants: a block handed out is 16-byte aligned, lies inside one span, and
-// resolves to its start from every address inside it until it is freed. Every function may be
-// called by any thread at any time, also before constructors and after TLS destructors; none
-// touches errno except where it returns NULL for want of memory (ENOMEM).
+// resolves to its start from every address inside it until it is freed.
+//
+// Every function may be called by any thread at any time, also before constructors and after TLS
+// destructors; none touches errno except where it returns NULL for want of memory (ENOMEM).
 #pragma once
 
 #include <stdbool.h>

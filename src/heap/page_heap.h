@@ -2,9 +2,13 @@
 // Runs that are resident (dirty) and runs that are not (clean: they read as zero) are kept apart
 // and merge with neighbours of their kind only; dirty ones are preferred, since they cost no page
 // fault. Dirty memory beyond a limit goes back to the OS, oldest first: what is kept is a settable
-// amount, and what lets the program use again as much as it did a moment ago. Invariants: mapped ==
-// in use + dirty + clean + resting; no two adjacent free runs of one kind. Thread-safe: one lock,
-// never held across a system call, but for the mapping of a fresh segment.
+// amount, and what lets the program use again as much as it did a moment ago.
+//
+// Invariants: mapped == in use + dirty + cached + clean + resting; no two adjacent free runs of one
+// kind.
+//
+// Thread-safe: one lock, never held across a system call, but for the mapping of a fresh segment
+// and the unmapping of clean runs when the OS has no more.
 #pragma once
 
 #include "heap/span.h"

@@ -1,7 +1,8 @@
 // Run cache: the last few large blocks that were freed, kept whole for the next of about their
 // size. Their spans stay LARGE and in the span map, claimed, so nothing has to be split, merged or
-// entered anew. Whoever needs dirty pages for something else has them flushed first. Invariants:
-// bytes is the sum of the runs' sizes. Whoever calls holds the page heap's lock.
+// entered anew. Whoever needs dirty pages for something else has them flushed first.
+//
+// Invariants: bytes is the sum of the runs' sizes. Whoever calls holds the page heap's lock.
 #pragma once
 
 #include "heap/span.h"

@@ -1,9 +1,10 @@
 // Size class: the block sizes that spans are cut into.
 // 16-byte steps to 512 bytes, then 32 per doubling to 32 KiB (measured: eight cost sqlite3 5 % of
 // memory, and the bins of classes that a program never uses are never touched). Class 0 is never
-// used, so that a request of 0 bytes finds no block on the fast path. Invariants:
-// size_class_size(size_class_of(n)) >= n; sizes grow with the class; every size is a multiple of
-// 16, and from 512 on of a 32nd of the power of two below it.
+// used, so that a request of 0 bytes finds no block on the fast path.
+//
+// Invariants: size_class_size(size_class_of(n)) >= n; sizes grow with the class; every size is a
+// multiple of 16, and from 512 on of a 32nd of the power of two below it.
 #pragma once
 
 #include "base/align.h"

@@ -4,16 +4,18 @@
 // A small span's blocks are described out of line by its plane: per KiB of the span one cell of two
 // words, a bit per 16-byte granule. live: a block starts here and is handed out. pending: another
 // thread has freed it and the owner has not seen that yet. Free blocks hold nothing of ours unless
-// they stand on the one page that the owner's bin allocates from (their free list runs through
-// them): so any other page without a live block may be purged at any time.
+// they are on their bin's free list, which only a span that is current has: so any page of another
+// span without a live block may be purged at any time.
 //
 // Invariants of a small span:
-//   live and pending bits only where a block starts; pending is a subset of live, save for a race
-//   of two frees, which panics when it is merged |live| + |free list of the bin, if it stands here|
-//   == count + bias      (FULL: == capacity) only the owner's thread writes live, count, bias and
-//   freed_cells; anyone sets pending and announced a free block of a touched page that is on no
-//   list has its cell marked in freed_cells pages [0, touched_pages) have had blocks, the others
-//   were never written through this span
+// - live and pending bits only where a block starts; pending is a subset of live, save for a race
+//   of two frees, which panics when it is merged
+// - |live| + |the bin's free list, if it stands here| == count + bias (FULL: == capacity)
+// - only the owner's thread writes live, count, bias and freed_cells; anyone sets pending and
+//   announced
+// - a free block of a touched page that is on no list has its cell marked in freed_cells
+// - pages [0, touched_pages) have had blocks, the others were never written through this span
+//
 // A span's struct is never returned to the OS: a stale pointer to it reads some span.
 #pragma once
 
@@ -55,9 +57,8 @@ enum {
 struct span {
     // What free() reads for every block.
     _Atomic(struct thread_heap *) fast_owner; // whose thread may free here without looking further
-    uintptr_t
-        plane_bias;  // plane - (base >> 10) * 16: the cell of an address is bias + (it >> 10) * 16
-    struct bin *bin; // of fast_owner
+    uintptr_t plane_bias;  // the cell of an address is at plane_bias + (address >> 10) * 16
+    struct bin *bin;       // of fast_owner
     uint64_t freed_cells;  // a bit per cell that may have free blocks; see span_cell_mark()
     uint32_t count;        // trigger: what reaches 0 needs attention
     uint8_t class;         // 0 for LARGE and DIRECT
@@ -84,8 +85,7 @@ struct span {
 
     // What other threads write.
     _Alignas(CACHE_LINE) _Atomic(struct thread_heap *) owner;
-    _Atomic uint64_t
-        announced; // small: a bit per cell with pending bits. LARGE, DIRECT: 1 while live
+    _Atomic uint64_t announced;  // small: a bit per cell with pending bits. Else: 1 while live
     struct span *announced_next; // in the owner's stack of spans to look at
     uint64_t purged_pages;       // under busy: touched pages that were purged and not used since
 

@@ -1,9 +1,12 @@
 // Span map: from any address to its span, in two loads.
-// A root of 2^18 slots by address >> 29, each a leaf for 512 MiB with a slot per page; leaves are
-// made when the first span comes and never go. Invariants:
-//   LARGE and small spans stand in the slot of each of their pages
-//   DIRECT ones in those up to the first multiple of SPAN_MAP_STRIDE, then in one per stride
-//   FREE ones in those of their first and last page; all other slots are empty
+// A root of 2^18 places by address >> 29, each for a leaf of 512 MiB with a slot per page; leaves
+// are made when the first span comes and never go.
+//
+// Invariants:
+// - LARGE and small spans stand in the slot of each of their pages
+// - DIRECT ones in those up to the first multiple of SPAN_MAP_STRIDE, then in one per stride
+// - FREE ones in those of their first and last page; all other slots are empty
+//
 // Writers hold the page heap's lock. Readers take none: a slot they were given a block of stays
 // theirs.
 #pragma once

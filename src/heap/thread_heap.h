@@ -7,13 +7,14 @@
 // bytes are nobody's.
 //
 // Invariants:
-//   bin.free != NULL implies that the bin's current span is CURRENT and busy, and that the blocks
-//   start in [start, start + range), which is part of it; so does range != 0 every span of the heap
-//   is its bin's current one, its growing one, in its partial list, or FULL only the heap's thread
-//   touches the bins; other threads push spans on `announced`
+// - bin.free != NULL implies that the bin's current span is CURRENT and busy, and that the blocks
+//   start in [start, start + range), which is part of it; so does range != 0
+// - every span of the heap is its bin's current one, its growing one, in its partial list, or FULL
+// - only the heap's thread touches the bins; other threads push spans on `announced`
+//
 // Heaps are never destroyed: that of an exited thread is idle until a new thread takes it over;
-// until then whoever frees one of its blocks merges that (under idle_lock), and whoever needs a
-// span may take one of its partial ones.
+// until then whoever frees one of its blocks merges that (see idle.h), and whoever needs a span may
+// take one of its partial ones.
 #pragma once
 
 #include "heap/observer.h"
