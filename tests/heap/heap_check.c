@@ -164,9 +164,9 @@ static void check_span(struct scan *scan, struct span *span)
 
 static void check_leaf(struct scan *scan, size_t index)
 {
-    span_slot *leaf = span_map_root[index];
+    struct span_slot *leaf = span_map_root[index];
     for (size_t i = 0; i < SPAN_MAP_LEAF_SLOTS; i++) {
-        struct span *span = leaf[i];
+        struct span *span = leaf[i].span;
         if (!span) continue;
         uintptr_t at = (index << SPAN_MAP_LEAF_SHIFT) + (i << PAGE_SHIFT);
         HOLDS(belongs_in_slot(span, at), span);
