@@ -218,6 +218,22 @@ struct span *page_heap_take(size_t page_count, size_t align, enum page_wish wish
     return run;
 }
 
+struct span *page_heap_take_some(size_t page_count, size_t least)
+{
+    lock_take(&heap.lock);
+    prepare();
+    if (!run_bins_find(&heap.dirty, page_count)) {
+        (void)flush_cache(); // it may hold what is wanted
+        if (!run_bins_find(&heap.dirty, page_count)) {
+            const struct span *run = run_bins_find_shorter(&heap.dirty, least, page_count);
+            if (run) page_count = run->page_count;
+        }
+    }
+    struct span *run = take_locked(page_count, PAGE_SIZE, PAGES_ANY);
+    lock_give(&heap.lock);
+    return run;
+}
+
 void page_heap_publish(struct span *span)
 {
     lock_take(&heap.lock);

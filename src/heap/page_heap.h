@@ -25,6 +25,10 @@ enum page_wish {
 // page_heap_publish does that. NULL when the OS has no more.
 struct span *page_heap_take(size_t page_count, size_t align, enum page_wish wish);
 
+// The same for whoever can do with fewer pages, as far down as `least`, at most 64: then resident
+// ones are taken before the wanted number of others.
+struct span *page_heap_take_some(size_t page_count, size_t least);
+
 // Enters a span, whose state says what it is now, in the span map.
 void page_heap_publish(struct span *span);
 

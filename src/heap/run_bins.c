@@ -63,6 +63,15 @@ struct span *run_bins_find(const struct run_bins *self, size_t page_count)
     return longer < RUN_BIN_COUNT ? LIST_ENTRY(self->runs[longer].next, struct span, link) : NULL;
 }
 
+struct span *run_bins_find_shorter(const struct run_bins *self, size_t least, size_t most)
+{
+    for (size_t bin = most; bin-- > least;) {
+        const struct list *runs = &self->runs[bin];
+        if (!list_is_empty(runs)) return LIST_ENTRY(runs->next, struct span, link);
+    }
+    return NULL;
+}
+
 struct span *run_bins_peek(const struct run_bins *self)
 {
     unsigned bin = next_nonempty(self, 0);

@@ -25,5 +25,9 @@ void run_bins_remove(struct run_bins *self, struct span *run);
 // none.
 struct span *run_bins_find(const struct run_bins *self, size_t page_count);
 
+// The longest run of at least `least` and fewer than `most` pages, at most RUN_BIN_EXACT_MAX. NULL:
+// none.
+struct span *run_bins_find_shorter(const struct run_bins *self, size_t least, size_t most);
+
 // Some run, or NULL when there is none.
 struct span *run_bins_peek(const struct run_bins *self);

@@ -169,16 +169,15 @@ static struct span *create_span(struct thread_heap *self, unsigned class)
 {
     struct bin_reserve *reserve = &self->reserves[class];
     size_t page_count = size_class_span_pages(class, reserve->spans_made);
-    size_t plane_size = page_count * CELLS_PER_PAGE * sizeof(struct plane_cell);
-    struct plane_cell *plane = metadata_take(METADATA_PLANE, plane_size);
-    if (!plane) return NULL;
-    struct span *span = page_heap_take(page_count, PAGE_SIZE, PAGES_ANY);
-    if (!span) {
-        metadata_give(METADATA_PLANE, plane, plane_size);
-        return NULL;
-    }
-    if (span->page_count != page_count) { // no memory to split a run: the plane would be too short
-        metadata_give(METADATA_PLANE, plane, plane_size);
+    size_t least = align_up(size_class_size(class), PAGE_SIZE) >> PAGE_SHIFT;
+    if (least < page_count / 4) least = page_count / 4; // shorter ones are not worth their struct
+    struct span *span = page_heap_take_some(page_count, least);
+    if (!span) return NULL;
+    // No memory to split a run: it may be longer than a plane can be.
+    size_t plane_size = span->page_count * CELLS_PER_PAGE * sizeof(struct plane_cell);
+    struct plane_cell *plane = NULL;
+    if (span->page_count <= SPAN_PAGES_MAX) plane = metadata_take(METADATA_PLANE, plane_size);
+    if (!plane) {
         page_heap_give(span);
         return NULL;
     }
