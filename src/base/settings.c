@@ -15,7 +15,7 @@ static_assert(SIZE_MAX >= UINT64_MAX, "sizes are read into 64 bits");
 const struct setting settings_table[SETTINGS_COUNT] = {
     {"direct_size", SETTING_SIZE, offsetof(struct settings, direct_size), 32 * MIB, 4 * KIB,
      1024 * GIB, "larger blocks get a mapping of their own"},
-    {"dirty_keep", SETTING_SIZE, offsetof(struct settings, dirty_keep), 4 * MIB, 0, 1024 * GIB,
+    {"dirty_keep", SETTING_SIZE, offsetof(struct settings, dirty_keep), 1 * MIB, 0, 1024 * GIB,
      "free memory kept before any is returned"},
     {"purge_delay", SETTING_MILLISECONDS, offsetof(struct settings, purge_delay_ms), 300, 0,
      24 * 60 * 60 * 1000, "how long free memory rests first"},

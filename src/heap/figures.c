@@ -15,7 +15,8 @@ static uint32_t used_blocks(const struct span *span)
 
 static bool is_in_use(const struct span *span)
 {
-    return span_state(span) >= SPAN_CURRENT && span_state(span) <= SPAN_LARGE;
+    if (span_state(span) == SPAN_LARGE) return span->announced != 0; // else it is kept, free
+    return span_state(span) >= SPAN_CURRENT && span_state(span) <= SPAN_FULL;
 }
 
 void heap_stats(struct heap_stats *stats_out)

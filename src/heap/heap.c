@@ -18,6 +18,7 @@ struct found {
     struct span *span;
     uint32_t index;
     size_t block_size;
+    bool is_freed; // the observer has been told of its free already
 };
 
 // Panics in the name of `verb` unless `pointer` is a live block.
@@ -236,23 +237,24 @@ static size_t requested_size(const struct found *found)
 }
 
 // Resizes a large block as resize_large() does, and tells the observer if that succeeds. A block
-// may move, and then its old address may be another thread's at once: if it was recorded, its free
-// is recorded first, and should nothing come of it, the old block is recorded anew.
+// may move, and then its old address may be another thread's at once: if it was noted, its free is
+// recorded first, and found->is_freed says so when nothing came of it.
 static void *resize_recorded(struct found *found, void *block, size_t size, bool may_move)
 {
     if (LIKELY(!heap_observed_by())) return resize_large(found, size, may_move);
     bool is_first = may_move && size > found->block_size && note_read(found->span, 0).site != 0;
     struct found was = *found;
-    size_t old_size = requested_size(&was);
     if (is_first) record_free(&was, block);
     void *place = resize_large(found, size, may_move);
-    if (!is_first && place) { // not noted, or in place: the note is still where it was
+    if (!place) {
+        found->is_freed = is_first;
+        return NULL;
+    }
+    if (!is_first) { // not noted, or in place: the note is still where it was
         was.span = found->span;
         record_free(&was, block);
     }
-    if (is_first || place) {
-        record_allocation(found->span, place ? place : block, place ? size : old_size);
-    }
+    record_allocation(found->span, place, size);
     return place;
 }
 
@@ -283,25 +285,33 @@ bool heap_resize(void *block, size_t size)
     return true;
 }
 
+// No block of another size is to be had: the old one stays, of `old_size` requested bytes.
+static void *keep_block(const struct found *found, void *block, size_t size, size_t old_size)
+{
+    bool serves = size <= found->block_size;
+    if (found->is_freed) {
+        record_allocation(found->span, block, serves ? size : old_size);
+    } else if (serves) {
+        record_reuse(found, block, size);
+    }
+    return serves ? block : no_memory();
+}
+
 // Copies the block to one of another size.
-static void *move_block(const struct found *found, void *block, size_t size)
+static void *move_block(const struct found *found, void *block, size_t size, size_t old_size)
 {
     struct span *span = NULL;
     bool is_zero;
     void *place = size <= SMALL_SIZE_MAX ? heap_take_fast(size_class_of(size)) : NULL;
     bool is_observed = !place && heap_observed_by(); // else the list would have been empty
     if (!place) place = take(size, GRANULE, PAGES_ANY, &span, &is_zero);
-    if (UNLIKELY(!place)) {
-        if (size > found->block_size) return no_memory();
-        record_reuse(found, block, size); // a smaller one there is not: the old one does
-        return block;
-    }
+    if (UNLIKELY(!place)) return keep_block(found, block, size, old_size);
     memcpy(place, block, size < found->block_size ? size : found->block_size);
     if (LIKELY(!is_observed)) {
         heap_free_fast(block);
         return place;
     }
-    record_free(found, block);
+    if (!found->is_freed) record_free(found, block);
     release("realloc", found, block);
     record_allocation(span, place, size);
     return place;
@@ -315,9 +325,11 @@ void *heap_realloc(void *block, size_t size)
         record_reuse(&found, block, size);
         return block;
     }
+    size_t old_size = size;
     if (resize_large_is_possible(&found, size)) {
+        old_size = requested_size(&found);
         void *place = resize_recorded(&found, block, size, true);
         if (place) return place;
     }
-    return move_block(&found, block, size);
+    return move_block(&found, block, size, old_size);
 }

@@ -108,7 +108,10 @@ static bool move_pages(const struct span *span, struct span *target)
     switch (pages_move((void *)span->base, span->size, (void *)target->base)) {
     case PAGES_MOVED: return true;
     case PAGES_STAYED: page_heap_give_clean(target); return false;
-    case PAGES_TARGET_LOST: page_heap_forget(target); return false;
+    case PAGES_TARGET_LOST:
+        page_heap_forget(target);
+        atomic_store_explicit(&state.moves, MOVES_MAX, memory_order_relaxed); // not here, then
+        return false;
     }
     return false;
 }

@@ -36,7 +36,7 @@ static struct {
     size_t used_peak; // most bytes in use since window_ms, and in the window before
     size_t used_peak_before;
     uint64_t window_ms;
-} heap = {.dirty_keep = (size_t)4 << 20};
+} heap = {.dirty_keep = (size_t)1 << 20};
 
 static void prepare(void)
 {

@@ -95,7 +95,8 @@ static void work(void)
             purged += reclaim_holes();
         }
         struct page_heap_figures after = page_heap_figures();
-        if (after.dirty_bytes < DUE_BYTES_MIN && purged == 0) return;
+        bool is_quiet = atomic_load_explicit(&state.hole_bytes, memory_order_relaxed) == 0;
+        if (after.dirty_bytes < DUE_BYTES_MIN && purged == 0 && is_quiet) return;
     }
 }
 
@@ -118,11 +119,13 @@ void reclaim_consider(size_t dirty_bytes)
     if (!atomic_load_explicit(&state.use_helper, memory_order_relaxed)) return;
     uint64_t now_ms = clock_coarse_ms();
     if (now_ms < atomic_load_explicit(&state.retry_ms, memory_order_relaxed)) return;
-    if (thread_run_brief(work)) return;
+    if (thread_brief_is_running() || thread_run_brief(work)) return;
+    if (thread_brief_is_running()) return; // another thread was quicker
     atomic_store_explicit(&state.retry_ms, now_ms + RETRY_MS, memory_order_relaxed);
 }
 
 void reclaim_fork_child(void)
 {
     thread_forget_brief();
+    atomic_store_explicit(&state.retry_ms, 0, memory_order_relaxed);
 }

@@ -22,10 +22,12 @@ static int read_root(const struct memory_reader *reader, uintptr_t address, stru
     return is_known ? 0 : -EPROTO;
 }
 
-static int read_leaf(const struct memory_reader *reader, const struct heap_root *root, size_t index,
-                     uintptr_t *leaf_out)
+// The span at `where`, if it covers `address`.
+static bool read_span(const struct memory_reader *reader, uintptr_t where, uintptr_t address,
+                      struct span *span)
 {
-    return reader->read(reader, root->map + index * sizeof(uintptr_t), leaf_out, sizeof *leaf_out);
+    if (!where || reader->read(reader, where, span, sizeof *span)) return false;
+    return address - span->base < span->size;
 }
 
 // The span whose pointer stands in the slot of `address`, if it covers it.
@@ -34,11 +36,13 @@ static bool read_slot(const struct memory_reader *reader, const struct heap_root
 {
     uintptr_t leaf = 0;
     uintptr_t where = 0;
-    if (read_leaf(reader, root, address >> SPAN_MAP_LEAF_SHIFT, &leaf) || !leaf) return false;
+    size_t index = address >> SPAN_MAP_LEAF_SHIFT;
+    if (reader->read(reader, root->map + index * sizeof leaf, &leaf, sizeof leaf) || !leaf) {
+        return false;
+    }
     size_t slot = address >> PAGE_SHIFT & (SPAN_MAP_LEAF_SLOTS - 1);
     if (reader->read(reader, leaf + slot * sizeof where, &where, sizeof where)) return false;
-    if (!where || reader->read(reader, where, span, sizeof *span)) return false;
-    return address - span->base < span->size;
+    return read_span(reader, where, address, span);
 }
 
 static bool is_sound_small(const struct span *span)
@@ -130,45 +134,70 @@ bool heap_resolve(const struct memory_reader *reader, uintptr_t root_address, ui
     return true;
 }
 
+// --- walking
+// ---------------------------------------------------------------------------------------
+
+enum {
+    // A read of another process is a system call, so slots are read a page of them at a time.
+    SLOTS_PER_READ = 512,
+    CELLS_MAX = SPAN_PAGES_MAX * CELLS_PER_PAGE,
+};
+
+struct walk {
+    const struct memory_reader *reader;
+    bool (*visit)(void *context, const struct heap_block *block);
+    void *context;
+    uintptr_t end; // of the span seen last: what lies below has been shown
+};
+
 // Visits a small span's live blocks. False when the visitor has had enough.
-static bool walk_small(const struct memory_reader *reader, const struct span *span,
-                       bool (*visit)(void *, const struct heap_block *), void *context)
+static bool walk_small(struct walk *walk, const struct span *span)
 {
-    for (size_t i = 0; i < span->page_count * CELLS_PER_PAGE; i++) {
-        uint64_t live;
-        if (!read_cell(reader, span, i, &live)) return true;
-        for (; live; live &= live - 1) {
+    struct plane_cell cells[CELLS_MAX];
+    size_t count = span->page_count * CELLS_PER_PAGE;
+    uintptr_t plane = (uintptr_t)span->plane;
+    if (walk->reader->read(walk->reader, plane, cells, count * sizeof cells[0])) return true;
+    for (size_t i = 0; i < count; i++) {
+        for (uint64_t live = cells[i].live & ~cells[i].pending; live; live &= live - 1) {
             size_t granule = i * 64 + (size_t)__builtin_ctzl(live);
             uint32_t index = (uint32_t)(granule * GRANULE / span->block_size);
             if (index >= span->capacity) continue;
-            struct heap_block block = describe(reader, span, index, true);
-            if (!visit(context, &block)) return false;
+            struct heap_block block = describe(walk->reader, span, index, true);
+            if (!walk->visit(walk->context, &block)) return false;
         }
     }
     return true;
 }
 
-static bool walk_leaf(const struct memory_reader *reader, const struct heap_root *root,
-                      uintptr_t start, bool (*visit)(void *, const struct heap_block *),
-                      void *context)
+// Visits what the span that was found at `at` holds. False when the visitor has had enough.
+static bool walk_span(struct walk *walk, const struct span *span, uintptr_t at)
 {
-    uintptr_t end = start + ((uintptr_t)1 << SPAN_MAP_LEAF_SHIFT);
-    for (uintptr_t at = start; at < end;) {
-        struct span span;
-        if (!read_slot(reader, root, at, &span) || span.size % PAGE_SIZE) {
-            at += PAGE_SIZE;
-            continue;
+    uintptr_t end = span->base + span->size;
+    walk->end = end > at ? end : at + PAGE_SIZE;
+    if (span->base != at) return true; // no span begins here: its first slot has shown it
+    if (is_whole_block(span) && span->announced == 1) {
+        struct heap_block block = describe(walk->reader, span, 0, true);
+        return walk->visit(walk->context, &block);
+    }
+    bool is_small = span_state(span) >= SPAN_CURRENT && span_state(span) <= SPAN_FULL;
+    return !is_small || !is_sound_small(span) || walk_small(walk, span);
+}
+
+// Goes through the leaf for the addresses from `start` on.
+static bool walk_leaf(struct walk *walk, uintptr_t leaf, uintptr_t start)
+{
+    uintptr_t slots[SLOTS_PER_READ];
+    for (size_t first = 0; first < SPAN_MAP_LEAF_SLOTS; first += SLOTS_PER_READ) {
+        uintptr_t base = start + (first << PAGE_SHIFT);
+        if (walk->end >= base + ((uintptr_t)SLOTS_PER_READ << PAGE_SHIFT)) continue;
+        uintptr_t where = leaf + first * sizeof slots[0];
+        if (walk->reader->read(walk->reader, where, slots, sizeof slots)) continue;
+        for (size_t i = 0; i < SLOTS_PER_READ; i++) {
+            uintptr_t at = base + (i << PAGE_SHIFT);
+            struct span span;
+            if (at < walk->end || !read_span(walk->reader, slots[i], at, &span)) continue;
+            if (span.size % PAGE_SIZE == 0 && !walk_span(walk, &span, at)) return false;
         }
-        uintptr_t next = span.base + span.size;
-        bool begins_here = span.base >= start; // else an earlier leaf has shown it
-        if (begins_here && is_whole_block(&span) && span.announced == 1) {
-            struct heap_block block = describe(reader, &span, 0, true);
-            if (!visit(context, &block)) return false;
-        } else if (begins_here && span_state(&span) >= SPAN_CURRENT &&
-                   span_state(&span) <= SPAN_FULL && is_sound_small(&span)) {
-            if (!walk_small(reader, &span, visit, context)) return false;
-        }
-        at = next > at ? next : at + PAGE_SIZE;
     }
     return true;
 }
@@ -177,12 +206,16 @@ int heap_walk(const struct memory_reader *reader, uintptr_t root_address,
               bool (*visit)(void *context, const struct heap_block *block), void *context)
 {
     struct heap_root root;
+    struct walk walk = {.reader = reader, .visit = visit, .context = context};
     int error = read_root(reader, root_address, &root);
-    for (size_t i = 0; i < SPAN_MAP_ROOT_SLOTS && !error; i++) {
-        uintptr_t leaf = 0;
-        error = read_leaf(reader, &root, i, &leaf);
-        if (error || !leaf) continue;
-        if (!walk_leaf(reader, &root, i << SPAN_MAP_LEAF_SHIFT, visit, context)) break;
+    for (size_t first = 0; first < SPAN_MAP_ROOT_SLOTS && !error; first += SLOTS_PER_READ) {
+        uintptr_t leaves[SLOTS_PER_READ];
+        uintptr_t where = root.map + first * sizeof leaves[0];
+        error = reader->read(reader, where, leaves, sizeof leaves);
+        for (size_t i = 0; i < SLOTS_PER_READ && !error; i++) {
+            uintptr_t start = (first + i) << SPAN_MAP_LEAF_SHIFT;
+            if (leaves[i] && !walk_leaf(&walk, leaves[i], start)) return 0;
+        }
     }
     return error;
 }

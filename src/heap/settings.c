@@ -12,7 +12,7 @@ static struct {
     struct heap_settings settings;
 } state = {.settings = {
                .direct_size_min = (size_t)32 << 20,
-               .dirty_bytes_keep = (size_t)4 << 20,
+               .dirty_bytes_keep = (size_t)1 << 20,
                .purge_delay_ms = 300,
                .use_helper = false, // until somebody who knows the process allows it
            }};

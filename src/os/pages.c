@@ -67,10 +67,10 @@ enum pages_moved pages_move(void *address, size_t size, void *target)
     long result =
         syscall_6(SYS_mremap, (long)address, (long)size, (long)size, flags, (long)target, 0);
     if (!is_error(result)) return PAGES_MOVED;
-    if (result != -EFAULT) return PAGES_STAYED;
-    // Kernels up to 6.16 unmap the target before they find that the source is several mappings.
+    if (result == -EINVAL) return PAGES_STAYED; // an old kernel: it says so before anything else
+    // Kernels up to 6.16 unmap the target before they find that the source is several mappings, or
+    // that there is no memory for page tables.
     result = syscall_6(SYS_mmap, (long)target, (long)size, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    if (result == (long)target) return PAGES_STAYED;
-    return PAGES_TARGET_LOST;
+    return result == (long)target ? PAGES_STAYED : PAGES_TARGET_LOST;
 }

@@ -96,6 +96,11 @@ bool thread_run_brief(void (*work)(void))
     return made;
 }
 
+bool thread_brief_is_running(void)
+{
+    return atomic_load_explicit(&state.brief_id, memory_order_acquire) != 0;
+}
+
 void thread_forget_brief(void)
 {
     atomic_store_explicit(&state.brief_id, 0, memory_order_relaxed);

@@ -80,7 +80,7 @@ static void nothing_said_leaves_the_defaults(void **state)
     (void)state;
     struct settings settings = parse_well("");
     assert_int_equal(settings.direct_size, 32 << 20);
-    assert_int_equal(settings.dirty_keep, 4 << 20);
+    assert_int_equal(settings.dirty_keep, 1 << 20);
     assert_int_equal(settings.purge_delay_ms, 300);
     assert_int_equal(settings.perturb, 0);
     assert_true(settings.helper);
