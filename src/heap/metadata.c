@@ -29,6 +29,10 @@ static void *cut_piece(size_t size)
     if ((size_t)(state.end - state.cursor) < size) {
         size_t reserve_size = state.mapped_bytes == 0 ? RESERVE_SIZE_FIRST : RESERVE_SIZE;
         char *reserve = pages_map(reserve_size); // the old one's rest is lost: under one piece
+        if (!reserve) {                          // close to a limit a little may still be had
+            reserve_size = METADATA_PIECE_MAX;
+            reserve = pages_map(reserve_size);
+        }
         if (!reserve) return NULL;
         state.mapped_bytes += reserve_size;
         state.cursor = reserve;

@@ -165,10 +165,10 @@ static void note_fresh(struct thread_heap *self, const struct span *span)
     thread_heap_scavenge(self);
 }
 
-static struct span *create_span(struct thread_heap *self, unsigned class)
+// Pages for a span of `class`, and a plane for them; NULL, and nothing taken, without memory.
+static struct span *take_pages(unsigned class, unsigned spans_made, struct plane_cell **plane_out)
 {
-    struct bin_reserve *reserve = &self->reserves[class];
-    size_t page_count = size_class_span_pages(class, reserve->spans_made);
+    size_t page_count = size_class_span_pages(class, spans_made);
     size_t least = align_up(size_class_size(class), PAGE_SIZE) >> PAGE_SHIFT;
     if (least < page_count / 4) least = page_count / 4; // shorter ones are not worth their struct
     struct span *span = page_heap_take_some(page_count, least);
@@ -181,6 +181,18 @@ static struct span *create_span(struct thread_heap *self, unsigned class)
         page_heap_give(span);
         return NULL;
     }
+    *plane_out = plane;
+    return span;
+}
+
+static struct span *create_span(struct thread_heap *self, unsigned class)
+{
+    struct bin_reserve *reserve = &self->reserves[class];
+    struct plane_cell *plane;
+    struct span *span = take_pages(class, reserve->spans_made, &plane);
+    // All address space that there may be can stand in free runs while metadata finds none.
+    if (!span && page_heap_relieve()) span = take_pages(class, reserve->spans_made, &plane);
+    if (!span) return NULL;
     reserve->spans_made++;
     span_init_small(span, class, plane);
     atomic_store_explicit(&span->owner, self, memory_order_relaxed);
