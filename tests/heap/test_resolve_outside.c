@@ -215,6 +215,20 @@ static void a_root_or_a_map_that_is_not_there_is_an_error(void **state)
     expect_refused(wrong, -EFAULT);
 }
 
+// Noise with some fields that make it likely enough to be believed.
+static void put_likely_span(unsigned char *place, uintptr_t base, unsigned *seed)
+{
+    struct span span;
+    memcpy(&span, place, sizeof span);
+    span.base = base;
+    span.size = (size_t)(1 + rand_r(seed) % 20) << PAGE_SHIFT;
+    span.page_count = span.size >> PAGE_SHIFT;
+    span_set_state(&span, (enum span_state)(rand_r(seed) % 10));
+    span.block_size = (uint32_t)rand_r(seed) % 100 * 16;
+    span.capacity = (uint32_t)rand_r(seed) % 100;
+    memcpy(place, &span, sizeof span);
+}
+
 // A map, leaves and spans made of noise: whatever comes out of them is no crash, and not endless.
 static void a_heap_in_ruins_is_survived(void **state)
 {
@@ -234,18 +248,11 @@ static void a_heap_in_ruins_is_survived(void **state)
         for (size_t i = 0; i < NOISE_SIZE; i++) noise[i] = (unsigned char)rand_r(&seed);
         memset(leaf, 0, LEAF_SIZE);
         for (size_t i = 0; i < 2000; i++) {
-            struct span *span = (void *)(noise + (size_t)rand_r(&seed) % NOISE_SIZE / 8 * 8);
+            unsigned char *place = noise + (size_t)rand_r(&seed) % NOISE_SIZE / 8 * 8;
             size_t slot = (size_t)rand_r(&seed) % SPAN_MAP_LEAF_SLOTS;
-            leaf[slot] = i % 10 ? (uintptr_t)span : (uintptr_t)rand_r(&seed);
+            leaf[slot] = i % 10 ? (uintptr_t)place : (uintptr_t)rand_r(&seed);
             uintptr_t address = ((uintptr_t)5 << SPAN_MAP_LEAF_SHIFT) + (slot << PAGE_SHIFT);
-            if (i % 10 == 1) { // likely enough to be believed
-                span->base = address;
-                span->size = (size_t)(1 + rand_r(&seed) % 20) << PAGE_SHIFT;
-                span->page_count = span->size >> PAGE_SHIFT;
-                span_set_state(span, (enum span_state)(rand_r(&seed) % 10));
-                span->block_size = (uint32_t)rand_r(&seed) % 100 * 16;
-                span->capacity = (uint32_t)rand_r(&seed) % 100;
-            }
+            if (i % 10 == 1) put_likely_span(place, address, &seed);
             struct heap_block found;
             if (heap_resolve(&reader, (uintptr_t)&ruin, address + 100, &found)) {
                 assert_true(address + 100 - found.start < found.block_size);
