@@ -70,6 +70,21 @@ static void calloc_clears_what_was_split_and_merged(void **state)
     }
 }
 
+// glibc clears all of the block, and programs that use malloc_usable_size rely on it.
+static void calloc_clears_the_usable_bytes_beyond_the_request(void **state)
+{
+    (void)state;
+    for (size_t size = 1; size <= 4 * MIB; size += 1 + size / 7) {
+        for (int round = 0; round < 2; round++) {
+            void *block = pointer_hidden(calloc(1, size));
+            assert_non_null(block);
+            assert_true(is_filled_with(block, malloc_usable_size(block), 0));
+            memset(block, 0xee, malloc_usable_size(block));
+            free(block);
+        }
+    }
+}
+
 static void calloc_serves_products(void **state)
 {
     (void)state;
@@ -171,6 +186,7 @@ int main(void)
         cmocka_unit_test(calloc_clears_every_size_up_to_8_kib_after_dirty_use),
         cmocka_unit_test(calloc_clears_the_edges_after_dirty_use),
         cmocka_unit_test(calloc_clears_what_was_split_and_merged),
+        cmocka_unit_test(calloc_clears_the_usable_bytes_beyond_the_request),
         cmocka_unit_test(calloc_serves_products),
         cmocka_unit_test(calloc_of_nothing_gives_blocks_of_their_own),
         cmocka_unit_test(calloc_refuses_products_that_overflow),
