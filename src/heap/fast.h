@@ -4,6 +4,7 @@
 #pragma once
 
 #include "heap/heap.h"
+#include "heap/misuse.h"
 #include "heap/span_map.h"
 #include "heap/thread_heap.h"
 
@@ -24,6 +25,9 @@ static ALWAYS_INLINE void *heap_take_fast(unsigned class)
     struct plane_cell *cell =
         (struct plane_cell *)(bin->plane_bias + (granule >> 6) * sizeof *cell);
     uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
+    uint64_t pending = atomic_load_explicit(&cell->pending, memory_order_relaxed);
+    // Another thread freed it at the same time as this one did.
+    if (UNLIKELY(pending >> (granule & 63) & 1)) misuse_panic("free", block);
     atomic_store_explicit(&cell->live, live | FAST_BIT(granule), memory_order_relaxed);
     return block;
 }

@@ -80,7 +80,10 @@ static void *take_small(unsigned class, struct span **span_out)
     struct span *span = self->reserves[class].current;
     struct plane_cell *cell = span_cell(span, (uintptr_t)block);
     uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
+    uint64_t pending = atomic_load_explicit(&cell->pending, memory_order_relaxed);
     uint64_t bit = span_bit((uintptr_t)block);
+    // Another thread freed it at the same time as this one did.
+    if (UNLIKELY(pending & bit)) misuse_panic("free", block);
     atomic_store_explicit(&cell->live, live | bit, memory_order_relaxed);
     *span_out = span;
     return block;
@@ -128,13 +131,14 @@ void *heap_alloc(size_t size)
 
 void *heap_alloc_zeroed(size_t size)
 {
+    // All of the block: programs that ask for its size may use the rest.
     if (size <= SMALL_SIZE_MAX) {
         void *block = heap_alloc_fast(size);
-        return block ? memset(block, 0, size) : NULL;
+        return block ? memset(block, 0, size_class_size(size_class_of(size | !size))) : NULL;
     }
     bool is_zero;
     void *block = allocate(size, GRANULE, PAGES_ZERO, &is_zero);
-    if (block && !is_zero) memset(block, 0, size);
+    if (block && !is_zero) memset(block, 0, span_map_find((uintptr_t)block)->size);
     return block;
 }
 
@@ -157,7 +161,7 @@ static void release(const char *verb, const struct found *found, void *block)
 {
     struct span *span = found->span;
     if (!span_is_small(span)) {
-        misuse_note_freed(span->base, span->size);
+        misuse_note_freed(span->base, span->size, span->size);
         if (UNLIKELY(!large_claim(span))) misuse_panic(verb, block);
         large_give(span);
         return;
@@ -177,6 +181,13 @@ NOINLINE void heap_free_slow(void *block)
     struct found found = find_live("free", block);
     record_free(&found, block);
     release("free", &found, block);
+}
+
+void heap_free_named(const char *verb, void *block)
+{
+    struct found found = find_live(verb, block);
+    record_free(&found, block);
+    release(verb, &found, block);
 }
 
 void heap_free(void *block)

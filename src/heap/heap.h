@@ -20,8 +20,11 @@ void *heap_alloc_zeroed(size_t size);
 // The same, at a multiple of `align`, which must be a power of two (of any size).
 void *heap_alloc_aligned(size_t size, size_t align);
 
-// Gives a live block back. Anything else (NULL included) is a panic that says what it was.
+// Gives a live block back; NULL is nothing. Anything else is a panic that says what it was.
 void heap_free(void *block);
+
+// The same for a block that the user handed to the function `verb`: a panic says so.
+void heap_free_named(const char *verb, void *block);
 
 // Moves or resizes a live block; keeps its bytes up to the smaller size. NULL with ENOMEM leaves
 // the old block untouched. `size` 0 counts as 1: what realloc(p, 0) means is the caller's affair.

@@ -76,7 +76,7 @@ bool large_claim(struct span *span)
 void large_give(struct span *span)
 {
     size_t notes_size;
-    uint32_t *notes = notes_detach(span, &notes_size);
+    _Atomic uint32_t *notes = notes_detach(span, &notes_size);
     if (span_state(span) == SPAN_DIRECT) {
         direct_give(span);
     } else {
@@ -129,7 +129,7 @@ struct span *large_move(struct span *span, size_t size)
     target->is_dirty = true;
     (void)publish(target);
     size_t notes_size;
-    uint32_t *notes = notes_detach(span, &notes_size);
+    _Atomic uint32_t *notes = notes_detach(span, &notes_size);
     page_heap_give_clean(span);
     notes_drop(notes, notes_size);
     return target;

@@ -4,20 +4,22 @@
 #include "base/text.h"
 #include "heap/span_map.h"
 
-enum { FREED_COUNT = 256 }; // 4 KiB of memory, touched as it fills (guess)
+enum { FREED_COUNT = 256 }; // 6 KiB of memory, touched as it fills (guess)
 
 static struct {
     _Atomic size_t cursor;
     struct {
-        _Atomic uintptr_t block;
+        _Atomic uintptr_t base;
+        _Atomic size_t size;
         _Atomic size_t block_size;
     } freed[FREED_COUNT];
 } state;
 
-void misuse_note_freed(uintptr_t block, size_t block_size)
+void misuse_note_freed(uintptr_t base, size_t size, size_t block_size)
 {
     size_t i = atomic_fetch_add_explicit(&state.cursor, 1, memory_order_relaxed) % FREED_COUNT;
-    atomic_store_explicit(&state.freed[i].block, block, memory_order_relaxed);
+    atomic_store_explicit(&state.freed[i].base, base, memory_order_relaxed);
+    atomic_store_explicit(&state.freed[i].size, size, memory_order_relaxed);
     atomic_store_explicit(&state.freed[i].block_size, block_size, memory_order_relaxed);
 }
 
@@ -68,10 +70,13 @@ _Noreturn COLD void misuse_panic(const char *verb, const void *pointer)
         panic_inside(verb, pointer, span->base, span->size, span->announced == 0);
     }
     if (span) panic_double(verb, pointer, span->size);
-    for (size_t i = 0; i < FREED_COUNT; i++) {
-        if (address && state.freed[i].block == address) {
-            panic_double(verb, pointer, state.freed[i].block_size);
-        }
+    for (size_t i = 1; i <= FREED_COUNT; i++) { // the latest first
+        size_t place = (state.cursor - i) % FREED_COUNT;
+        size_t offset = address - state.freed[place].base;
+        size_t block_size = state.freed[place].block_size;
+        if (offset >= state.freed[place].size || block_size == 0) continue;
+        if (offset % block_size == 0) panic_double(verb, pointer, block_size);
+        panic_inside(verb, pointer, address - offset % block_size, block_size, true);
     }
     panic(verb, pointer, "not from this heap");
 }

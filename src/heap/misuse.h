@@ -10,6 +10,7 @@
 // `verb` names the user's call. Does not return.
 _Noreturn COLD void misuse_panic(const char *verb, const void *pointer);
 
-// Remembers a large block that is being freed: its pages may soon be anybody's, and then nothing
-// else tells that it was a block. The last few hundred are remembered. Thread-safe.
-void misuse_note_freed(uintptr_t block, size_t block_size);
+// Remembers pages whose last block is being freed: they may soon be anybody's, and then nothing
+// else tells that there were blocks of `block_size` bytes. The last few hundred are remembered.
+// Thread-safe.
+void misuse_note_freed(uintptr_t base, size_t size, size_t block_size);

@@ -39,8 +39,8 @@ static inline uint32_t note_count(const struct span *span)
 
 // Takes them off the span, which is going away, and gives their memory back. Whoever walks the span
 // map may be about to forget them, so the second is for when the span has left it.
-uint32_t *notes_detach(struct span *span, size_t *size_out);
-void notes_drop(uint32_t *notes, size_t size);
+_Atomic uint32_t *notes_detach(struct span *span, size_t *size_out);
+void notes_drop(_Atomic uint32_t *notes, size_t size);
 
 // All read as zero again.
 void notes_forget(struct span *span);

@@ -1,5 +1,6 @@
 #include "heap/page_heap.h"
 
+#include "heap/purge_policy.h"
 #include "heap/reclaim.h"
 #include "heap/run_bins.h"
 #include "heap/run_cache.h"
@@ -9,7 +10,6 @@
 
 enum {
     RUNS_PER_PURGE = 16, // detached at a time: bounds what is missing from the bins meanwhile
-    WINDOW_MS = 1000,    // how long a moment is for dirty_limit() (guess)
 };
 
 // A fresh segment is an eighth of what there is, within these: small programs stay small (and live
@@ -32,11 +32,8 @@ static struct {
     size_t resting_bytes;   // being purged
     size_t peak_bytes;      // of mapped_bytes
     _Atomic bool is_due;    // dirty runs need a look: see page_heap_balance()
-    size_t dirty_keep;
-    size_t used_peak; // most bytes in use since window_ms, and in the window before
-    size_t used_peak_before;
-    uint64_t window_ms;
-} heap = {.dirty_keep = (size_t)1 << 20};
+    struct purge_policy policy;
+} heap = {.policy.keep_bytes = (size_t)1 << 20};
 
 static void prepare(void)
 {
@@ -185,8 +182,7 @@ static size_t used_bytes(void)
 
 static void note_used(void)
 {
-    size_t used = used_bytes();
-    if (used > heap.used_peak) heap.used_peak = used;
+    purge_policy_note_used(&heap.policy, used_bytes());
 }
 
 // Gives the address space of every free run back: the last resort before ENOMEM. Drops the lock
@@ -241,20 +237,9 @@ void page_heap_publish(struct span *span)
     lock_give(&heap.lock);
 }
 
-// How much may stay dirty: as much as was in use a moment ago, and a little more, since a program
-// that gives memory back mostly wants it again, and the page faults would cost more than all else
-// here (measured: a fixed limit cost 20 % of CPU). What it does not want again the helper fetches.
 static size_t dirty_limit(uint64_t now_ms)
 {
-    if (now_ms >= heap.window_ms + WINDOW_MS) {
-        heap.used_peak_before = heap.used_peak;
-        heap.used_peak = 0;
-        note_used();
-        heap.window_ms = now_ms;
-    }
-    size_t peak = heap.used_peak > heap.used_peak_before ? heap.used_peak : heap.used_peak_before;
-    size_t kept = heap.dirty_keep < PTRDIFF_MAX / 2 ? heap.dirty_keep : PTRDIFF_MAX / 2;
-    return kept + peak - used_bytes();
+    return purge_policy_limit(&heap.policy, used_bytes(), now_ms);
 }
 
 // Whether dirty runs need a look, now that there are more: see page_heap_balance().
@@ -489,7 +474,7 @@ struct page_heap_figures page_heap_figures(void)
         .mapped_bytes = heap.mapped_bytes,
         .dirty_bytes = heap.dirty.bytes + heap.cache.bytes + heap.resting_bytes,
         .clean_bytes = heap.clean.bytes,
-        .dirty_keep = heap.dirty_keep,
+        .dirty_keep = heap.policy.keep_bytes,
         .peak_bytes = heap.peak_bytes,
     };
     lock_give(&heap.lock);
@@ -499,7 +484,7 @@ struct page_heap_figures page_heap_figures(void)
 void page_heap_set_dirty_keep(size_t bytes)
 {
     lock_take(&heap.lock);
-    heap.dirty_keep = bytes;
+    heap.policy.keep_bytes = bytes;
     lock_give(&heap.lock);
 }
 

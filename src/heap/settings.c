@@ -6,9 +6,11 @@
 #include "heap/reclaim.h"
 #include "heap/remote.h"
 #include "os/lock.h"
+#include "os/thread.h"
 
 static struct {
     struct lock lock;
+    bool forks_alone; // written in heap_fork_prepare(), by one thread at a time
     struct heap_settings settings;
 } state = {.settings = {
                .direct_size_min = (size_t)32 << 20,
@@ -46,6 +48,10 @@ size_t heap_trim(size_t keep)
 // metadata.
 void heap_fork_prepare(void)
 {
+    // A lone thread may fork in a handler that interrupted its own malloc: it must not wait for
+    // itself. Only the helper could be changing anything then.
+    state.forks_alone = thread_is_alone() && !thread_brief_is_running();
+    if (state.forks_alone) return;
     lock_take(&state.lock);
     idle_lock();
     page_heap_lock();
@@ -54,6 +60,7 @@ void heap_fork_prepare(void)
 
 void heap_fork_parent(void)
 {
+    if (state.forks_alone) return;
     metadata_unlock();
     page_heap_unlock();
     idle_unlock();

@@ -89,9 +89,9 @@ struct span {
     struct span *announced_next; // in the owner's stack of spans to look at
     uint64_t purged_pages;       // under busy: touched pages that were purged and not used since
 
-    size_t size;               // bytes: page_count pages
-    uint64_t freed_ms;         // FREE and dirty: when
-    _Atomic(uint32_t *) notes; // one per block, then the side table; or NULL. See note.h
+    size_t size;                       // bytes: page_count pages
+    uint64_t freed_ms;                 // FREE and dirty: when
+    _Atomic(_Atomic uint32_t *) notes; // one per block, then the side table; or NULL. See note.h
 };
 
 // The page heap looks at the state of neighbours that other threads own; only SPAN_FREE and

@@ -2,6 +2,7 @@
 
 #include "heap/idle.h"
 #include "heap/metadata.h"
+#include "heap/misuse.h"
 #include "heap/note.h"
 #include "heap/page_heap.h"
 #include "heap/reclaim.h"
@@ -26,8 +27,9 @@ static void release_span(struct span *span)
 {
     const struct heap_observer *observer = heap_observed_by();
     if (observer && observer->span_gone) observer->span_gone(span->base, span->size);
+    misuse_note_freed(span->base, span->size, span->block_size);
     size_t notes_size;
-    uint32_t *notes = notes_detach(span, &notes_size);
+    _Atomic uint32_t *notes = notes_detach(span, &notes_size);
     struct plane_cell *plane = span->plane;
     size_t plane_size = span->page_count * CELLS_PER_PAGE * sizeof *plane;
     atomic_store_explicit(&span->fast_owner, NULL, memory_order_relaxed);

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/single_threaded.h>
 
 enum {
     BRIEF_STACK_SIZE = 16 * 1024,
@@ -94,6 +95,11 @@ bool thread_run_brief(void (*work)(void))
     }
     lock_give(&state.lock);
     return made;
+}
+
+bool thread_is_alone(void)
+{
+    return __libc_single_threaded;
 }
 
 bool thread_brief_is_running(void)

@@ -18,7 +18,10 @@ void thread_watch_exit(void);
 // must not use libc: it has no thread-local storage but a zeroed block and 16 KiB of stack.
 bool thread_run_brief(void (*work)(void));
 
-// Whether one is at it.
+// Whether libc knows of no thread but this one.
+bool thread_is_alone(void);
+
+// Whether a brief thread is at it.
 bool thread_brief_is_running(void);
 
 // In a forked child the brief thread is gone.

@@ -44,7 +44,8 @@ static inline void *family_realloc(void *block, size_t size)
 {
     if (block == NULL) return family_alloc(size);
     if (UNLIKELY(size == 0)) {
-        family_free(block);
+        if (perturb_is_on()) perturb_freeing(block);
+        heap_free_named("realloc", block);
         return NULL;
     }
     if (perturb_is_on()) return perturb_realloc(block, size);

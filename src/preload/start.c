@@ -76,6 +76,30 @@ static void read_environment(struct settings *settings, char **environment)
     if (text) settings_parse(settings, text, warn, NULL);
 }
 
+// libc's lock over all of its streams, which malloc's own fork handling takes before its arenas: a
+// thread that flushes all streams holds it and waits for one whose owner waits for our locks.
+extern void _IO_list_lock(void);
+extern void _IO_list_unlock(void);
+extern void _IO_list_resetlock(void);
+
+static void prepare_fork(void)
+{
+    _IO_list_lock();
+    heap_fork_prepare();
+}
+
+static void resume_parent(void)
+{
+    heap_fork_parent();
+    _IO_list_unlock();
+}
+
+static void resume_child(void)
+{
+    heap_fork_child();
+    _IO_list_resetlock();
+}
+
 // glibc hands a constructor what main() gets.
 __attribute__((constructor)) static void start_process(int argc, char **argv, char **environment)
 {
@@ -84,7 +108,7 @@ __attribute__((constructor)) static void start_process(int argc, char **argv, ch
     // First of all handlers where the loader lets us be (see meson.build): then those of libraries
     // run while the heap is not locked, in the parent before ours and in the child after it.
     // It fails only for want of memory, in which case fork() works while one thread is alone.
-    (void)pthread_atfork(heap_fork_prepare, heap_fork_parent, heap_fork_child);
+    (void)pthread_atfork(prepare_fork, resume_parent, resume_child);
 
     struct settings settings;
     settings_init(&settings);

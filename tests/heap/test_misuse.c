@@ -160,7 +160,7 @@ static void a_large_block_freed_long_ago_is_remembered_for_a_while(void **state)
     }
     for (size_t i = 0; i < 100; i++) heap_free(others[i]);
     if (block) expect_line(free_it, block, "free", "double free of a block of 102400 bytes");
-    misuse_note_freed(0x12345000, 777);
+    misuse_note_freed(0x12345000, 777, 777);
     expect_line(free_it, (void *)0x12345000, "free", "double free of a block of 777 bytes");
 }
 

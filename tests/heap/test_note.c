@@ -26,7 +26,7 @@ static struct span *make_large(enum span_state state, size_t size)
 static void drop(struct span *span)
 {
     size_t size;
-    uint32_t *notes = notes_detach(span, &size);
+    _Atomic uint32_t *notes = notes_detach(span, &size);
     assert_null(span->notes);
     notes_drop(notes, size);
     span_destroy(span);
