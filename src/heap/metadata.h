@@ -6,6 +6,7 @@
 
 #include "os/lock.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { METADATA_PIECE_MAX = 16 * 1024 };
@@ -32,4 +33,5 @@ void *metadata_map(size_t size);
 size_t metadata_bytes(void);
 
 void metadata_lock(void); // for fork
+bool metadata_try_lock(void);
 void metadata_unlock(void);

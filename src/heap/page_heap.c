@@ -44,12 +44,6 @@ static void prepare(void)
     heap.is_ready = true;
 }
 
-static void note_mapped(size_t added)
-{
-    heap.mapped_bytes += added;
-    if (heap.mapped_bytes > heap.peak_bytes) heap.peak_bytes = heap.mapped_bytes;
-}
-
 static struct run_bins *bins_of(const struct span *run)
 {
     return run->is_dirty ? &heap.dirty : &heap.clean;
@@ -141,7 +135,8 @@ static bool grow(size_t size)
         (void)pages_unmap(segment, wanted); // refused: untouched address space is lost
         return false;
     }
-    note_mapped(wanted);
+    heap.mapped_bytes += wanted;
+    if (heap.mapped_bytes > heap.peak_bytes) heap.peak_bytes = heap.mapped_bytes;
     insert_run(run);
     return true;
 }
@@ -491,6 +486,11 @@ void page_heap_set_dirty_keep(size_t bytes)
 void page_heap_lock(void)
 {
     lock_take(&heap.lock);
+}
+
+bool page_heap_try_lock(void)
+{
+    return lock_try(&heap.lock);
 }
 
 void page_heap_unlock(void)

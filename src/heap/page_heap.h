@@ -80,4 +80,5 @@ struct page_heap_figures page_heap_figures(void);
 void page_heap_set_dirty_keep(size_t bytes);
 
 void page_heap_lock(void); // for fork, and for walkers that need the map to stand still
+bool page_heap_try_lock(void);
 void page_heap_unlock(void);

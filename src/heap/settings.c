@@ -5,12 +5,16 @@
 #include "heap/page_heap.h"
 #include "heap/reclaim.h"
 #include "heap/remote.h"
+#include "os/clock.h"
 #include "os/lock.h"
 #include "os/thread.h"
 
 static struct {
     struct lock lock;
-    bool forks_alone; // written in heap_fork_prepare(), by one thread at a time
+    // What heap_fork_prepare() did, by one thread at a time.
+    bool forks_alone;
+    bool has_pages;
+    bool has_metadata;
     struct heap_settings settings;
 } state = {.settings = {
                .direct_size_min = (size_t)32 << 20,
@@ -44,14 +48,36 @@ size_t heap_trim(size_t keep)
     return page_heap_purge(keep, UINT64_MAX) + reclaim_holes();
 }
 
+// Takes a lock that only the helper may hold, and for no longer than this waits; false: the
+// function that this thread interrupted holds it.
+static bool take_unless_mine(bool (*try_lock)(void))
+{
+    for (int i = 0; i < 20; i++) {
+        if (try_lock()) return true;
+        clock_sleep_ms(1);
+    }
+    return false;
+}
+
+// A lone thread may fork in a handler that interrupted its own malloc, and must not wait for
+// itself.
+static void prepare_alone(void)
+{
+    if (!thread_brief_is_running()) return;
+    // What is held already is held for a fork that this one's handler interrupted.
+    if (!state.has_pages) state.has_pages = take_unless_mine(page_heap_try_lock);
+    if (!state.has_metadata) state.has_metadata = take_unless_mine(metadata_try_lock);
+}
+
 // The order in which they nest: idle heaps are merged, which gives pages back, which makes
 // metadata.
 void heap_fork_prepare(void)
 {
-    // A lone thread may fork in a handler that interrupted its own malloc: it must not wait for
-    // itself. Only the helper could be changing anything then.
-    state.forks_alone = thread_is_alone() && !thread_brief_is_running();
-    if (state.forks_alone) return;
+    state.forks_alone = thread_is_alone();
+    if (state.forks_alone) {
+        prepare_alone();
+        return;
+    }
     lock_take(&state.lock);
     idle_lock();
     page_heap_lock();
@@ -60,7 +86,13 @@ void heap_fork_prepare(void)
 
 void heap_fork_parent(void)
 {
-    if (state.forks_alone) return;
+    if (state.forks_alone) {
+        if (state.has_metadata) metadata_unlock();
+        if (state.has_pages) page_heap_unlock();
+        state.has_metadata = false;
+        state.has_pages = false;
+        return;
+    }
     metadata_unlock();
     page_heap_unlock();
     idle_unlock();
