@@ -265,7 +265,7 @@ static void random_traffic_keeps_every_invariant(void **state)
         struct span **span = &spans[(size_t)rand_r(&seed) % SPANS];
         size_t pages = 1 + (size_t)rand_r(&seed) % (1u << rand_r(&seed) % 9);
         if (!*span) {
-            enum page_wish wish = (enum page_wish)(rand_r(&seed) % 3u);
+            enum page_wish wish = (enum page_wish)(rand_r(&seed) % 3);
             *span = take(pages, PAGE_SIZE << rand_r(&seed) % 3, wish);
             if (!(*span)->is_dirty) assert_true(is_zero(*span));
             memset((void *)(*span)->base, 0xaa, (*span)->size);
