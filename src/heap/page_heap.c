@@ -279,9 +279,9 @@ void page_heap_keep(struct span *span)
     span->freed_ms = now_ms;
     span->is_dirty = true;
     lock_take(&heap.lock);
-    // Half of what may be dirty at most, so that the cache never is what is over the limit.
+    // Half of what may be dirty, and one more: page_heap_balance() looks to the whole.
     struct span *surplus = span;
-    if (heap.cache.bytes + span->size <= dirty_limit(now_ms) / 2) {
+    if (heap.cache.bytes <= dirty_limit(now_ms) / 2) {
         surplus = run_cache_keep(&heap.cache, span);
     }
     if (surplus) free_locked(surplus, now_ms);
