@@ -4,6 +4,7 @@
 
 #include "heap/reclaim.h"
 #include "heap/span_map.h"
+#include "os/clock.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -181,7 +182,10 @@ static atomic_bool stop;
 static void *punch_on(void *ignored)
 {
     (void)ignored;
-    while (!stop) (void)reclaim_holes();
+    while (!stop) {
+        (void)reclaim_holes();
+        clock_sleep_ms(1); // as the helper rests: without, it keeps the others from the lock
+    }
     return NULL;
 }
 
