@@ -71,21 +71,29 @@ static void *no_memory(void)
     return NULL;
 }
 
+// Nobody asked for an alignment: every block has that of a granule.
+enum { ALIGN_ANY = 0 };
+
+// The class that serves such a request; 0 when none does.
+static unsigned small_class(size_t size, size_t align)
+{
+    if (size > SMALL_SIZE_MAX || align > PAGE_SIZE) return 0;
+    return align <= GRANULE ? size_class_of(size) : size_class_of_aligned(size, align);
+}
+
 // A live block of `class` that nobody has been told of.
-static void *take_small(unsigned class, struct span **span_out)
+static void *take_small(unsigned class, enum block_fit fit, struct span **span_out)
 {
     struct thread_heap *self = idle_get_heap();
-    void *block = self ? thread_heap_take_block(self, class) : NULL;
+    void *block = self ? thread_heap_take_block(self, class, fit, span_out) : NULL;
     if (UNLIKELY(!block)) return NULL;
-    struct span *span = self->reserves[class].current;
-    struct plane_cell *cell = span_cell(span, (uintptr_t)block);
+    struct plane_cell *cell = span_cell(*span_out, (uintptr_t)block);
     uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
     uint64_t pending = atomic_load_explicit(&cell->pending, memory_order_relaxed);
     uint64_t bit = span_bit((uintptr_t)block);
     // Another thread freed it at the same time as this one did.
     if (UNLIKELY(pending & bit)) misuse_panic("free", block);
     atomic_store_explicit(&cell->live, live | bit, memory_order_relaxed);
-    *span_out = span;
     return block;
 }
 
@@ -95,11 +103,8 @@ static void *take(size_t size, size_t align, enum page_wish wish, struct span **
                   bool *is_zero_out)
 {
     *is_zero_out = false;
-    unsigned class = 0;
-    if (size <= SMALL_SIZE_MAX && align <= PAGE_SIZE) {
-        class = align <= GRANULE ? size_class_of(size) : size_class_of_aligned(size, align);
-    }
-    if (class) return take_small(class, span_out);
+    unsigned class = small_class(size, align);
+    if (class) return take_small(class, align == ALIGN_ANY ? FIT_LARGER : FIT_EXACT, span_out);
     if (size > PTRDIFF_MAX || align > PTRDIFF_MAX) return NULL;
     struct span *span = large_take(size, align, wish);
     if (!span) return NULL;
@@ -121,7 +126,7 @@ static void *allocate(size_t size, size_t align, enum page_wish wish, bool *is_z
 NOINLINE void *heap_alloc_slow(size_t size)
 {
     bool is_zero;
-    return allocate(size, GRANULE, PAGES_ANY, &is_zero);
+    return allocate(size, ALIGN_ANY, PAGES_ANY, &is_zero);
 }
 
 void *heap_alloc(size_t size)
@@ -133,12 +138,13 @@ void *heap_alloc_zeroed(size_t size)
 {
     // All of the block: programs that ask for its size may use the rest.
     if (size <= SMALL_SIZE_MAX) {
-        void *block = heap_alloc_fast(size);
-        return block ? memset(block, 0, size_class_size(size_class_of(size | !size))) : NULL;
+        unsigned class = size_class_of(size | !size);
+        void *block = heap_take_fast(class);
+        if (LIKELY(block)) return memset(block, 0, thread_heap->bins[class].block_size);
     }
     bool is_zero;
-    void *block = allocate(size, GRANULE, PAGES_ZERO, &is_zero);
-    if (block && !is_zero) memset(block, 0, span_map_find((uintptr_t)block)->size);
+    void *block = allocate(size, ALIGN_ANY, PAGES_ZERO, &is_zero);
+    if (block && !is_zero) memset(block, 0, heap_block_size(block));
     return block;
 }
 
@@ -146,7 +152,9 @@ void *heap_alloc_aligned(size_t size, size_t align)
 {
     size_t rounded = align_up(size, align); // its class's blocks all start at multiples of align
     if (rounded >= size && rounded <= TINY_SIZE_MAX) {
-        void *block = heap_take_fast(size_class_of_tiny(rounded));
+        unsigned class = size_class_of_tiny(rounded);
+        bool is_exact = thread_heap->bins[class].block_size == class * GRANULE;
+        void *block = LIKELY(is_exact) ? heap_take_fast(class) : NULL;
         if (LIKELY(block)) return block;
     }
     bool is_zero;
@@ -207,10 +215,7 @@ size_t heap_size_for(size_t size, size_t align)
 {
     if (size == 0) size = 1;
     if (size > PTRDIFF_MAX || align > PTRDIFF_MAX) return 0;
-    unsigned class = 0;
-    if (size <= SMALL_SIZE_MAX && align <= PAGE_SIZE) {
-        class = align <= GRANULE ? size_class_of(size) : size_class_of_aligned(size, align);
-    }
+    unsigned class = small_class(size, align);
     return class ? size_class_size(class) : large_size_for(size);
 }
 
@@ -315,7 +320,7 @@ static void *move_block(const struct found *found, void *block, size_t size, siz
     bool is_zero;
     void *place = size <= SMALL_SIZE_MAX ? heap_take_fast(size_class_of(size)) : NULL;
     bool is_observed = !place && heap_observed_by(); // else the list would have been empty
-    if (!place) place = take(size, GRANULE, PAGES_ANY, &span, &is_zero);
+    if (!place) place = take(size, ALIGN_ANY, PAGES_ANY, &span, &is_zero);
     if (UNLIKELY(!place)) return keep_block(found, block, size, old_size);
     memcpy(place, block, size < found->block_size ? size : found->block_size);
     if (LIKELY(!is_observed)) {

@@ -17,7 +17,8 @@ void *heap_alloc(size_t size);
 // The same, all bytes zero.
 void *heap_alloc_zeroed(size_t size);
 
-// The same, at a multiple of `align`, which must be a power of two (of any size).
+// The same, at a multiple of `align`, which must be a power of two (of any size), and of the block
+// size that heap_size_for() tells: others may be somewhat larger, see borrow.h.
 void *heap_alloc_aligned(size_t size, size_t align);
 
 // Gives a live block back; NULL is nothing. Anything else is a panic that says what it was.

@@ -2,6 +2,18 @@
 
 #include "os/pages.h"
 
+enum {
+    COARSE_STEPS_SHIFT = 2, // four coarse classes per doubling
+    FINE_SIZE_MAX = 128,    // up to here a step is a granule anyway
+};
+
+unsigned size_class_coarse(unsigned class)
+{
+    size_t size = size_class_size(class);
+    if (size <= FINE_SIZE_MAX) return class;
+    return size_class_of(align_up(size, (size_t)1 << log2_floor(size - 1) >> COARSE_STEPS_SHIFT));
+}
+
 unsigned size_class_of_aligned(size_t size, size_t align)
 {
     unsigned class = size_class_of(align_up(size, align));

@@ -1,10 +1,11 @@
 // Size class: the block sizes that spans are cut into.
-// 16-byte steps to 512 bytes, then eight per doubling to 32 KiB (measured: 16 and 32 save sqlite3 2
-// % and 4 % of memory, but cost cc1 3 % and 9 %, which has few blocks of many sizes). Class 0 is
-// never used, so that a request of 0 bytes finds no block on the fast path.
+// 16-byte steps to 1 KiB, then 32 per doubling to 32 KiB: so many that a program with many blocks
+// of one size wastes little of each, and one with few blocks of many sizes shares the coarse ones
+// (see borrow.h). Class 0 is never used, so that a request of 0 bytes finds no block on the fast
+// path.
 //
 // Invariants: size_class_size(size_class_of(n)) >= n; sizes grow with the class; every size is a
-// multiple of 16, and from 512 on of an eighth of the power of two below it.
+// multiple of 16, and from 512 on of a 32nd of the power of two below it.
 #pragma once
 
 #include "base/align.h"
@@ -20,7 +21,7 @@ enum {
     TINY_CLASS_MAX = 32,        // of blocks of TINY_SIZE_MAX
     SMALL_SIZE_MAX = 32 * 1024, // larger blocks are page runs of their own
     SPAN_PAGES_MAX = 16,        // of small spans: 64 KiB, whose cells' bits fit one word
-    CLASS_STEPS_SHIFT = 3,
+    CLASS_STEPS_SHIFT = 5,
     CLASS_STEPS = 1 << CLASS_STEPS_SHIFT, // classes per doubling
     CLASS_COUNT = TINY_CLASS_MAX + 1 + 6 * CLASS_STEPS,
 };
@@ -44,6 +45,10 @@ static ALWAYS_INLINE unsigned size_class_of(size_t size)
 {
     return size <= TINY_SIZE_MAX ? size_class_of_tiny(size) : size_class_of_medium(size);
 }
+
+// The class that serves requests of `class` while they are rare: the least that holds its blocks of
+// four per doubling, itself up to 128 bytes.
+unsigned size_class_coarse(unsigned class);
 
 // Bytes per block of class 1 … CLASS_COUNT - 1.
 static inline size_t size_class_size(unsigned class)

@@ -6,6 +6,7 @@
 #include <assert.h>
 
 static_assert(sizeof(struct plane_cell) == 16, "the plane's arithmetic counts on it");
+static_assert(CLASS_COUNT <= UINT8_MAX, "span.class");
 
 struct span *span_create(uintptr_t base, size_t size, bool is_dirty)
 {

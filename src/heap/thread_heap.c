@@ -1,5 +1,6 @@
 #include "heap/thread_heap.h"
 
+#include "heap/borrow.h"
 #include "heap/idle.h"
 #include "heap/metadata.h"
 #include "heap/misuse.h"
@@ -98,8 +99,9 @@ void thread_heap_lower_count(struct thread_heap *self, struct span *span, uint32
 }
 
 // Makes a busy span the one that its bin allocates from; no free list yet.
-static void make_current(struct thread_heap *self, struct bin *bin, struct span *span)
+static void make_current(struct thread_heap *self, unsigned class, struct span *span)
 {
+    struct bin *bin = &self->bins[class];
     if (span_state(span) == SPAN_PARTIAL) list_remove(&span->link);
     span_set_state(span, SPAN_CURRENT);
     span->count += span->bias;
@@ -109,7 +111,8 @@ static void make_current(struct thread_heap *self, struct bin *bin, struct span 
     // Either heap_observe() sees the store as it goes through the spans, or this sees the observer.
     atomic_thread_fence(memory_order_seq_cst);
     if (heap_observed_by()) atomic_store_explicit(&span->fast_owner, NULL, memory_order_relaxed);
-    self->reserves[span->class].current = span;
+    self->reserves[class].current = span;
+    bin->block_size = span->block_size;
     bin->plane_bias = span->plane_bias;
     if (span->freed_cells == 0) (void)span_extend(span); // nothing was freed: untouched pages, then
 }
@@ -218,38 +221,38 @@ static bool visit_span(struct bin *bin, struct span *span)
     if (count == 0) return false;
     span->count += count;
     bin->start = range.start;
-    bin->range = range.size;
+    bin->range = (uint32_t)range.size;
     return true;
 }
 
 // Finds the bin a span that may have free blocks: one whose turn has come, else untouched pages of
 // the growing one, else another.
-static bool choose_span(struct thread_heap *self, unsigned class)
+static bool choose_span(struct thread_heap *self, unsigned class, enum block_fit fit)
 {
-    struct bin *bin = &self->bins[class];
     struct bin_reserve *reserve = &self->reserves[class];
     struct list *partial = &reserve->partial;
     for (struct list *node = partial->next; node && node != partial; node = node->next) {
         struct span *span = LIST_ENTRY(node, struct span, link);
         if (!span_try_busy(span)) continue; // the helper purges its holes: the next one, then
-        make_current(self, bin, span);
+        make_current(self, class, span);
         return true;
     }
     struct span *growing = reserve->growing;
     if (growing && span_try_busy(growing)) {
         reserve->growing = NULL;
-        make_current(self, bin, growing);
+        make_current(self, class, growing);
         return true;
     }
-    struct span *span = idle_adopt_span(self, class);
+    struct span *span = fit == FIT_EXACT ? NULL : borrow_span(self, class);
+    if (!span) span = idle_adopt_span(self, class);
     if (!span) span = create_span(self, class);
     if (!span) return false;
-    make_current(self, bin, span);
+    make_current(self, class, span);
     return true;
 }
 
 // Fills the bin's free list.
-static bool refill(struct thread_heap *self, unsigned class)
+static bool refill(struct thread_heap *self, unsigned class, enum block_fit fit)
 {
     if (atomic_load_explicit(&self->announced, memory_order_relaxed)) remote_merge(self);
     struct bin *bin = &self->bins[class];
@@ -261,12 +264,39 @@ static bool refill(struct thread_heap *self, unsigned class)
             bin->range = 0;
             thread_heap_rest_span(self, span);
         }
-        if (!choose_span(self, class)) return false;
+        if (!choose_span(self, class, fit)) return false;
     }
 }
 
-void *thread_heap_take_block(struct thread_heap *self, unsigned class)
+// Blocks of another class are no good now.
+static void give_borrowed_back(struct thread_heap *self, unsigned class)
 {
+    const struct span *span = self->reserves[class].current;
+    if (span && span->class != class) thread_heap_drop_bin(self, class);
+}
+
+// Fills the bin's free list for a request of the class `asked`.
+static bool refill_for(struct thread_heap *self, unsigned asked, unsigned class, enum block_fit fit)
+{
+    const struct bin_reserve *reserve = &self->reserves[class];
+    unsigned spans_made = reserve->spans_made;
+    bool is_filled = refill(self, class, fit);
+    page_heap_balance();
+    if (is_filled && reserve->spans_made != spans_made) {
+        borrow_note_growth(&self->reserves[asked], reserve->current->page_count);
+    }
+    return is_filled;
+}
+
+void *thread_heap_take_block(struct thread_heap *self, unsigned asked, enum block_fit fit,
+                             struct span **span_out)
+{
+    unsigned class = asked;
+    if (fit == FIT_EXACT) {
+        give_borrowed_back(self, class);
+    } else if (borrow_is_rare(&self->reserves[class], class)) {
+        class = size_class_coarse(class);
+    }
     struct bin *bin = &self->bins[class];
     struct bin_reserve *reserve = &self->reserves[class];
     bool is_observed = heap_observed_by() != NULL;
@@ -274,17 +304,14 @@ void *thread_heap_take_block(struct thread_heap *self, unsigned class)
         bin->free = reserve->withheld;
         reserve->withheld = NULL;
     }
-    if (!bin->free) {
-        bool is_filled = refill(self, class);
-        page_heap_balance();
-        if (!is_filled) return NULL;
-    }
+    if (!bin->free && !refill_for(self, asked, class, fit)) return NULL;
     void **block = bin->free;
     bin->free = *block;
     if (UNLIKELY(is_observed && !reserve->withheld)) {
         reserve->withheld = bin->free;
         bin->free = NULL;
     }
+    *span_out = reserve->current;
     return block;
 }
 
@@ -296,9 +323,9 @@ void thread_heap_give_block(struct thread_heap *self, struct span *span, uintptr
     struct plane_cell *cell = span_cell(span, block);
     uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
     atomic_store_explicit(&cell->live, live & ~span_bit(block), memory_order_relaxed);
-    struct bin *bin = &self->bins[span->class];
+    struct bin *bin = span->bin;
     if (block - bin->start < bin->range) {
-        void **list = heap_observed_by() ? &self->reserves[span->class].withheld : &bin->free;
+        void **list = heap_observed_by() ? &self->reserves[bin - self->bins].withheld : &bin->free;
         *(void **)block = *list;
         *list = (void *)block;
         return;

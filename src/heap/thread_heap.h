@@ -9,7 +9,8 @@
 // Invariants:
 // - bin.free != NULL implies that the bin's current span is CURRENT and busy, and that the blocks
 //   start in [start, start + range), which is part of it; so does range != 0
-// - every span of the heap is its bin's current one, its growing one, in its partial list, or FULL
+// - every span of the heap is a bin's current one (its class's, or one that borrowed it), its
+//   class's growing one, in its class's partial list, or FULL
 // - only the heap's thread touches the bins; other threads push spans on `announced`
 //
 // Heaps are never destroyed: that of an exited thread is idle until a new thread takes it over;
@@ -23,7 +24,8 @@
 struct bin {
     void *free;           // the next block to hand out
     uintptr_t start;      // of the first cell that the free list is made of
-    size_t range;         // bytes to the end of the last; 0: there is none
+    uint32_t range;       // bytes to the end of the last; 0: there is none
+    uint32_t block_size;  // of the current span
     uintptr_t plane_bias; // of the current span, so that the fast path need not look at it
 };
 
@@ -34,7 +36,8 @@ struct bin_reserve {
                           // to be worth a visit
     struct span *growing;
     unsigned spans_made;
-    void *withheld; // while somebody watches: the free list, where the fast path does not see it
+    unsigned requests; // while the class is rare, pages made necessary counted in: see borrow.h
+    void *withheld;    // while somebody watches: the free list, where the fast path does not see it
 };
 
 struct thread_heap {
@@ -51,8 +54,15 @@ struct thread_heap {
 extern __thread struct thread_heap *thread_heap;
 extern struct thread_heap thread_heap_none;
 
-// A free block of that class, off every list, not yet live. NULL without memory.
-void *thread_heap_take_block(struct thread_heap *self, unsigned class);
+// Which blocks serve a request of a class.
+enum block_fit {
+    FIT_LARGER, // also somewhat larger ones: see borrow.h
+    FIT_EXACT,  // its own only: they start at multiples of what their size is a multiple of
+};
+
+// A free block of that class, off every list, not yet live, and its span. NULL without memory.
+void *thread_heap_take_block(struct thread_heap *self, unsigned class, enum block_fit fit,
+                             struct span **span_out);
 
 // The block is on no list and was live until now: makes it free. Its span belongs to `self`, which
 // is the calling thread's.

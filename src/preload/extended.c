@@ -2,6 +2,7 @@
 // (Debian's redis-server does). They must be ours: a block of jemalloc's, given to our free(),
 // would not be from this heap. jemalloc's control calls (mallctl and its kin) stay jemalloc's. As
 // in jemalloc a size of 0 or a NULL block is the caller's bug; here the size counts as 1.
+// nallocx() foretells what mallocx() gives, so that asks for blocks of just that size.
 
 #include "heap/heap.h"
 #include "preload/export.h"
@@ -36,13 +37,9 @@ static void *zero_from(void *block, size_t begin)
 static void *allocate(size_t size, int flags)
 {
     size_t align = extended_align(flags);
-    bool has_default_align = align <= _Alignof(max_align_t);
-    if (extended_is_zeroed(flags)) {
-        // Zero to the end of the block, not of the request: where rallocx() and xallocx() go on.
-        if (has_default_align) return zero_from(heap_alloc_zeroed(size), size);
-        return zero_from(heap_alloc_aligned(size, align), 0);
-    }
-    void *block = has_default_align ? heap_alloc(size) : heap_alloc_aligned(size, align);
+    // Zero to the end of the block, not of the request: where rallocx() and xallocx() go on.
+    if (extended_is_zeroed(flags)) return zero_from(heap_alloc_aligned(size, align), 0);
+    void *block = heap_alloc_aligned(size, align);
     return perturb_is_on() ? perturb_allocated(block, size) : block;
 }
 

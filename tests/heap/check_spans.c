@@ -145,7 +145,10 @@ static void check_current(struct thread_heap *heap, unsigned class, struct span_
     }
     mark(small, span, MARK_LISTED);
     HOLDS(span_state(span) == SPAN_CURRENT, span);
-    HOLDS(span->owner == heap && span->class == class, span);
+    HOLDS(span->owner == heap && span->class >= class, span);
+    HOLDS(span->block_size <= 2 * size_class_size(class), span);
+    HOLDS(bin->block_size == span->block_size, span);
+    HOLDS(span->bin == bin, span);
     HOLDS(span->busy == 1 && span->bias == 0, span);
     HOLDS(bin->plane_bias == span->plane_bias, span);
     HOLDS(bin->start - span->base < span->size, span);

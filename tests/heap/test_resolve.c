@@ -33,7 +33,8 @@ static void every_byte_of_a_block_of_every_class_leads_to_it(void **state)
     (void)state;
     for (unsigned class = 1; class < CLASS_COUNT; class ++) {
         size_t size = size_class_size(class);
-        char *blocks[3] = {heap_alloc(size), heap_alloc(size), heap_alloc(size)};
+        char *blocks[3]; // of that class, see borrow.h
+        for (size_t i = 0; i < 3; i++) blocks[i] = heap_alloc_aligned(size, GRANULE);
         struct heap_block found;
         for (size_t i = 0; i < 3; i++) {
             for (size_t offset = 0; offset < size; offset++) {
@@ -86,8 +87,8 @@ static void a_freed_block_among_live_ones_is_free_from_every_byte(void **state)
     (void)state;
     for (unsigned class = 1; class < CLASS_COUNT; class += 7) {
         size_t size = size_class_size(class);
-        char *before = heap_alloc(size); // keeps the span
-        char *block = heap_alloc(size);
+        char *before = heap_alloc_aligned(size, GRANULE); // keeps the span
+        char *block = heap_alloc_aligned(size, GRANULE);
         heap_free(block);
         for (size_t offset = 0; offset < size; offset += size / 16 + 1) {
             struct heap_block found;

@@ -26,7 +26,7 @@ static void fill_and_empty(unsigned class, unsigned order)
     size_t count = size < 1024 ? BLOCKS : 200;
     unsigned seed = class;
     for (size_t i = 0; i < count; i++) {
-        blocks[i] = heap_alloc(size);
+        blocks[i] = heap_alloc_aligned(size, GRANULE); // of that class, see borrow.h
         assert_non_null(blocks[i]);
         blocks[i][0] = blocks[i][size - 1] = (char)i;
     }
