@@ -15,8 +15,8 @@
 #include "../tests/heap/heap_check.h"
 #include "heap/heap.h"
 #include "heap/resolve.h"
+#include "os/brief_thread.h"
 #include "os/clock.h"
-#include "os/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -99,19 +99,13 @@ static void configure(uint64_t *random)
     heap_configure(&settings);
 }
 
-static void nothing(void) {}
-
-// No helper any more: only when ours has run there can have been no other, and a second one of ours
-// begins only when the first is gone.
+// No helper any more.
 static void end_helper(void)
 {
     struct heap_settings settings = heap_settings();
     settings.use_helper = false;
     heap_configure(&settings);
-    if (!MODEL_USES_HELPER) return;
-    for (int i = 0; i < 2; i++) {
-        while (!thread_run_brief(nothing)) clock_sleep_ms(1);
-    }
+    while (!brief_thread_end()) clock_sleep_ms(1);
 }
 
 // Bytes of address space; 0 when the kernel does not say.

@@ -7,13 +7,10 @@ static struct {
     struct direct_figures figures; // under the page heap's lock
 } state;
 
-// `removed` first: sizes are unsigned.
 static void account(size_t removed, size_t added)
 {
-    state.figures.bytes = state.figures.bytes - removed + added;
-    if (state.figures.bytes > state.figures.bytes_peak) {
-        state.figures.bytes_peak = state.figures.bytes;
-    }
+    state.figures.bytes = state.figures.bytes - removed + added; // removed first: it is unsigned
+    page_heap_note_direct(state.figures.bytes);
 }
 
 static void *map(size_t size, size_t align)
@@ -67,16 +64,19 @@ static void move_span(struct span *span, void *memory, size_t size)
     span_map_add(span);
 }
 
+// The kernel first: it refuses most, and a leaf once made for the map stays.
 static bool grow_in_place(struct span *span, size_t size)
 {
+    char *end = (char *)span->base + span->size;
     page_heap_lock();
-    bool done = span_map_reserve(span->base, size) &&
-                pages_remap((void *)span->base, span->size, size, NULL);
+    bool is_longer = pages_remap((void *)span->base, span->size, size);
+    bool done = is_longer && span_map_reserve(span->base, size);
     if (done) {
         span_map_remove(span);
         move_span(span, (void *)span->base, size);
     }
     page_heap_unlock();
+    if (is_longer && !done) (void)pages_unmap(end, size - span->size); // cut off what is no use
     return done;
 }
 
@@ -84,21 +84,21 @@ static bool move(struct span *span, size_t size)
 {
     void *target = map(size, PAGE_SIZE);
     if (!target) return false;
+    enum pages_moved moved = PAGES_STAYED;
     page_heap_lock();
-    bool done = span_map_reserve((uintptr_t)target, size);
-    if (done) {
+    if (span_map_reserve((uintptr_t)target, size)) {
         // Out of the map before the old addresses may become somebody else's.
         span_map_remove(span);
-        done = pages_remap((void *)span->base, span->size, size, target);
-        if (done) {
+        moved = pages_remap_to((void *)span->base, span->size, size, target);
+        if (moved == PAGES_MOVED) {
             move_span(span, target, size);
         } else {
             span_map_add(span);
         }
     }
     page_heap_unlock();
-    if (!done) (void)pages_unmap(target, size); // refused: untouched address space is lost
-    return done;
+    if (moved == PAGES_STAYED) (void)pages_unmap(target, size); // refused: it was never touched
+    return moved == PAGES_MOVED;
 }
 
 static bool shrink(struct span *span, size_t size)

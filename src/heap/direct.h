@@ -17,6 +17,5 @@ bool direct_resize(struct span *span, size_t page_count, bool may_move);
 struct direct_figures {
     size_t bytes;
     size_t count;
-    size_t bytes_peak;
 };
 struct direct_figures direct_figures(void);

@@ -30,7 +30,7 @@ void heap_stats(struct heap_stats *stats_out)
         .direct_bytes = direct.bytes,
         .direct_blocks = direct.count,
         .metadata_bytes = metadata_bytes(),
-        .mapped_bytes_peak = pages.peak_bytes + direct.bytes_peak,
+        .mapped_bytes_peak = pages.peak_bytes,
     };
     page_heap_lock();
     for (struct span *span = span_map_next(0); span;

@@ -84,17 +84,9 @@ static unsigned small_class(size_t size, size_t align)
 // A live block of `class` that nobody has been told of.
 static void *take_small(unsigned class, enum block_fit fit, struct span **span_out)
 {
+    if (UNLIKELY(idle_has_left())) return idle_take_block(class, fit, span_out);
     struct thread_heap *self = idle_get_heap();
-    void *block = self ? thread_heap_take_block(self, class, fit, span_out) : NULL;
-    if (UNLIKELY(!block)) return NULL;
-    struct plane_cell *cell = span_cell(*span_out, (uintptr_t)block);
-    uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
-    uint64_t pending = atomic_load_explicit(&cell->pending, memory_order_relaxed);
-    uint64_t bit = span_bit((uintptr_t)block);
-    // Another thread freed it at the same time as this one did.
-    if (UNLIKELY(pending & bit)) misuse_panic("free", block);
-    atomic_store_explicit(&cell->live, live | bit, memory_order_relaxed);
-    return block;
+    return self ? thread_heap_take_live(self, class, fit, span_out) : NULL;
 }
 
 // A live block of at least `size` bytes that nobody has been told of; *is_zero_out says whether it

@@ -49,6 +49,14 @@ void heap_fork_prepare(void);
 void heap_fork_parent(void);
 void heap_fork_child(void);
 
+// The helper that returns memory to an idle system is a thread that libc does not know. Around
+// calls that must find the process as its program made it (setuid, unshare): pause ends the helper
+// and resume lets one come again. Finish ends it and does its work at once: before a fork that runs
+// no handlers.
+void heap_pause_helper(void);
+void heap_resume_helper(void);
+void heap_finish_helper(void);
+
 // Figures of the moment, all in bytes unless named count. Racy under threads, never torn.
 struct heap_stats {
     size_t mapped_bytes;      // address space held for blocks, direct mappings excluded

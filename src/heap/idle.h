@@ -8,6 +8,13 @@
 // The calling thread's own heap, made or adopted if it has none yet. NULL without memory.
 struct thread_heap *idle_get_heap(void);
 
+// Whether the calling thread has left its heap, for good: it is ending, and only destructors of its
+// thread-specific values still run.
+bool idle_has_left(void);
+
+// A live block for such a thread, from some idle heap. NULL without memory.
+void *idle_take_block(unsigned class, enum block_fit fit, struct span **span_out);
+
 // A partly used span of an idle heap, made busy, now of `self`; NULL when none is found soon.
 struct span *idle_adopt_span(struct thread_heap *self, unsigned class);
 

@@ -97,6 +97,7 @@ bool large_resize(struct span *span, size_t size, bool may_move)
         size_t spare = span->page_count - page_count;
         if (spare < span->page_count / 8 && spare < SPARE_PAGES_MAX) return true;
         (void)page_heap_resize(span, page_count); // no memory for the rest's struct: it stays
+        page_heap_balance();
         return true;
     }
     return page_heap_resize(span, page_count);

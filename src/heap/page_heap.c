@@ -1,10 +1,11 @@
 #include "heap/page_heap.h"
 
+#include "heap/free_runs.h"
 #include "heap/purge_policy.h"
 #include "heap/reclaim.h"
-#include "heap/run_bins.h"
 #include "heap/run_cache.h"
 #include "heap/span_map.h"
+#include "os/brief_thread.h"
 #include "os/clock.h"
 #include "os/lock.h"
 
@@ -23,95 +24,64 @@ enum {
 
 static struct {
     struct lock lock;
+    bool is_in_order; // not before the first use, nor in a forked child: see put_in_order()
     bool is_ready;
-    struct run_bins dirty;
-    struct run_bins clean;
+    struct free_runs free;
     struct run_cache cache; // dirty too
-    struct list by_age;     // dirty runs, oldest first
-    size_t mapped_bytes;    // of segments
-    size_t resting_bytes;   // being purged
-    size_t peak_bytes;      // of mapped_bytes
-    _Atomic bool is_due;    // dirty runs need a look: see page_heap_balance()
+    struct list resting;    // runs being purged: SPAN_RESTING and the states after it
+    size_t resting_bytes;
+    size_t mapped_bytes; // of segments
+    size_t direct_bytes; // of direct mappings
+    size_t peak_bytes;   // of both
+    _Atomic bool is_due; // dirty runs need a look: see page_heap_balance()
     struct purge_policy policy;
 } heap = {.policy.keep_bytes = (size_t)1 << 20};
 
-static void prepare(void)
+// For what the helper calls too: while it waits, it can be known that it does (see reclaim.h).
+static void lock_for_purge(void)
 {
-    if (LIKELY(heap.is_ready)) return;
-    run_bins_init(&heap.dirty);
-    run_bins_init(&heap.clean);
-    list_init(&heap.by_age);
+    if (LIKELY(lock_try(&heap.lock))) return;
+    if (brief_thread_is_me()) {
+        brief_thread_take(&heap.lock);
+    } else {
+        lock_wait(&heap.lock);
+    }
+}
+
+static COLD void prepare(void)
+{
+    if (heap.is_ready) return;
+    free_runs_init(&heap.free);
+    list_init(&heap.resting);
     heap.is_ready = true;
 }
 
-static struct run_bins *bins_of(const struct span *run)
+static COLD void put_in_order(void);
+
+// The lock, for whoever may also take metadata's.
+static void take_lock(void)
 {
-    return run->is_dirty ? &heap.dirty : &heap.clean;
+    lock_take(&heap.lock);
+    if (UNLIKELY(!heap.is_in_order)) put_in_order();
 }
 
-// Out of bins and map, ready to change its extent.
-static void detach_run(struct span *run)
+// Gives it back, with nothing left to bury.
+static void give_lock(void)
 {
-    run_bins_remove(bins_of(run), run);
-    if (run->is_dirty) list_remove(&run->age);
-    span_map_remove(run);
+    free_runs_reap(&heap.free);
+    lock_give(&heap.lock);
 }
 
-// The free run in that slot if it can merge with one of that kind.
-static struct span *mergeable(uintptr_t address, bool is_dirty)
+static void note_peak(void)
 {
-    struct span *run = address >> SPAN_MAP_ADDRESS_BITS ? NULL : span_map_peek(address);
-    if (!run || span_state(run) != SPAN_FREE || run->is_dirty != is_dirty) return NULL;
-    return run;
+    size_t bytes = heap.mapped_bytes + heap.direct_bytes;
+    if (bytes > heap.peak_bytes) heap.peak_bytes = bytes;
 }
 
-// Makes a detached span a free run, merged with its neighbours.
-static void insert_run(struct span *run)
+void page_heap_note_direct(size_t bytes)
 {
-    struct span *before = mergeable(run->base - 1, run->is_dirty);
-    if (before) {
-        detach_run(before);
-        span_set_extent(run, before->base, before->size + run->size);
-        span_destroy(before);
-    }
-    struct span *after = mergeable(run->base + run->size, run->is_dirty);
-    if (after) {
-        detach_run(after);
-        span_set_extent(run, run->base, run->size + after->size);
-        span_destroy(after);
-    }
-    span_set_state(run, SPAN_FREE);
-    run_bins_add(bins_of(run), run);
-    if (run->is_dirty) list_add_last(&heap.by_age, &run->age);
-    span_map_add(run);
-}
-
-// Cuts [start, start + size) out of a detached run; what is left over goes back to the bins.
-// Without memory for the struct of what is behind, the taker gets that too; without one for what is
-// before, false: the run is whole and free again.
-static bool carve(struct span *run, uintptr_t start, size_t size)
-{
-    if (start > run->base) {
-        struct span *front = span_create(run->base, start - run->base, run->is_dirty);
-        if (!front) {
-            insert_run(run);
-            return false;
-        }
-        front->freed_ms = run->freed_ms;
-        span_set_extent(run, start, run->size - front->size);
-        insert_run(front);
-    }
-    uintptr_t end = start + size;
-    uintptr_t run_end = run->base + run->size;
-    if (end < run_end) {
-        struct span *back = span_create(end, run_end - end, run->is_dirty);
-        if (back) {
-            back->freed_ms = run->freed_ms;
-            span_set_extent(run, run->base, run->size - back->size);
-            insert_run(back);
-        }
-    }
-    return true;
+    heap.direct_bytes = bytes;
+    note_peak();
 }
 
 // A new segment that holds at least `size` bytes, as a clean free run.
@@ -136,8 +106,8 @@ static bool grow(size_t size)
         return false;
     }
     heap.mapped_bytes += wanted;
-    if (heap.mapped_bytes > heap.peak_bytes) heap.peak_bytes = heap.mapped_bytes;
-    insert_run(run);
+    note_peak();
+    free_runs_insert(&heap.free, run);
     return true;
 }
 
@@ -147,7 +117,7 @@ static void free_locked(struct span *span, uint64_t now_ms)
     span->is_dirty = true;
     span->freed_ms = now_ms;
     atomic_store_explicit(&span->owner, NULL, memory_order_relaxed);
-    insert_run(span);
+    free_runs_insert(&heap.free, span);
 }
 
 // True when something came out.
@@ -161,8 +131,8 @@ static bool flush_cache(void)
 
 static struct span *find_run(size_t page_count, enum page_wish wish)
 {
-    struct run_bins *first = wish == PAGES_ANY ? &heap.dirty : &heap.clean;
-    struct run_bins *second = wish == PAGES_ANY ? &heap.clean : &heap.dirty;
+    struct run_bins *first = wish == PAGES_ANY ? &heap.free.dirty : &heap.free.clean;
+    struct run_bins *second = wish == PAGES_ANY ? &heap.free.clean : &heap.free.dirty;
     struct span *run = run_bins_find(first, page_count);
     if (!run && wish == PAGES_ANY && flush_cache()) run = run_bins_find(first, page_count);
     return run || wish == PAGES_BARE ? run : run_bins_find(second, page_count);
@@ -171,7 +141,7 @@ static struct span *find_run(size_t page_count, enum page_wish wish)
 // Bytes of segments that spans have.
 static size_t used_bytes(void)
 {
-    return heap.mapped_bytes - heap.dirty.bytes - heap.cache.bytes - heap.clean.bytes -
+    return heap.mapped_bytes - heap.free.dirty.bytes - heap.cache.bytes - heap.free.clean.bytes -
            heap.resting_bytes;
 }
 
@@ -193,8 +163,9 @@ static struct span *take_locked(size_t page_count, size_t align, enum page_wish 
         if (!grow(wanted << PAGE_SHIFT) && !relieve()) return NULL;
         run = find_run(wanted, wish);
     }
-    detach_run(run);
-    if (!carve(run, align_up(run->base, align), page_count << PAGE_SHIFT)) return NULL;
+    free_runs_detach(&heap.free, run);
+    if (!free_runs_carve(&heap.free, run, align_up(run->base, align), page_count << PAGE_SHIFT))
+        return NULL;
     if (wish != PAGES_BARE) note_used(); // else when what it replaces is given back
     span_set_state(run, SPAN_UNUSED);
     return run;
@@ -202,34 +173,32 @@ static struct span *take_locked(size_t page_count, size_t align, enum page_wish 
 
 struct span *page_heap_take(size_t page_count, size_t align, enum page_wish wish)
 {
-    lock_take(&heap.lock);
-    prepare();
+    take_lock();
     struct span *run = take_locked(page_count, align, wish);
-    lock_give(&heap.lock);
+    give_lock();
     return run;
 }
 
 struct span *page_heap_take_some(size_t page_count, size_t least)
 {
-    lock_take(&heap.lock);
-    prepare();
-    if (!run_bins_find(&heap.dirty, page_count)) {
+    take_lock();
+    if (!run_bins_find(&heap.free.dirty, page_count)) {
         (void)flush_cache(); // it may hold what is wanted
-        if (!run_bins_find(&heap.dirty, page_count)) {
-            const struct span *run = run_bins_find_shorter(&heap.dirty, least, page_count);
+        if (!run_bins_find(&heap.free.dirty, page_count)) {
+            const struct span *run = run_bins_find_shorter(&heap.free.dirty, least, page_count);
             if (run) page_count = run->page_count;
         }
     }
     struct span *run = take_locked(page_count, PAGE_SIZE, PAGES_ANY);
-    lock_give(&heap.lock);
+    give_lock();
     return run;
 }
 
 void page_heap_publish(struct span *span)
 {
-    lock_take(&heap.lock);
+    take_lock();
     span_map_add(span);
-    lock_give(&heap.lock);
+    give_lock();
 }
 
 static size_t dirty_limit(uint64_t now_ms)
@@ -240,7 +209,7 @@ static size_t dirty_limit(uint64_t now_ms)
 // Whether dirty runs need a look, now that there are more: see page_heap_balance().
 static void note_due(uint64_t now_ms)
 {
-    size_t dirty = heap.dirty.bytes + heap.cache.bytes;
+    size_t dirty = heap.free.dirty.bytes + heap.cache.bytes;
     bool is_due = dirty > dirty_limit(now_ms) || dirty > HELPER_DIRTY_MIN;
     atomic_store_explicit(&heap.is_due, is_due, memory_order_relaxed);
 }
@@ -248,29 +217,29 @@ static void note_due(uint64_t now_ms)
 void page_heap_give(struct span *span)
 {
     uint64_t now_ms = clock_coarse_ms();
-    lock_take(&heap.lock);
+    take_lock();
     free_locked(span, now_ms);
     note_due(now_ms);
-    lock_give(&heap.lock);
+    give_lock();
 }
 
 void page_heap_give_clean(struct span *span)
 {
-    lock_take(&heap.lock);
+    take_lock();
     span_map_remove(span);
     span->is_dirty = false;
     atomic_store_explicit(&span->owner, NULL, memory_order_relaxed);
-    insert_run(span);
+    free_runs_insert(&heap.free, span);
     note_used();
-    lock_give(&heap.lock);
+    give_lock();
 }
 
 void page_heap_forget(struct span *span)
 {
-    lock_take(&heap.lock);
+    take_lock();
     heap.mapped_bytes -= span->size;
-    span_destroy(span);
-    lock_give(&heap.lock);
+    free_runs_bury(&heap.free, span);
+    give_lock();
 }
 
 void page_heap_keep(struct span *span)
@@ -278,7 +247,7 @@ void page_heap_keep(struct span *span)
     uint64_t now_ms = clock_coarse_ms();
     span->freed_ms = now_ms;
     span->is_dirty = true;
-    lock_take(&heap.lock);
+    take_lock();
     // Half of what may be dirty, and one more: page_heap_balance() looks to the whole.
     struct span *surplus = span;
     if (heap.cache.bytes <= dirty_limit(now_ms) / 2) {
@@ -286,14 +255,14 @@ void page_heap_keep(struct span *span)
     }
     if (surplus) free_locked(surplus, now_ms);
     note_due(now_ms);
-    lock_give(&heap.lock);
+    give_lock();
 }
 
 struct span *page_heap_take_kept(size_t page_count)
 {
-    lock_take(&heap.lock);
+    take_lock();
     struct span *span = run_cache_take(&heap.cache, page_count);
-    lock_give(&heap.lock);
+    give_lock();
     return span;
 }
 
@@ -302,10 +271,10 @@ void page_heap_balance(void)
     if (LIKELY(!atomic_load_explicit(&heap.is_due, memory_order_relaxed))) return;
     atomic_store_explicit(&heap.is_due, false, memory_order_relaxed);
     uint64_t now_ms = clock_coarse_ms();
-    lock_take(&heap.lock);
-    size_t dirty = heap.dirty.bytes + heap.cache.bytes;
+    take_lock();
+    size_t dirty = heap.free.dirty.bytes + heap.cache.bytes;
     size_t limit = dirty_limit(now_ms);
-    lock_give(&heap.lock);
+    give_lock();
     // An eighth below the limit, so that the next free does not come here again at once.
     if (dirty > limit) (void)page_heap_purge(limit - limit / 8, UINT64_MAX);
     reclaim_consider(dirty < limit ? dirty : limit);
@@ -315,58 +284,89 @@ void page_heap_balance(void)
 static unsigned detach_oldest(struct span **runs, size_t keep, uint64_t freed_ms_max)
 {
     unsigned count = 0;
-    while (count < RUNS_PER_PURGE && heap.dirty.bytes > keep && !list_is_empty(&heap.by_age)) {
-        struct span *run = LIST_ENTRY(heap.by_age.next, struct span, age);
+    while (count < RUNS_PER_PURGE && heap.free.dirty.bytes > keep &&
+           !list_is_empty(&heap.free.by_age)) {
+        struct span *run = LIST_ENTRY(heap.free.by_age.next, struct span, age);
         if (run->freed_ms > freed_ms_max) break;
-        run_bins_remove(&heap.dirty, run);
-        list_remove(&run->age);
-        span_map_remove(
-            run); // nobody merges with it meanwhile, and what is unmapped leaves no trace
+        // Nobody merges with it meanwhile, and what is unmapped leaves no trace.
+        free_runs_detach(&heap.free, run);
         span_set_state(run, SPAN_RESTING);
+        list_add_last(&heap.resting, &run->link);
         heap.resting_bytes += run->size;
         runs[count++] = run;
     }
     return count;
 }
 
-// What was purged is a clean run now; what was unmapped is nothing.
-static void settle(struct span *run, bool is_unmapped)
+// Without the lock: the run is out of reach of all others.
+static void purge_run(struct span *run)
 {
-    heap.resting_bytes -= run->size;
-    if (is_unmapped) {
-        heap.mapped_bytes -= run->size;
-        span_destroy(run);
+    if (run->size < UNMAP_SIZE_MIN) {
+        pages_purge((void *)run->base, run->size);
+        span_set_state(run, SPAN_PURGED);
         return;
     }
-    run->is_dirty = false;
-    insert_run(run);
+    span_set_state(run, SPAN_UNMAPPING);
+    bool is_unmapped = pages_unmap((void *)run->base, run->size);
+    span_set_state(run, is_unmapped ? SPAN_UNMAPPED : SPAN_PURGED);
+}
+
+// What was purged is a clean run now; what was unmapped is nothing.
+static void settle(struct span *run)
+{
+    enum span_state state = span_state(run);
+    list_remove(&run->link);
+    heap.resting_bytes -= run->size;
+    if (state == SPAN_UNMAPPED || state == SPAN_UNMAPPING) {
+        heap.mapped_bytes -= run->size;
+        free_runs_bury(&heap.free, run);
+        return;
+    }
+    run->is_dirty = state != SPAN_PURGED;
+    free_runs_insert(&heap.free, run);
 }
 
 size_t page_heap_purge(size_t keep, uint64_t freed_ms_max)
 {
     size_t purged_bytes = 0;
     struct span *runs[RUNS_PER_PURGE];
-    bool is_unmapped[RUNS_PER_PURGE];
     for (;;) {
-        lock_take(&heap.lock);
-        prepare();
+        lock_for_purge();
+        if (UNLIKELY(!heap.is_ready)) prepare();
         (void)flush_cache(); // whether it was empty or not
         unsigned count = detach_oldest(runs, keep, freed_ms_max);
         lock_give(&heap.lock);
         if (count == 0) return purged_bytes;
         for (unsigned i = 0; i < count; i++) {
-            is_unmapped[i] = false;
-            if (runs[i]->size >= UNMAP_SIZE_MIN) {
-                is_unmapped[i] = pages_unmap((void *)runs[i]->base, runs[i]->size);
-            } else {
-                pages_purge((void *)runs[i]->base, runs[i]->size);
-            }
+            purge_run(runs[i]);
             purged_bytes += runs[i]->size;
         }
-        lock_take(&heap.lock);
-        for (unsigned i = 0; i < count; i++) settle(runs[i], is_unmapped[i]);
+        lock_for_purge();
+        for (unsigned i = 0; i < count; i++) settle(runs[i]);
         lock_give(&heap.lock);
     }
+}
+
+// The first of all, or the first in a forked child: who was purging as that was made is not here. A
+// run whose unmapping had begun may be gone or not: its address space is given up. Small spans that
+// were being looked through for holes are nobody's business any more.
+static void put_in_order(void)
+{
+    prepare();
+    heap.is_in_order = true;
+    while (!list_is_empty(&heap.resting)) {
+        settle(LIST_ENTRY(heap.resting.next, struct span, link));
+    }
+    for (struct span *span = span_map_next(0); span;
+         span = span_map_next(span->base + span->size)) {
+        enum span_state state = span_state(span);
+        if (state >= SPAN_GROWING && state <= SPAN_FULL) span_give_busy(span);
+    }
+}
+
+void page_heap_fork_child(void)
+{
+    heap.is_in_order = false;
 }
 
 // Unmaps clean runs, under the lock: nothing else is left to do. Stops at the first that the kernel
@@ -374,14 +374,14 @@ size_t page_heap_purge(size_t keep, uint64_t freed_ms_max)
 static void unmap_clean(void)
 {
     struct span *run;
-    while ((run = run_bins_peek(&heap.clean))) {
-        detach_run(run);
+    while ((run = run_bins_peek(&heap.free.clean))) {
+        free_runs_detach(&heap.free, run);
         if (!pages_unmap((void *)run->base, run->size)) {
-            insert_run(run);
+            free_runs_insert(&heap.free, run);
             return;
         }
         heap.mapped_bytes -= run->size;
-        span_destroy(run);
+        free_runs_bury(&heap.free, run);
     }
 }
 
@@ -389,10 +389,10 @@ static bool relieve(void)
 {
     size_t mapped_bytes = heap.mapped_bytes;
     unmap_clean();
-    if (heap.dirty.bytes + heap.cache.bytes > 0) {
-        lock_give(&heap.lock);
+    if (heap.free.dirty.bytes + heap.cache.bytes > 0) {
+        give_lock();
         (void)page_heap_purge(0, UINT64_MAX);
-        lock_take(&heap.lock);
+        take_lock();
         unmap_clean();
     }
     return heap.mapped_bytes <
@@ -401,10 +401,9 @@ static bool relieve(void)
 
 bool page_heap_relieve(void)
 {
-    lock_take(&heap.lock);
-    prepare();
+    take_lock();
     bool gained = relieve();
-    lock_give(&heap.lock);
+    give_lock();
     return gained;
 }
 
@@ -415,12 +414,12 @@ static bool extend(struct span *span, size_t page_count)
     struct span *run = end >> SPAN_MAP_ADDRESS_BITS ? NULL : span_map_peek(end);
     if (!run || span_state(run) != SPAN_FREE || run->base != end || run->size < wanted)
         return false;
-    detach_run(run);
-    (void)carve(run, run->base, wanted); // from its start: cannot fail
+    free_runs_detach(&heap.free, run);
+    (void)free_runs_carve(&heap.free, run, run->base, wanted); // from its start: cannot fail
     note_used();
     span_set_extent(span, span->base, span->size + run->size);
     span->is_dirty = span->is_dirty || run->is_dirty;
-    span_destroy(run);
+    free_runs_bury(&heap.free, run);
     span_map_add(span);
     return true;
 }
@@ -434,25 +433,25 @@ static bool shrink(struct span *span, size_t page_count, uint64_t now_ms)
     span_set_state(rest, SPAN_LARGE); // every slot is its own until the map forgets it
     span_map_remove(rest);
     span_set_extent(span, span->base, size);
-    insert_run(rest);
+    free_runs_insert(&heap.free, rest);
+    note_due(now_ms);
     return true;
 }
 
 bool page_heap_resize(struct span *span, size_t page_count)
 {
     if (page_count == span->page_count) return true;
-    uint64_t now_ms =
-        clock_coarse_ms(); // not under the lock: the program may have replaced the clock
-    lock_take(&heap.lock);
+    uint64_t now_ms = clock_coarse_ms(); // before the lock: a program may replace the clock
+    take_lock();
     bool done =
         page_count > span->page_count ? extend(span, page_count) : shrink(span, page_count, now_ms);
-    lock_give(&heap.lock);
+    give_lock();
     return done;
 }
 
 struct span *page_heap_next_small(uintptr_t address)
 {
-    lock_take(&heap.lock);
+    lock_for_purge();
     struct span *span = span_map_next(address);
     while (span) {
         if (span_state(span) != SPAN_FREE && span_is_small(span) && span_try_busy(span)) break;
@@ -464,11 +463,11 @@ struct span *page_heap_next_small(uintptr_t address)
 
 struct page_heap_figures page_heap_figures(void)
 {
-    lock_take(&heap.lock);
+    lock_for_purge();
     struct page_heap_figures figures = {
         .mapped_bytes = heap.mapped_bytes,
-        .dirty_bytes = heap.dirty.bytes + heap.cache.bytes + heap.resting_bytes,
-        .clean_bytes = heap.clean.bytes,
+        .dirty_bytes = heap.free.dirty.bytes + heap.cache.bytes + heap.resting_bytes,
+        .clean_bytes = heap.free.clean.bytes,
         .dirty_keep = heap.policy.keep_bytes,
         .peak_bytes = heap.peak_bytes,
     };
@@ -478,22 +477,24 @@ struct page_heap_figures page_heap_figures(void)
 
 void page_heap_set_dirty_keep(size_t bytes)
 {
-    lock_take(&heap.lock);
+    take_lock();
     heap.policy.keep_bytes = bytes;
-    lock_give(&heap.lock);
+    give_lock();
 }
 
 void page_heap_lock(void)
 {
-    lock_take(&heap.lock);
+    take_lock();
 }
 
 bool page_heap_try_lock(void)
 {
-    return lock_try(&heap.lock);
+    if (!lock_try(&heap.lock)) return false;
+    prepare();
+    return true;
 }
 
 void page_heap_unlock(void)
 {
-    lock_give(&heap.lock);
+    give_lock();
 }

@@ -7,8 +7,8 @@
 // Invariants: mapped == in use + dirty + cached + clean + resting; no two adjacent free runs of one
 // kind.
 //
-// Thread-safe: one lock, never held across a system call, but for the mapping of a fresh segment
-// and the unmapping of clean runs when the OS has no more.
+// Thread-safe: one lock, never held across a system call, but for the mapping of a fresh segment,
+// the unmapping of clean runs when the OS has no more, and the remapping of direct mappings.
 #pragma once
 
 #include "heap/span.h"
@@ -72,12 +72,18 @@ struct page_heap_figures {
     size_t dirty_bytes;
     size_t clean_bytes;
     size_t dirty_keep; // the setting
-    size_t peak_bytes; // of mapped_bytes
+    size_t peak_bytes; // of mapped_bytes and direct mappings together
 };
 struct page_heap_figures page_heap_figures(void);
 
 // Free resident bytes kept before any go back (settings).
 void page_heap_set_dirty_keep(size_t bytes);
+
+// Bytes in direct mappings, for the peak. The caller holds the lock.
+void page_heap_note_direct(size_t bytes);
+
+// In a forked child: what others were purging is taken over when the lock is next taken.
+void page_heap_fork_child(void);
 
 void page_heap_lock(void); // for fork, and for walkers that need the map to stand still
 bool page_heap_try_lock(void);

@@ -1,12 +1,14 @@
 #include "heap/reclaim.h"
 
 #include "heap/page_heap.h"
+#include "os/brief_thread.h"
 #include "os/clock.h"
 #include "os/thread.h"
 
 enum {
-    ROUNDS_MAX = 8,  // the helper of a busy process ends too; the next free makes another
-    RETRY_MS = 1000, // after a helper could not be made
+    ROUNDS_MAX = 8,   // the helper of a busy process ends too
+    RETRY_MS = 1000,  // after a helper could not be made
+    FINISH_MS = 1000, // before its work is done in its stead again (guess)
 };
 
 // Less than this is not worth a thread.
@@ -17,6 +19,9 @@ static struct {
     _Atomic unsigned delay_ms;
     _Atomic size_t hole_bytes; // estimated, since the last look
     _Atomic uint64_t retry_ms;
+    _Atomic unsigned pauses; // callers of reclaim_pause()
+    _Atomic bool is_owed;    // a helper was ended before it was done
+    _Atomic uint64_t finished_ms;
 } state;
 
 // The last page that a block starting in `page` reaches into, given the bits of blocks in use.
@@ -83,25 +88,33 @@ size_t reclaim_holes(void)
     }
 }
 
-// The helper's life. Nothing in it touches thread-local storage.
+// Returns what was freed at `freed_ms_max` or before. Whether to look again.
+static bool look(uint64_t freed_ms_max)
+{
+    struct page_heap_figures before = page_heap_figures();
+    size_t purged = page_heap_purge(before.dirty_keep, freed_ms_max);
+    bool had_holes = atomic_exchange_explicit(&state.hole_bytes, 0, memory_order_relaxed) > 0;
+    if (had_holes) purged += reclaim_holes();
+    bool is_quiet = atomic_load_explicit(&state.hole_bytes, memory_order_relaxed) == 0;
+    return page_heap_figures().dirty_bytes >= DUE_BYTES_MIN || purged > 0 || !is_quiet;
+}
+
+// The helper's life. Nothing in it touches thread-local storage. In the last round nothing is left
+// to rest: who knows whether another helper comes.
 static void work(void)
 {
-    for (int round = 0; round < ROUNDS_MAX; round++) {
+    for (int round = 1; round <= ROUNDS_MAX; round++) {
         unsigned delay_ms = atomic_load_explicit(&state.delay_ms, memory_order_relaxed);
-        clock_sleep_ms(delay_ms);
-        struct page_heap_figures before = page_heap_figures();
-        size_t purged = page_heap_purge(before.dirty_keep, clock_coarse_ms() - delay_ms);
-        if (atomic_exchange_explicit(&state.hole_bytes, 0, memory_order_relaxed) > 0) {
-            purged += reclaim_holes();
-        }
-        struct page_heap_figures after = page_heap_figures();
-        bool is_quiet = atomic_load_explicit(&state.hole_bytes, memory_order_relaxed) == 0;
-        if (after.dirty_bytes < DUE_BYTES_MIN && purged == 0 && is_quiet) return;
+        brief_thread_sleep_ms(delay_ms);
+        if (brief_thread_must_end()) return;
+        uint64_t rested_ms = clock_coarse_ms_direct() - delay_ms;
+        if (!look(round < ROUNDS_MAX ? rested_ms : UINT64_MAX)) return;
     }
 }
 
 void reclaim_configure(bool use_helper, unsigned delay_ms)
 {
+    if (use_helper) brief_thread_allow();
     atomic_store_explicit(&state.delay_ms, delay_ms, memory_order_relaxed);
     atomic_store_explicit(&state.use_helper, use_helper, memory_order_relaxed);
 }
@@ -115,17 +128,62 @@ void reclaim_add(size_t bytes)
 void reclaim_consider(size_t dirty_bytes)
 {
     size_t due = dirty_bytes + atomic_load_explicit(&state.hole_bytes, memory_order_relaxed);
-    if (due < DUE_BYTES_MIN) return;
+    if (due < DUE_BYTES_MIN && !atomic_load_explicit(&state.is_owed, memory_order_relaxed)) return;
     if (!atomic_load_explicit(&state.use_helper, memory_order_relaxed)) return;
+    if (atomic_load_explicit(&state.pauses, memory_order_relaxed) != 0) return;
     uint64_t now_ms = clock_coarse_ms();
     if (now_ms < atomic_load_explicit(&state.retry_ms, memory_order_relaxed)) return;
-    if (thread_brief_is_running() || thread_run_brief(work)) return;
-    if (thread_brief_is_running()) return; // another thread was quicker
+    atomic_store_explicit(&state.is_owed, false, memory_order_relaxed);
+    if (brief_thread_is_running() || brief_thread_run(work)) return;
+    if (brief_thread_is_running()) return; // another thread was quicker
     atomic_store_explicit(&state.retry_ms, now_ms + RETRY_MS, memory_order_relaxed);
+}
+
+// Ends the helper, however long it takes while there are threads that may hold the lock that it
+// waits for. False: the caller's own thread, interrupted, holds it.
+static bool end_helper(void)
+{
+    while (!brief_thread_end()) {
+        if (thread_is_alone()) return false;
+        clock_sleep_ms(1);
+    }
+    return true;
+}
+
+void reclaim_pause(void)
+{
+    atomic_fetch_add(&state.pauses, 1);
+    if (!brief_thread_is_running()) return;
+    atomic_store(&state.is_owed, true);
+    (void)end_helper(); // else it ends by itself as soon as it can
+}
+
+// Takes no lock: it may be called in a handler that interrupted whoever holds it.
+void reclaim_resume(void)
+{
+    if (atomic_fetch_sub(&state.pauses, 1) != 1) return;
+    if (atomic_exchange(&state.is_owed, false)) (void)brief_thread_run(work);
+}
+
+void reclaim_finish(void)
+{
+    if (!brief_thread_is_running() || !end_helper()) return;
+    if (thread_is_alone()) {
+        if (!page_heap_try_lock()) return; // held by what this thread was interrupted in
+        page_heap_unlock();
+    }
+    uint64_t now_ms = clock_coarse_ms_direct();
+    if (now_ms < atomic_load_explicit(&state.finished_ms, memory_order_relaxed) + FINISH_MS) {
+        atomic_store(&state.is_owed, true); // who forks that often frees again soon
+        return;
+    }
+    atomic_store_explicit(&state.finished_ms, now_ms, memory_order_relaxed);
+    (void)look(UINT64_MAX);
 }
 
 void reclaim_fork_child(void)
 {
-    thread_forget_brief();
+    brief_thread_forget();
     atomic_store_explicit(&state.retry_ms, 0, memory_order_relaxed);
+    atomic_store_explicit(&state.pauses, 0, memory_order_relaxed);
 }

@@ -19,4 +19,14 @@ void reclaim_consider(size_t dirty_bytes);
 // Returns the pages between blocks now. Bytes returned.
 size_t reclaim_holes(void);
 
+// Whoever needs the process to have no thread but those that its program made: ends the helper and
+// lets none come until resumed. Other threads may call the heap meanwhile.
+void reclaim_pause(void);
+void reclaim_resume(void);
+
+// The same before a fork: ends the helper, and does its work at once, so that none need come again.
+// Only once a second: else one comes when more is freed. A lone thread in a handler that
+// interrupted the heap may not do so: then the helper waits for the heap's lock, holding nothing.
+void reclaim_finish(void);
+
 void reclaim_fork_child(void);

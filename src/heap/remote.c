@@ -4,10 +4,8 @@
 #include "heap/idle.h"
 #include "heap/reclaim.h"
 
-enum {
-    ANNOUNCED_BYTES = 1024,   // what one announcement may free at most: a cell
-    ANNOUNCEMENTS_MAX = 1024, // so many are told to the reclaimer at once: 1 MiB
-};
+// So many bytes are told to the reclaimer at once.
+enum { ANNOUNCED_BYTES_MAX = 1 << 20 };
 
 static void push_announced(struct thread_heap *owner, struct span *span)
 {
@@ -74,6 +72,21 @@ void remote_merge(struct thread_heap *self)
     }
 }
 
+// What an announcement may free: the blocks that start in a cell. A thread that only ever frees has
+// no heap to add it up in.
+static void note_announced(struct thread_heap *self, size_t block_size)
+{
+    unsigned bytes = (unsigned)(block_size > CELL_SIZE ? block_size : CELL_SIZE);
+    if (self == &thread_heap_none) {
+        reclaim_add(bytes);
+        return;
+    }
+    self->announced_bytes += bytes;
+    if (self->announced_bytes < ANNOUNCED_BYTES_MAX) return;
+    reclaim_add(self->announced_bytes);
+    self->announced_bytes = 0;
+}
+
 void remote_free(struct thread_heap *self, struct span *span, uintptr_t block)
 {
     struct plane_cell *cell = span_cell(span, block);
@@ -97,8 +110,5 @@ void remote_free(struct thread_heap *self, struct span *span, uintptr_t block)
             idle_merge(owner);
         }
     }
-    if (self != &thread_heap_none && ++self->announcements >= ANNOUNCEMENTS_MAX) {
-        self->announcements = 0;
-        reclaim_add((size_t)ANNOUNCEMENTS_MAX * ANNOUNCED_BYTES);
-    }
+    note_announced(self, span->block_size);
 }

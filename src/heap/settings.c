@@ -5,16 +5,12 @@
 #include "heap/page_heap.h"
 #include "heap/reclaim.h"
 #include "heap/remote.h"
-#include "os/clock.h"
 #include "os/lock.h"
 #include "os/thread.h"
 
 static struct {
     struct lock lock;
-    // What heap_fork_prepare() did, by one thread at a time.
-    bool forks_alone;
-    bool has_pages;
-    bool has_metadata;
+    bool forks_alone; // heap_fork_prepare() took no locks
     struct heap_settings settings;
 } state = {.settings = {
                .direct_size_min = (size_t)32 << 20,
@@ -38,7 +34,9 @@ void heap_configure(const struct heap_settings *settings)
     lock_give(&state.lock);
     large_set_direct_size_min(settings->direct_size_min);
     page_heap_set_dirty_keep(settings->dirty_bytes_keep);
-    reclaim_configure(settings->use_helper, settings->purge_delay_ms);
+    // Without a limit nothing is ever returned unasked.
+    bool has_limit = settings->dirty_bytes_keep < PTRDIFF_MAX;
+    reclaim_configure(settings->use_helper && has_limit, settings->purge_delay_ms);
 }
 
 size_t heap_trim(size_t keep)
@@ -48,36 +46,14 @@ size_t heap_trim(size_t keep)
     return page_heap_purge(keep, UINT64_MAX) + reclaim_holes();
 }
 
-// Takes a lock that only the helper may hold, and for no longer than this waits; false: the
-// function that this thread interrupted holds it.
-static bool take_unless_mine(bool (*try_lock)(void))
-{
-    for (int i = 0; i < 20; i++) {
-        if (try_lock()) return true;
-        clock_sleep_ms(1);
-    }
-    return false;
-}
-
 // A lone thread may fork in a handler that interrupted its own malloc, and must not wait for
-// itself.
-static void prepare_alone(void)
-{
-    if (!thread_brief_is_running()) return;
-    // What is held already is held for a fork that this one's handler interrupted.
-    if (!state.has_pages) state.has_pages = take_unless_mine(page_heap_try_lock);
-    if (!state.has_metadata) state.has_metadata = take_unless_mine(metadata_try_lock);
-}
-
-// The order in which they nest: idle heaps are merged, which gives pages back, which makes
-// metadata.
+// itself: it takes no lock, and nobody else can hold one once the helper has ended. The order in
+// which they nest: idle heaps are merged, which gives pages back, which makes metadata.
 void heap_fork_prepare(void)
 {
+    reclaim_finish();
     state.forks_alone = thread_is_alone();
-    if (state.forks_alone) {
-        prepare_alone();
-        return;
-    }
+    if (state.forks_alone) return;
     lock_take(&state.lock);
     idle_lock();
     page_heap_lock();
@@ -86,13 +62,7 @@ void heap_fork_prepare(void)
 
 void heap_fork_parent(void)
 {
-    if (state.forks_alone) {
-        if (state.has_metadata) metadata_unlock();
-        if (state.has_pages) page_heap_unlock();
-        state.has_metadata = false;
-        state.has_pages = false;
-        return;
-    }
+    if (state.forks_alone) return;
     metadata_unlock();
     page_heap_unlock();
     idle_unlock();
@@ -101,6 +71,22 @@ void heap_fork_parent(void)
 
 void heap_fork_child(void)
 {
+    page_heap_fork_child();
     heap_fork_parent();
     reclaim_fork_child();
+}
+
+void heap_pause_helper(void)
+{
+    reclaim_pause();
+}
+
+void heap_resume_helper(void)
+{
+    reclaim_resume();
+}
+
+void heap_finish_helper(void)
+{
+    reclaim_finish();
 }

@@ -63,6 +63,6 @@ static inline size_t size_class_size(unsigned class)
 // of `align` (a power of two up to the page size) in a span that does; 0 when there is none.
 unsigned size_class_of_aligned(size_t size, size_t align);
 
-// Pages of a bin's next span of `class`, when it has made `spans_made` so far. Few at first, so
+// Pages of a bin's next span of `class`, when it has `spans` of them. Few at first, so
 // that rare classes cost a page; more later, so that busy ones visit the page heap seldom.
-unsigned size_class_span_pages(unsigned class, unsigned spans_made);
+unsigned size_class_span_pages(unsigned class, unsigned spans);

@@ -35,13 +35,16 @@ struct thread_heap;
 enum span_state {
     SPAN_UNUSED,  // the struct describes nothing
     SPAN_FREE,    // pages nobody uses, in the page heap
-    SPAN_RESTING, // free pages on their way to the OS: in no bin and no map
-    SPAN_CURRENT, // the one its bin allocates from
-    SPAN_GROWING, // partly used, with pages never touched: its bin's reserve
-    SPAN_PARTIAL, // in its bin's list: may have free blocks
-    SPAN_FULL,    // in no list: the next free finds count at 1 and so the slow path
-    SPAN_LARGE,   // one block of whole pages, from the page heap
-    SPAN_DIRECT,  // one block with a mapping of its own
+    SPAN_RESTING, // free pages on their way to the OS: in no bin and no map, as all up to CURRENT
+    SPAN_PURGED,  // they read as zero
+    SPAN_UNMAPPING,
+    SPAN_UNMAPPED, // the addresses are not ours any more
+    SPAN_CURRENT,  // the one its bin allocates from
+    SPAN_GROWING,  // partly used, with pages never touched: its bin's reserve
+    SPAN_PARTIAL,  // in its bin's list: may have free blocks
+    SPAN_FULL,     // in no list: the next free finds count at 1 and so the slow path
+    SPAN_LARGE,    // one block of whole pages, from the page heap
+    SPAN_DIRECT,   // one block with a mapping of its own
 };
 
 struct plane_cell {
@@ -94,8 +97,8 @@ struct span {
     _Atomic(_Atomic uint32_t *) notes; // one per block, then the side table; or NULL. See note.h
 };
 
-// The page heap looks at the state of neighbours that other threads own; only SPAN_FREE and
-// SPAN_RESTING mean anything to it, and those are set under its lock.
+// The page heap looks at the state of neighbours that other threads own; only SPAN_FREE means
+// anything to it, and that is set under its lock.
 static inline enum span_state span_state(const struct span *self)
 {
     return atomic_load_explicit(&self->state, memory_order_relaxed);

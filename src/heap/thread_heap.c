@@ -28,6 +28,7 @@ static void release_span(struct span *span)
 {
     const struct heap_observer *observer = heap_observed_by();
     if (observer && observer->span_gone) observer->span_gone(span->base, span->size);
+    atomic_load_explicit(&span->owner, memory_order_relaxed)->reserves[span->class].spans--;
     misuse_note_freed(span->base, span->size, span->block_size);
     size_t notes_size;
     _Atomic uint32_t *notes = notes_detach(span, &notes_size);
@@ -171,9 +172,9 @@ static void note_fresh(struct thread_heap *self, const struct span *span)
 }
 
 // Pages for a span of `class`, and a plane for them; NULL, and nothing taken, without memory.
-static struct span *take_pages(unsigned class, unsigned spans_made, struct plane_cell **plane_out)
+static struct span *take_pages(unsigned class, unsigned spans, struct plane_cell **plane_out)
 {
-    size_t page_count = size_class_span_pages(class, spans_made);
+    size_t page_count = size_class_span_pages(class, spans);
     size_t least = align_up(size_class_size(class), PAGE_SIZE) >> PAGE_SHIFT;
     if (least < page_count / 4) least = page_count / 4; // shorter ones are not worth their struct
     struct span *span = page_heap_take_some(page_count, least);
@@ -194,11 +195,11 @@ static struct span *create_span(struct thread_heap *self, unsigned class)
 {
     struct bin_reserve *reserve = &self->reserves[class];
     struct plane_cell *plane;
-    struct span *span = take_pages(class, reserve->spans_made, &plane);
+    struct span *span = take_pages(class, reserve->spans, &plane);
     // All address space that there may be can stand in free runs while metadata finds none.
-    if (!span && page_heap_relieve()) span = take_pages(class, reserve->spans_made, &plane);
+    if (!span && page_heap_relieve()) span = take_pages(class, reserve->spans, &plane);
     if (!span) return NULL;
-    reserve->spans_made++;
+    reserve->spans++;
     span_init_small(span, class, plane);
     atomic_store_explicit(&span->owner, self, memory_order_relaxed);
     atomic_store_explicit(&span->busy, 1, memory_order_relaxed);
@@ -225,46 +226,64 @@ static bool visit_span(struct bin *bin, struct span *span)
     return true;
 }
 
+// What a bin is to be filled for.
+struct need {
+    unsigned class; // of the bin
+    unsigned asked; // the class that was asked for
+    enum block_fit fit;
+};
+
+// A busy span that was none of the bin's own: borrowed, adopted, or new.
+static struct span *find_elsewhere(struct thread_heap *self, const struct need *need)
+{
+    struct span *span = need->fit == FIT_EXACT ? NULL : borrow_span(self, need->class);
+    if (span) return span;
+    // An idle heap is locked, and so are all others.
+    bool is_idle = atomic_load_explicit(&self->is_idle, memory_order_relaxed);
+    span = is_idle ? NULL : idle_adopt_span(self, need->class);
+    if (span) return span;
+    span = create_span(self, need->class);
+    if (span) borrow_note_growth(&self->reserves[need->asked], span->page_count);
+    return span;
+}
+
 // Finds the bin a span that may have free blocks: one whose turn has come, else untouched pages of
 // the growing one, else another.
-static bool choose_span(struct thread_heap *self, unsigned class, enum block_fit fit)
+static bool choose_span(struct thread_heap *self, const struct need *need)
 {
-    struct bin_reserve *reserve = &self->reserves[class];
+    struct bin_reserve *reserve = &self->reserves[need->class];
     struct list *partial = &reserve->partial;
     for (struct list *node = partial->next; node && node != partial; node = node->next) {
         struct span *span = LIST_ENTRY(node, struct span, link);
         if (!span_try_busy(span)) continue; // the helper purges its holes: the next one, then
-        make_current(self, class, span);
+        make_current(self, need->class, span);
         return true;
     }
-    struct span *growing = reserve->growing;
-    if (growing && span_try_busy(growing)) {
+    struct span *span = reserve->growing;
+    if (span && span_try_busy(span)) {
         reserve->growing = NULL;
-        make_current(self, class, growing);
-        return true;
+    } else {
+        span = find_elsewhere(self, need);
     }
-    struct span *span = fit == FIT_EXACT ? NULL : borrow_span(self, class);
-    if (!span) span = idle_adopt_span(self, class);
-    if (!span) span = create_span(self, class);
     if (!span) return false;
-    make_current(self, class, span);
+    make_current(self, need->class, span);
     return true;
 }
 
 // Fills the bin's free list.
-static bool refill(struct thread_heap *self, unsigned class, enum block_fit fit)
+static bool refill(struct thread_heap *self, const struct need *need)
 {
     if (atomic_load_explicit(&self->announced, memory_order_relaxed)) remote_merge(self);
-    struct bin *bin = &self->bins[class];
+    struct bin *bin = &self->bins[need->class];
     for (;;) {
-        struct span *span = self->reserves[class].current;
+        struct span *span = self->reserves[need->class].current;
         if (span) {
             if (visit_span(bin, span)) return true;
-            self->reserves[class].current = NULL;
+            self->reserves[need->class].current = NULL;
             bin->range = 0;
             thread_heap_rest_span(self, span);
         }
-        if (!choose_span(self, class, fit)) return false;
+        if (!choose_span(self, need)) return false;
     }
 }
 
@@ -275,43 +294,50 @@ static void give_borrowed_back(struct thread_heap *self, unsigned class)
     if (span && span->class != class) thread_heap_drop_bin(self, class);
 }
 
-// Fills the bin's free list for a request of the class `asked`.
-static bool refill_for(struct thread_heap *self, unsigned asked, unsigned class, enum block_fit fit)
+// The next block of the bin's free list, which is filled if need be, not yet live.
+static void *take_listed(struct thread_heap *self, const struct need *need)
 {
-    const struct bin_reserve *reserve = &self->reserves[class];
-    unsigned spans_made = reserve->spans_made;
-    bool is_filled = refill(self, class, fit);
-    page_heap_balance();
-    if (is_filled && reserve->spans_made != spans_made) {
-        borrow_note_growth(&self->reserves[asked], reserve->current->page_count);
-    }
-    return is_filled;
-}
-
-void *thread_heap_take_block(struct thread_heap *self, unsigned asked, enum block_fit fit,
-                             struct span **span_out)
-{
-    unsigned class = asked;
-    if (fit == FIT_EXACT) {
-        give_borrowed_back(self, class);
-    } else if (borrow_is_rare(&self->reserves[class], class)) {
-        class = size_class_coarse(class);
-    }
-    struct bin *bin = &self->bins[class];
-    struct bin_reserve *reserve = &self->reserves[class];
+    struct bin *bin = &self->bins[need->class];
+    struct bin_reserve *reserve = &self->reserves[need->class];
     bool is_observed = heap_observed_by() != NULL;
     if (UNLIKELY(!bin->free && reserve->withheld)) {
         bin->free = reserve->withheld;
         reserve->withheld = NULL;
     }
-    if (!bin->free && !refill_for(self, asked, class, fit)) return NULL;
+    if (!bin->free) {
+        bool is_filled = refill(self, need);
+        page_heap_balance();
+        if (!is_filled) return NULL;
+    }
     void **block = bin->free;
     bin->free = *block;
     if (UNLIKELY(is_observed && !reserve->withheld)) {
         reserve->withheld = bin->free;
         bin->free = NULL;
     }
-    *span_out = reserve->current;
+    return block;
+}
+
+void *thread_heap_take_live(struct thread_heap *self, unsigned class, enum block_fit fit,
+                            struct span **span_out)
+{
+    struct need need = {.class = class, .asked = class, .fit = fit};
+    if (fit == FIT_EXACT) {
+        give_borrowed_back(self, class);
+    } else if (borrow_is_rare(&self->reserves[class], class)) {
+        need.class = size_class_coarse(class);
+    }
+    void *block = take_listed(self, &need);
+    if (!block) return NULL;
+    struct span *span = self->reserves[need.class].current;
+    struct plane_cell *cell = span_cell(span, (uintptr_t)block);
+    uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
+    uint64_t pending = atomic_load_explicit(&cell->pending, memory_order_relaxed);
+    uint64_t bit = span_bit((uintptr_t)block);
+    // Another thread freed it at the same time as this one did.
+    if (UNLIKELY(pending & bit)) misuse_panic("free", block);
+    atomic_store_explicit(&cell->live, live | bit, memory_order_relaxed);
+    *span_out = span;
     return block;
 }
 
@@ -345,8 +371,12 @@ NOINLINE void thread_heap_count_spent(struct thread_heap *self, struct span *spa
 void thread_heap_withhold(struct thread_heap *self)
 {
     for (unsigned class = 1; class < CLASS_COUNT; class ++) {
-        if (!self->bins[class].free) continue;
-        self->reserves[class].withheld = self->bins[class].free;
-        self->bins[class].free = NULL;
+        struct bin_reserve *reserve = &self->reserves[class];
+        struct bin *bin = &self->bins[class];
+        if (!bin->free) continue;
+        // Nobody has fetched the list of the time when somebody watched before.
+        if (reserve->withheld) drop_list(reserve->current, reserve->withheld);
+        reserve->withheld = bin->free;
+        bin->free = NULL;
     }
 }

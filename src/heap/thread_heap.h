@@ -35,7 +35,7 @@ struct bin_reserve {
     struct list partial;  // zero until first used. FIFO: spans rest until enough was freed in them
                           // to be worth a visit
     struct span *growing;
-    unsigned spans_made;
+    unsigned spans;    // of this class that the heap has
     unsigned requests; // while the class is rare, pages made necessary counted in: see borrow.h
     void *withheld;    // while somebody watches: the free list, where the fast path does not see it
 };
@@ -45,8 +45,8 @@ struct thread_heap {
     struct bin_reserve reserves[CLASS_COUNT];
     _Alignas(CACHE_LINE) _Atomic(struct span *) announced; // stack of spans with pending frees
     _Atomic bool is_idle;                                  // its thread is gone
-    unsigned announcements; // made by this heap's thread, until told to reclaim
-    unsigned fresh_pages;   // taken from the page heap untouched, since it last looked for others
+    unsigned announced_bytes; // freed by this heap's thread in others' spans, until told to reclaim
+    unsigned fresh_pages;     // taken from the page heap untouched, since it last looked for others
     struct thread_heap *next_idle; // under idle_lock
 };
 
@@ -60,9 +60,10 @@ enum block_fit {
     FIT_EXACT,  // its own only: they start at multiples of what their size is a multiple of
 };
 
-// A free block of that class, off every list, not yet live, and its span. NULL without memory.
-void *thread_heap_take_block(struct thread_heap *self, unsigned class, enum block_fit fit,
-                             struct span **span_out);
+// A block of that class, live from now on, and its span. NULL without memory. `self` is the calling
+// thread's, or idle and locked.
+void *thread_heap_take_live(struct thread_heap *self, unsigned class, enum block_fit fit,
+                            struct span **span_out);
 
 // The block is on no list and was live until now: makes it free. Its span belongs to `self`, which
 // is the calling thread's.

@@ -6,5 +6,9 @@
 // Milliseconds since some fixed moment, within a scheduler tick (1–4 ms); never goes back.
 uint64_t clock_coarse_ms(void);
 
+// The same by the kernel's call, for a thread that libc does not know: a program may put a function
+// of its own in place of libc's.
+uint64_t clock_coarse_ms_direct(void);
+
 // Sleeps that long unless a signal ends it early.
 void clock_sleep_ms(unsigned ms);

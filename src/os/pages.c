@@ -54,23 +54,45 @@ void pages_purge(void *address, size_t size)
     __builtin_memset(address, 0, size);
 }
 
-bool pages_remap(void *address, size_t old_size, size_t new_size, void *target)
+// Whether the kernel has the range in one mapping: programs split theirs by madvise and mlock, and
+// moved pages keep the borders that they had. Only one can be moved as a whole: Linux up to 6.16
+// refuses several, and later ones move them one by one, so that a failure leaves some here and some
+// there. Growing by a page is refused with EFAULT for several, before anything else is looked at.
+static bool is_one_mapping(void *address, size_t size)
 {
-    long flags = target ? MREMAP_MAYMOVE | MREMAP_FIXED : 0;
-    return !is_error(syscall_6(SYS_mremap, (long)address, (long)old_size, (long)new_size, flags,
-                               (long)target, 0));
+    long result = syscall_4(SYS_mremap, (long)address, (long)size, (long)(size + PAGE_SIZE), 0);
+    if (result == (long)address) {
+        (void)pages_unmap((char *)address + size, PAGE_SIZE); // refused: a page is lost
+        return true;
+    }
+    return result == -ENOMEM || result == -EAGAIN; // no room there, or a limit
+}
+
+bool pages_remap(void *address, size_t old_size, size_t new_size)
+{
+    return !is_error(syscall_4(SYS_mremap, (long)address, (long)old_size, (long)new_size, 0));
+}
+
+static enum pages_moved move_to(void *address, size_t old_size, size_t new_size, void *target,
+                                long flags)
+{
+    if (!is_one_mapping(address, old_size)) return PAGES_STAYED;
+    long result = syscall_6(SYS_mremap, (long)address, (long)old_size, (long)new_size,
+                            MREMAP_MAYMOVE | MREMAP_FIXED | flags, (long)target, 0);
+    if (!is_error(result)) return PAGES_MOVED;
+    if (result == -EINVAL) return PAGES_STAYED; // an old kernel: it says so before anything else
+    // Kernels up to 6.16 unmap the target before they find that there is no memory for page tables.
+    result = syscall_6(SYS_mmap, (long)target, (long)new_size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    return result == (long)target ? PAGES_STAYED : PAGES_TARGET_LOST;
+}
+
+enum pages_moved pages_remap_to(void *address, size_t old_size, size_t new_size, void *target)
+{
+    return move_to(address, old_size, new_size, target, 0);
 }
 
 enum pages_moved pages_move(void *address, size_t size, void *target)
 {
-    long flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
-    long result =
-        syscall_6(SYS_mremap, (long)address, (long)size, (long)size, flags, (long)target, 0);
-    if (!is_error(result)) return PAGES_MOVED;
-    if (result == -EINVAL) return PAGES_STAYED; // an old kernel: it says so before anything else
-    // Kernels up to 6.16 unmap the target before they find that the source is several mappings, or
-    // that there is no memory for page tables.
-    result = syscall_6(SYS_mmap, (long)target, (long)size, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    return result == (long)target ? PAGES_STAYED : PAGES_TARGET_LOST;
+    return move_to(address, size, size, target, MREMAP_DONTUNMAP);
 }

@@ -31,6 +31,9 @@ enum pages_moved {
 };
 enum pages_moved pages_move(void *address, size_t size, void *target);
 
-// Resizes a mapping that pages_map made alone: in place when `target` is NULL, else by moving it
-// over the `new_size` bytes mapped at `target`, which it replaces. False: nothing changed.
-bool pages_remap(void *address, size_t old_size, size_t new_size, void *target);
+// Makes a mapping that pages_map made alone longer or shorter in place. False: nothing changed.
+bool pages_remap(void *address, size_t old_size, size_t new_size);
+
+// Moves one over the `new_size` bytes mapped at `target`, which it replaces, and makes it that
+// long.
+enum pages_moved pages_remap_to(void *address, size_t old_size, size_t new_size, void *target);

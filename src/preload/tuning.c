@@ -27,13 +27,12 @@ static void set_direct_size(size_t size)
     heap_configure(&settings);
 }
 
-// Below 0 glibc never returns memory unasked, so neither may the helper; what exceeds half of the
-// address space is as good as that, and leaves the heap room to add to it.
+// Below 0 glibc never returns memory unasked, nor does the heap at PTRDIFF_MAX; what exceeds half
+// of the address space is as good as that.
 static void set_dirty_keep(size_t bytes)
 {
     struct heap_settings settings = heap_settings();
     settings.dirty_bytes_keep = bytes < PTRDIFF_MAX ? bytes : PTRDIFF_MAX;
-    if (bytes >= PTRDIFF_MAX) settings.use_helper = false;
     heap_configure(&settings);
 }
 

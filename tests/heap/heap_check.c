@@ -74,7 +74,10 @@ static bool belongs_in_slot(const struct span *span, uintptr_t at)
     if (at - span->base >= span->size) return false;
     switch (span_state(span)) {
     case SPAN_UNUSED:
-    case SPAN_RESTING: return false;
+    case SPAN_RESTING:
+    case SPAN_PURGED:
+    case SPAN_UNMAPPING:
+    case SPAN_UNMAPPED: return false;
     case SPAN_FREE: return at == span->base || at == span->base + span->size - PAGE_SIZE;
     case SPAN_DIRECT:
         return at < align_up(span->base + 1, SPAN_MAP_STRIDE) || at % SPAN_MAP_STRIDE == 0;

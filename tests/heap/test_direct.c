@@ -3,6 +3,7 @@
 #include "heap_test.h"
 
 #include "heap/direct.h"
+#include "heap/metadata.h"
 #include "heap/span_map.h"
 
 #include <string.h>
@@ -42,7 +43,7 @@ static void it_is_mapped_alone_and_unmapped_when_given_back(void **state)
     assert_null(span_map_find(base));
     assert_int_equal(direct_figures().count, 0);
     assert_int_equal(direct_figures().bytes, 0);
-    assert_true(direct_figures().bytes_peak >= 10 * PAGE_SIZE);
+    assert_true(page_heap_figures().peak_bytes >= 10 * PAGE_SIZE);
     (void)heap_check();
 }
 
@@ -131,6 +132,31 @@ static void what_the_kernel_refuses_changes_nothing(void **state)
     direct_give(span);
 }
 
+// A leaf of the span map for each half gigabyte that was asked for would stay for good.
+static void growth_that_is_refused_costs_nothing(void **state)
+{
+    (void)state;
+    struct span *span = take(10, PAGE_SIZE);
+    size_t before = metadata_bytes();
+    assert_false(direct_resize(span, (size_t)1 << 33, true)); // 32 TiB: no machine has them
+    assert_int_equal(metadata_bytes(), before);
+    (void)heap_check();
+    direct_give(span);
+}
+
+static void the_peak_is_of_one_moment(void **state)
+{
+    (void)state;
+    size_t before = page_heap_figures().peak_bytes;
+    assert_int_equal(direct_figures().bytes, 0);
+    for (int i = 0; i < 3; i++) {
+        struct span *span = take(100000, PAGE_SIZE); // 400 MB of addresses, none touched
+        size_t now = page_heap_figures().mapped_bytes + 100000 * PAGE_SIZE;
+        assert_int_equal(page_heap_figures().peak_bytes, now > before ? now : before);
+        direct_give(span);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +166,8 @@ int main(void)
         cmocka_unit_test(it_grows_in_place_where_the_addresses_behind_are_free),
         cmocka_unit_test(it_moves_where_it_may_and_takes_its_bytes_along),
         cmocka_unit_test(what_the_kernel_refuses_changes_nothing),
+        cmocka_unit_test(growth_that_is_refused_costs_nothing),
+        cmocka_unit_test(the_peak_is_of_one_moment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,13 +159,115 @@ static void a_forked_child_has_helpers_of_its_own(void **state)
     (void)heap_check();
 }
 
+static void what_reallocation_cuts_off_goes_back_too(void **state)
+{
+    (void)state;
+    use_helper(true);
+    size_t before = resident_bytes();
+    char *large[20];
+    for (size_t i = 0; i < 20; i++) {
+        large[i] = heap_alloc(10 * MIB);
+        memset(large[i], 1, 10 * MIB);
+    }
+    for (size_t i = 0; i < 20; i++) large[i] = heap_realloc(large[i], 64 * KIB);
+    assert_true(shrinks_below(before + 60 * MIB));
+    for (size_t i = 0; i < 20; i++) heap_free(large[i]);
+    assert_true(thread_ends());
+}
+
+static void *free_all(void *allocates)
+{
+    if (allocates) heap_free(heap_alloc(1));
+    for (size_t i = 0; i < BLOCKS; i++) {
+        if (blocks[i]) heap_free(blocks[i]);
+    }
+    memset(blocks, 0, sizeof blocks);
+    return NULL;
+}
+
+// By a thread that never had a heap, and by one that has.
+static void what_other_threads_free_goes_back_too(void **state)
+{
+    (void)state;
+    use_helper(true);
+    size_t before = resident_bytes();
+    allocate_all(1000);
+    (void)run_in_thread(free_all, NULL);
+    assert_true(shrinks_below(before + 60 * MIB));
+    for (size_t i = 0; i < 6000; i++) memset(blocks[i] = heap_alloc(32 * KIB), 1, 32 * KIB);
+    (void)run_in_thread(free_all, "with a heap");
+    assert_true(shrinks_below(before + 60 * MIB));
+    assert_true(thread_ends());
+}
+
+// Freed at every moment of its life, also in its last round.
+static void a_helper_does_not_leave_while_much_is_due(void **state)
+{
+    (void)state;
+    use_helper(true);
+    size_t before = resident_bytes();
+    for (unsigned moment_ms = 0; moment_ms < 200; moment_ms += 5) {
+        char *large[20];
+        for (size_t i = 0; i < 20; i++) memset(large[i] = heap_alloc(5 * MIB), 1, 5 * MIB);
+        for (size_t i = 0; i < 10; i++) heap_free(large[i]);
+        for (unsigned ms = 0; ms < moment_ms; ms += 5) {
+            void *busy = memset(heap_alloc(5 * MIB), 1, 5 * MIB);
+            clock_sleep_ms(5);
+            heap_free(busy);
+        }
+        for (size_t i = 10; i < 20; i++) heap_free(large[i]);
+        assert_true(shrinks_below(before + 40 * MIB));
+    }
+    assert_true(thread_ends());
+}
+
+static void a_pause_ends_the_helper_and_lets_none_come(void **state)
+{
+    (void)state;
+    use_helper(true);
+    size_t before = resident_bytes();
+    allocate_all(1000);
+    free_all_but_each(100);
+    heap_pause_helper();
+    assert_int_equal(thread_count(), 1);
+    for (size_t i = 0; i < BLOCKS; i++) {
+        if (i % 100) blocks[i] = heap_alloc(1000);
+    }
+    free_all_but_each(100);
+    assert_int_equal(thread_count(), 1);
+    heap_resume_helper();
+    assert_true(shrinks_below(before + 40 * MIB));
+    for (size_t i = 0; i < BLOCKS; i += 100) heap_free(blocks[i]);
+    assert_true(thread_ends());
+}
+
+static void a_lone_fork_finds_one_thread_and_the_work_done(void **state)
+{
+    (void)state;
+    use_helper(true);
+    size_t before = resident_bytes();
+    allocate_all(1000);
+    free_all_but_each(100);
+    heap_fork_prepare();
+    assert_int_equal(thread_count(), 1);
+    assert_true(resident_bytes() < before + 40 * MIB);
+    heap_fork_parent();
+    for (size_t i = 0; i < BLOCKS; i += 100) heap_free(blocks[i]);
+    assert_true(thread_ends());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lone_fork_finds_one_thread_and_the_work_done),
         cmocka_unit_test(an_idle_process_gets_smaller_by_itself),
         cmocka_unit_test(what_is_freed_as_a_helper_ends_goes_back_too),
         cmocka_unit_test(without_leave_no_helper_comes),
         cmocka_unit_test(a_forked_child_has_helpers_of_its_own),
+        cmocka_unit_test(what_reallocation_cuts_off_goes_back_too),
+        cmocka_unit_test(what_other_threads_free_goes_back_too),
+        cmocka_unit_test(a_helper_does_not_leave_while_much_is_due),
+        cmocka_unit_test(a_pause_ends_the_helper_and_lets_none_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

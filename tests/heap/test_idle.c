@@ -3,6 +3,7 @@
 #include "heap_test.h"
 
 #include "heap/idle.h"
+#include "heap/metadata.h"
 #include "heap/span_map.h"
 
 #include <stdatomic.h>
@@ -145,6 +146,85 @@ static void thread_specific_destructors_may_allocate_after_the_heap_left(void **
     assert_int_equal(pthread_key_create(&after_key, allocate_after_the_heap_left), 0);
     for (int i = 0; i < 20; i++) heap_free(run_in_thread(leave_then_allocate, NULL));
     assert_int_equal(heap_check().live_blocks, 0);
+    assert_int_equal(pthread_key_delete(after_key), 0);
+}
+
+// In every round in which destructors run, and so after the heap left for the last time.
+static void allocate_to_the_last(void *ignored)
+{
+    allocate_after_the_heap_left(ignored);
+    pthread_setspecific(after_key, &after_key);
+}
+
+static void threads_that_allocate_to_the_last_leave_no_heap_behind(void **state)
+{
+    (void)state;
+    assert_int_equal(pthread_key_create(&after_key, allocate_to_the_last), 0);
+    heap_free(run_in_thread(leave_then_allocate, NULL));
+    size_t before = metadata_bytes();
+    for (int i = 0; i < 100; i++) heap_free(run_in_thread(leave_then_allocate, NULL));
+    assert_true(metadata_bytes() < before + 5 * sizeof(struct thread_heap));
+    assert_int_equal(heap_check().live_blocks, 0);
+    assert_int_equal(pthread_key_delete(after_key), 0);
+}
+
+static void *use_every_class(void *ignored)
+{
+    void *blocks[CLASS_COUNT];
+    for (unsigned class = 1; class < CLASS_COUNT; class ++) {
+        blocks[class] = heap_alloc_aligned(size_class_size(class), GRANULE);
+    }
+    size_t bytes = heap_check().in_use_bytes;
+    for (unsigned class = 1; class < CLASS_COUNT; class ++) heap_free(blocks[class]);
+    (void)ignored;
+    return (void *)bytes;
+}
+
+// A heap that thread after thread takes over has as few pages for its blocks as a new one.
+static void a_heap_that_is_taken_over_does_not_grow(void **state)
+{
+    (void)state;
+    size_t first = (size_t)run_in_thread(use_every_class, NULL);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal((size_t)run_in_thread(use_every_class, NULL), first);
+    }
+}
+
+enum { THREADS = 50, SURVIVORS = 40, PER_THREAD = 1200 };
+
+static pthread_barrier_t all_there;
+static char *theirs[THREADS][PER_THREAD];
+
+static void *leave_holes(void *number)
+{
+    char **mine = theirs[(uintptr_t)number];
+    for (size_t i = 0; i < PER_THREAD; i++) mine[i] = heap_alloc(1000);
+    pthread_barrier_wait(&all_there); // so that all have heaps of their own
+    for (size_t i = 0; i < PER_THREAD; i++) {
+        if (i % SURVIVORS) heap_free(mine[i]);
+    }
+    return NULL;
+}
+
+static void spans_of_all_idle_heaps_are_adopted_not_of_the_first_few(void **state)
+{
+    (void)state;
+    enum { MINE = THREADS * PER_THREAD * 3 / 4 };
+    static char *mine[MINE];
+    pthread_t threads[THREADS];
+    pthread_barrier_init(&all_there, NULL, THREADS);
+    for (uintptr_t i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, leave_holes, (void *)i), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    size_t before = heap_check().in_use_bytes;
+    for (size_t i = 0; i < MINE; i++) mine[i] = heap_alloc(1000);
+    assert_true(heap_check().in_use_bytes < before + before / 10);
+    for (size_t i = 0; i < MINE; i++) heap_free(mine[i]);
+    for (size_t i = 0; i < THREADS; i++) {
+        for (size_t j = 0; j < PER_THREAD; j += SURVIVORS) heap_free(theirs[i][j]);
+    }
+    assert_int_equal(heap_check().live_blocks, 0);
 }
 
 int main(void)
@@ -156,6 +236,9 @@ int main(void)
         cmocka_unit_test(a_span_of_an_idle_heap_is_adopted_before_a_new_one_is_made),
         cmocka_unit_test(generations_of_threads_leave_heaps_and_take_them),
         cmocka_unit_test(thread_specific_destructors_may_allocate_after_the_heap_left),
+        cmocka_unit_test(threads_that_allocate_to_the_last_leave_no_heap_behind),
+        cmocka_unit_test(a_heap_that_is_taken_over_does_not_grow),
+        cmocka_unit_test(spans_of_all_idle_heaps_are_adopted_not_of_the_first_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

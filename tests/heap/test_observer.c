@@ -342,6 +342,23 @@ static void waking_and_sleeping_amid_traffic_does_no_harm(void **state)
     (void)heap_check();
 }
 
+// A block freed while nobody watches opens a new list beside the one that was put away.
+static void watching_again_and_again_loses_no_block(void **state)
+{
+    (void)state;
+    ledger_reset();
+    void *blocks[20];
+    for (size_t i = 0; i < 20; i++) blocks[i] = heap_alloc(112);
+    for (size_t i = 0; i < 20; i++) {
+        heap_observe(&ledger_observer);
+        heap_observe(NULL);
+        heap_free(blocks[i]);
+        (void)heap_check(); // every block that the span counts is live or on a list
+    }
+    thread_heap_drop_bin(thread_heap, size_class_of(112));
+    (void)heap_check();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +375,7 @@ int main(void)
         cmocka_unit_test(spans_are_told_as_they_come_and_go),
         cmocka_unit_test(threads_that_trade_blocks_are_told_of_exactly),
         cmocka_unit_test(waking_and_sleeping_amid_traffic_does_no_harm),
+        cmocka_unit_test(watching_again_and_again_loses_no_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

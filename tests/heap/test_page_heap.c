@@ -5,10 +5,13 @@
 #include "heap/span_map.h"
 #include "os/clock.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 // A published run of pages.
 static struct span *take(size_t page_count, size_t align, enum page_wish wish)
@@ -284,6 +287,59 @@ static void random_traffic_keeps_every_invariant(void **state)
     assert_int_equal(heap_check().in_use_bytes, 0);
 }
 
+static atomic_bool purgers_end;
+
+static void *take_give_and_purge(void *seed)
+{
+    unsigned random = (unsigned)(uintptr_t)seed;
+    while (!purgers_end) {
+        struct span *spans[40];
+        for (size_t i = 0; i < 40; i++) {
+            size_t page_count = rand_r(&random) % 4 ? 1 + (size_t)rand_r(&random) % 20 : 300;
+            spans[i] = take(page_count, PAGE_SIZE, PAGES_ANY);
+            memset((void *)spans[i]->base, 1, PAGE_SIZE);
+        }
+        for (size_t i = 0; i < 40; i++) page_heap_give(spans[i]);
+        (void)page_heap_purge(0, UINT64_MAX);
+    }
+    return NULL;
+}
+
+// In the child: nothing is left that nobody can take or purge.
+static int runs_of_the_child(void)
+{
+    (void)page_heap_purge(0, UINT64_MAX);
+    struct span *span = page_heap_take(3, PAGE_SIZE, PAGES_ANY);
+    if (!span) return 1;
+    page_heap_give(span);
+    (void)page_heap_purge(0, UINT64_MAX);
+    return page_heap_figures().dirty_bytes == 0 ? 0 : 2;
+}
+
+static void a_forked_child_takes_over_what_others_were_purging(void **state)
+{
+    (void)state;
+    pthread_t purger;
+    purgers_end = false;
+    assert_int_equal(pthread_create(&purger, NULL, take_give_and_purge, (void *)7), 0);
+    for (int i = 0; i < 100; i++) {
+        heap_fork_prepare();
+        pid_t child = fork();
+        if (child == 0) {
+            heap_fork_child();
+            _exit(runs_of_the_child());
+        }
+        heap_fork_parent();
+        assert_true(child > 0);
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+    purgers_end = true;
+    pthread_join(purger, NULL);
+    (void)heap_check();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +355,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_is_null),
         cmocka_unit_test(random_traffic_keeps_every_invariant),
         cmocka_unit_test(one_small_span_after_the_other_is_made_busy),
+        cmocka_unit_test(a_forked_child_takes_over_what_others_were_purging),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,9 +92,9 @@ static void a_mapping_shrinks_and_grows_in_place(void **state)
     char *pages = pages_map(64 * PAGE_SIZE);
     assert_true(pages_unmap(pages + 8 * PAGE_SIZE, 56 * PAGE_SIZE));
     memset(pages, 0xaa, 8 * PAGE_SIZE);
-    assert_true(pages_remap(pages, 8 * PAGE_SIZE, 4 * PAGE_SIZE, NULL));
+    assert_true(pages_remap(pages, 8 * PAGE_SIZE, 4 * PAGE_SIZE));
     assert_int_equal(resident_pages(pages, 8 * PAGE_SIZE), -1);
-    assert_true(pages_remap(pages, 4 * PAGE_SIZE, 8 * PAGE_SIZE, NULL));
+    assert_true(pages_remap(pages, 4 * PAGE_SIZE, 8 * PAGE_SIZE));
     assert_int_equal((unsigned char)pages[4 * PAGE_SIZE - 1], 0xaa);
     assert_true(is_zero(pages + 4 * PAGE_SIZE, 4 * PAGE_SIZE));
     assert_true(pages_unmap(pages, 8 * PAGE_SIZE));
@@ -107,11 +107,32 @@ static void a_mapping_moves_over_its_target_with_its_bytes(void **state)
     char *to = pages_map(64 * PAGE_SIZE);
     memset(from, 0xaa, 4 * PAGE_SIZE);
     memset(to, 0xbb, 64 * PAGE_SIZE);
-    assert_true(pages_remap(from, 4 * PAGE_SIZE, 64 * PAGE_SIZE, to));
+    assert_int_equal(pages_remap_to(from, 4 * PAGE_SIZE, 64 * PAGE_SIZE, to), PAGES_MOVED);
     assert_int_equal(resident_pages(from, 4 * PAGE_SIZE), -1);
     for (size_t i = 0; i < 4 * PAGE_SIZE; i++) assert_int_equal((unsigned char)to[i], 0xaa);
     assert_true(is_zero(to + 4 * PAGE_SIZE, 60 * PAGE_SIZE));
     assert_true(pages_unmap(to, 64 * PAGE_SIZE));
+}
+
+// The kernel would move them one by one, and leave some here and some there when it fails.
+static void a_range_of_several_mappings_stays(void **state)
+{
+    (void)state;
+    const size_t size = 8 * PAGE_SIZE;
+    char *from = pages_map(size);
+    char *to = pages_map(2 * size);
+    assert_int_equal(madvise(from + 2 * PAGE_SIZE, PAGE_SIZE, MADV_DONTDUMP), 0);
+    memset(from, 0xaa, size);
+    assert_int_equal(pages_move(from, size, to), PAGES_STAYED);
+    assert_int_equal(pages_remap_to(from, size, 2 * size, to), PAGES_STAYED);
+    for (size_t i = 0; i < size; i++) assert_int_equal((unsigned char)from[i], 0xaa);
+    assert_true(is_zero(to, 2 * size));
+    assert_int_equal(madvise(from + 2 * PAGE_SIZE, PAGE_SIZE, MADV_DODUMP), 0); // one again
+    assert_int_equal(pages_move(from, size, to), PAGES_MOVED);
+    for (size_t i = 0; i < size; i++) assert_int_equal((unsigned char)to[i], 0xaa);
+    assert_true(is_zero(from, size));
+    assert_true(pages_unmap(from, size));
+    assert_true(pages_unmap(to, 2 * size));
 }
 
 static void growing_into_a_neighbour_is_refused_and_changes_nothing(void **state)
@@ -121,7 +142,7 @@ static void growing_into_a_neighbour_is_refused_and_changes_nothing(void **state
     // Of another kind, so that the kernel keeps it apart.
     assert_int_equal(mprotect(pages + 4 * PAGE_SIZE, 4 * PAGE_SIZE, PROT_READ), 0);
     memset(pages, 0xaa, 4 * PAGE_SIZE);
-    assert_false(pages_remap(pages, 4 * PAGE_SIZE, 8 * PAGE_SIZE, NULL));
+    assert_false(pages_remap(pages, 4 * PAGE_SIZE, 8 * PAGE_SIZE));
     assert_int_equal((unsigned char)pages[4 * PAGE_SIZE - 1], 0xaa);
     assert_int_equal(pages[4 * PAGE_SIZE], 0);
     assert_true(pages_unmap(pages, 8 * PAGE_SIZE));
@@ -165,6 +186,7 @@ int main(void)
         cmocka_unit_test(locked_pages_are_zero_after_a_purge),
         cmocka_unit_test(a_mapping_shrinks_and_grows_in_place),
         cmocka_unit_test(a_mapping_moves_over_its_target_with_its_bytes),
+        cmocka_unit_test(a_range_of_several_mappings_stays),
         cmocka_unit_test(growing_into_a_neighbour_is_refused_and_changes_nothing),
         cmocka_unit_test(want_of_memory_is_null_and_leaves_errno),
         cmocka_unit_test(a_bug_of_ours_panics),
