@@ -1,0 +1,140 @@
+// The process is what its program made it, right after so much was freed that a helper is due to
+// return it: the kernel and libc see one thread where it matters.
+#include "program.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { BLOCKS = 10000, SIZE = 8000, NOBODY = 65534 };
+
+// 80 MB in pieces.
+static void use_and_free_much(void)
+{
+    static char *blocks[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++) {
+        blocks[i] = malloc(SIZE);
+        EXPECT(blocks[i]);
+        memset(blocks[i], 1, SIZE);
+    }
+    for (int i = 0; i < BLOCKS; i++) free(blocks[i]);
+}
+
+// In a child of its own each: the calls are for good.
+static void in_child(void (*body)(void))
+{
+    pid_t child = fork();
+    EXPECT(child >= 0);
+    if (child == 0) {
+        use_and_free_much();
+        body();
+        exit(0);
+    }
+    int status;
+    EXPECT(waitpid(child, &status, 0) == child);
+    EXPECT(status == 0);
+}
+
+static int field_of(const char *path, const char *format)
+{
+    FILE *file = fopen(path, "r");
+    EXPECT(file);
+    char line[256];
+    int value = -1;
+    while (value < 0 && fgets(line, sizeof line, file)) (void)sscanf(line, format, &value);
+    fclose(file);
+    return value;
+}
+
+// Every task of the process has that line in its status.
+static void expect_of_all_tasks(const char *format, int value)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    EXPECT(tasks);
+    for (struct dirent *entry; (entry = readdir(tasks));) {
+        if (entry->d_name[0] == '.') continue;
+        char path[300];
+        (void)snprintf(path, sizeof path, "/proc/self/task/%s/status", entry->d_name);
+        EXPECT(field_of(path, format) == value);
+    }
+    closedir(tasks);
+}
+
+static void give_up_root(void)
+{
+    EXPECT(setgid(NOBODY) == 0);
+    expect_of_all_tasks("Gid: %d", NOBODY);
+    EXPECT(setuid(NOBODY) == 0);
+    expect_of_all_tasks("Uid: %d", NOBODY);
+    use_and_free_much(); // a helper may come again, with what is left
+    expect_of_all_tasks("Uid: %d", NOBODY);
+}
+
+static void give_up_root_for_a_while(void)
+{
+    EXPECT(setresgid(-1, NOBODY, -1) == 0);
+    EXPECT(setresuid(-1, NOBODY, -1) == 0);
+    expect_of_all_tasks("Uid: %*d %d", NOBODY);
+    EXPECT(seteuid(0) == 0);
+    expect_of_all_tasks("Uid: %*d %d", 0);
+}
+
+static void lock_out_new_rights(void)
+{
+    EXPECT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    expect_of_all_tasks("NoNewPrivs: %d", 1);
+}
+
+static void leave_namespace(void)
+{
+    // Where it is not allowed at all, it is refused with EPERM or ENOSPC, for whatever reason.
+    if (unshare(CLONE_NEWUSER) != 0) EXPECT(errno != EINVAL);
+}
+
+// What python3.12 looks at to warn of forks beside threads.
+static void fork_as_one(void)
+{
+    pid_t child = fork();
+    EXPECT(child >= 0);
+    if (child == 0) _exit(0);
+    EXPECT(field_of("/proc/self/status", "Threads: %d") == 1);
+    EXPECT(waitpid(child, NULL, 0) == child);
+}
+
+// Without handlers, as a lone thread may.
+static void fork_without_handlers(void)
+{
+    for (int i = 0; i < 20; i++) {
+        use_and_free_much();
+        pid_t child = _Fork();
+        EXPECT(child >= 0);
+        if (child == 0) {
+            alarm(20);
+            use_and_free_much();
+            _exit(0);
+        }
+        int status;
+        EXPECT(waitpid(child, &status, 0) == child);
+        EXPECT(status == 0);
+    }
+}
+
+int main(void)
+{
+    if (getuid() == 0) {
+        in_child(give_up_root);
+        in_child(give_up_root_for_a_while);
+    }
+    in_child(lock_out_new_rights);
+    in_child(leave_namespace);
+    in_child(fork_as_one);
+    in_child(fork_without_handlers);
+    return 0;
+}
