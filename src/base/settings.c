@@ -17,6 +17,8 @@ const struct setting settings_table[SETTINGS_COUNT] = {
      1024 * GIB, "larger blocks get a mapping of their own"},
     {"dirty_keep", SETTING_SIZE, offsetof(struct settings, dirty_keep), 1 * MIB, 0, 1024 * GIB,
      "free memory kept before any is returned"},
+    {"keep_exact", SETTING_BOOL, offsetof(struct settings, keep_exact), 0, 0, 1,
+     "keep no more (no: also what was in use a moment ago)"},
     {"purge_delay", SETTING_MILLISECONDS, offsetof(struct settings, purge_delay_ms), 300, 0,
      24 * 60 * 60 * 1000, "how long free memory rests first"},
     {"helper", SETTING_BOOL, offsetof(struct settings, helper), 1, 0, 1,

@@ -12,6 +12,7 @@ struct settings {
     size_t dirty_keep;     // free resident bytes kept before any are returned
     size_t purge_delay_ms; // how long free memory rests before the helper returns it
     size_t perturb;        // M_PERTURB: 0, or the byte that freed and fresh blocks are filled with
+    bool keep_exact;       // whether no more is kept: else also what was in use a moment ago
     bool helper;           // whether a short-lived helper thread may return memory
     bool stats;            // whether malloc_stats' figures go to fd 2 at exit
 };
@@ -34,7 +35,7 @@ struct setting {
 };
 
 enum {
-    SETTINGS_COUNT = 6,
+    SETTINGS_COUNT = 7,
     SETTINGS_PROBLEM_SIZE = 160, // a buffer of this size holds any line of settings_problem_text
 };
 extern const struct setting settings_table[SETTINGS_COUNT];

@@ -85,6 +85,7 @@ struct heap_settings {
     size_t
         direct_size_min; // from this size on a block gets a mapping of its own (M_MMAP_THRESHOLD)
     size_t dirty_bytes_keep; // free resident bytes kept before any are returned (M_TRIM_THRESHOLD)
+    bool is_keep_exact;      // no more is kept: else also as much as was in use a moment ago
     unsigned purge_delay_ms; // how long the helper lets memory rest before it returns it
     bool use_helper;         // whether a short-lived helper may be made at all
 };

@@ -3,6 +3,7 @@
 #include "heap/free_runs.h"
 #include "heap/purge_policy.h"
 #include "heap/reclaim.h"
+#include "heap/resting.h"
 #include "heap/run_cache.h"
 #include "heap/span_map.h"
 #include "os/brief_thread.h"
@@ -19,17 +20,13 @@ enum {
 #define SEGMENT_SIZE_MAX ((size_t)16 << 20)
 // From so many dirty bytes on each free looks whether the helper should come.
 #define HELPER_DIRTY_MIN ((size_t)16 << 20)
-// Purged runs from this size on are unmapped: the address space serves others (ulimit -v).
-#define UNMAP_SIZE_MIN ((size_t)1 << 20)
-
 static struct {
     struct lock lock;
     bool is_in_order; // not before the first use, nor in a forked child: see put_in_order()
     bool is_ready;
     struct free_runs free;
     struct run_cache cache; // dirty too
-    struct list resting;    // runs being purged: SPAN_RESTING and the states after it
-    size_t resting_bytes;
+    struct resting resting;
     size_t mapped_bytes; // of segments
     size_t direct_bytes; // of direct mappings
     size_t peak_bytes;   // of both
@@ -52,7 +49,7 @@ static COLD void prepare(void)
 {
     if (heap.is_ready) return;
     free_runs_init(&heap.free);
-    list_init(&heap.resting);
+    resting_init(&heap.resting);
     heap.is_ready = true;
 }
 
@@ -142,7 +139,7 @@ static struct span *find_run(size_t page_count, enum page_wish wish)
 static size_t used_bytes(void)
 {
     return heap.mapped_bytes - heap.free.dirty.bytes - heap.cache.bytes - heap.free.clean.bytes -
-           heap.resting_bytes;
+           heap.resting.bytes;
 }
 
 static void note_used(void)
@@ -290,39 +287,22 @@ static unsigned detach_oldest(struct span **runs, size_t keep, uint64_t freed_ms
         if (run->freed_ms > freed_ms_max) break;
         // Nobody merges with it meanwhile, and what is unmapped leaves no trace.
         free_runs_detach(&heap.free, run);
-        span_set_state(run, SPAN_RESTING);
-        list_add_last(&heap.resting, &run->link);
-        heap.resting_bytes += run->size;
+        resting_add(&heap.resting, run);
         runs[count++] = run;
     }
     return count;
 }
 
-// Without the lock: the run is out of reach of all others.
-static void purge_run(struct span *run)
-{
-    if (run->size < UNMAP_SIZE_MIN) {
-        pages_purge((void *)run->base, run->size);
-        span_set_state(run, SPAN_PURGED);
-        return;
-    }
-    span_set_state(run, SPAN_UNMAPPING);
-    bool is_unmapped = pages_unmap((void *)run->base, run->size);
-    span_set_state(run, is_unmapped ? SPAN_UNMAPPED : SPAN_PURGED);
-}
-
-// What was purged is a clean run now; what was unmapped is nothing.
+// What came of a run that was purged.
 static void settle(struct span *run)
 {
-    enum span_state state = span_state(run);
-    list_remove(&run->link);
-    heap.resting_bytes -= run->size;
-    if (state == SPAN_UNMAPPED || state == SPAN_UNMAPPING) {
+    enum resting_end end = resting_remove(&heap.resting, run);
+    if (end == RESTING_IS_GONE) {
         heap.mapped_bytes -= run->size;
         free_runs_bury(&heap.free, run);
         return;
     }
-    run->is_dirty = state != SPAN_PURGED;
+    run->is_dirty = end == RESTING_STAYED;
     free_runs_insert(&heap.free, run);
 }
 
@@ -338,7 +318,7 @@ size_t page_heap_purge(size_t keep, uint64_t freed_ms_max)
         lock_give(&heap.lock);
         if (count == 0) return purged_bytes;
         for (unsigned i = 0; i < count; i++) {
-            purge_run(runs[i]);
+            resting_purge(runs[i]);
             purged_bytes += runs[i]->size;
         }
         lock_for_purge();
@@ -354,8 +334,8 @@ static void put_in_order(void)
 {
     prepare();
     heap.is_in_order = true;
-    while (!list_is_empty(&heap.resting)) {
-        settle(LIST_ENTRY(heap.resting.next, struct span, link));
+    while (!list_is_empty(&heap.resting.runs)) {
+        settle(LIST_ENTRY(heap.resting.runs.next, struct span, link));
     }
     for (struct span *span = span_map_next(0); span;
          span = span_map_next(span->base + span->size)) {
@@ -466,7 +446,7 @@ struct page_heap_figures page_heap_figures(void)
     lock_for_purge();
     struct page_heap_figures figures = {
         .mapped_bytes = heap.mapped_bytes,
-        .dirty_bytes = heap.free.dirty.bytes + heap.cache.bytes + heap.resting_bytes,
+        .dirty_bytes = heap.free.dirty.bytes + heap.cache.bytes + heap.resting.bytes,
         .clean_bytes = heap.free.clean.bytes,
         .dirty_keep = heap.policy.keep_bytes,
         .peak_bytes = heap.peak_bytes,
@@ -475,11 +455,22 @@ struct page_heap_figures page_heap_figures(void)
     return figures;
 }
 
-void page_heap_set_dirty_keep(size_t bytes)
+static void set_policy(size_t keep_bytes, bool is_exact)
 {
     take_lock();
-    heap.policy.keep_bytes = bytes;
+    heap.policy.keep_bytes = keep_bytes;
+    heap.policy.is_exact = is_exact;
     give_lock();
+}
+
+void page_heap_keep_recent(size_t bytes)
+{
+    set_policy(bytes, false);
+}
+
+void page_heap_keep_just(size_t bytes)
+{
+    set_policy(bytes, true);
 }
 
 void page_heap_lock(void)

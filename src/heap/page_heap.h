@@ -76,8 +76,10 @@ struct page_heap_figures {
 };
 struct page_heap_figures page_heap_figures(void);
 
-// Free resident bytes kept before any go back (settings).
-void page_heap_set_dirty_keep(size_t bytes);
+// Free resident bytes kept before any go back (settings): also what was in use a moment ago, or
+// just those.
+void page_heap_keep_recent(size_t bytes);
+void page_heap_keep_just(size_t bytes);
 
 // Bytes in direct mappings, for the peak. The caller holds the lock.
 void page_heap_note_direct(size_t bytes);

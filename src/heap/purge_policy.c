@@ -18,5 +18,5 @@ size_t purge_policy_limit(struct purge_policy *self, size_t used_bytes, uint64_t
     size_t peak =
         self->used_peak > self->used_peak_before ? self->used_peak : self->used_peak_before;
     size_t keep = self->keep_bytes < PTRDIFF_MAX / 2 ? self->keep_bytes : PTRDIFF_MAX / 2;
-    return keep + peak - used_bytes;
+    return self->is_exact ? keep : keep + peak - used_bytes;
 }

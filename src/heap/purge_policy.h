@@ -6,11 +6,13 @@
 // Whoever calls holds the page heap's lock.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct purge_policy {
     size_t keep_bytes; // the little more: a setting
+    bool is_exact;     // a setting too: nothing but that
     size_t used_peak;  // most bytes in use since window_ms, and in the window before
     size_t used_peak_before;
     uint64_t window_ms;

@@ -33,7 +33,11 @@ void heap_configure(const struct heap_settings *settings)
     state.settings = *settings;
     lock_give(&state.lock);
     large_set_direct_size_min(settings->direct_size_min);
-    page_heap_set_dirty_keep(settings->dirty_bytes_keep);
+    if (settings->is_keep_exact) {
+        page_heap_keep_just(settings->dirty_bytes_keep);
+    } else {
+        page_heap_keep_recent(settings->dirty_bytes_keep);
+    }
     // Without a limit nothing is ever returned unasked.
     bool has_limit = settings->dirty_bytes_keep < PTRDIFF_MAX;
     reclaim_configure(settings->use_helper && has_limit, settings->purge_delay_ms);

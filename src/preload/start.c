@@ -4,6 +4,7 @@
 #include "base/settings.h"
 #include "heap/heap.h"
 #include "os/console.h"
+#include "os/thread.h"
 #include "preload/figures.h"
 #include "preload/perturb.h"
 
@@ -15,6 +16,7 @@
 
 struct start {
     bool prints_figures; // at exit
+    bool forks_alone;    // by one thread at a time
 };
 static struct start start;
 
@@ -52,7 +54,8 @@ static void read_glibc_variables(struct settings *settings, char **environment)
         const struct setting *row = settings_find(glibc_names[i].key, strlen(glibc_names[i].key));
         const char *reason;
         // glibc ignores what it cannot read, without a word.
-        if (value && row) (void)settings_set(settings, row, value, strlen(value), &reason);
+        if (!value || !row || !settings_set(settings, row, value, strlen(value), &reason)) continue;
+        if (row->offset == offsetof(struct settings, dirty_keep)) settings->keep_exact = true;
     }
 }
 
@@ -61,6 +64,7 @@ static void apply(const struct settings *settings)
     struct heap_settings heap = {
         .direct_size_min = settings->direct_size,
         .dirty_bytes_keep = settings->dirty_keep,
+        .is_keep_exact = settings->keep_exact,
         .purge_delay_ms = (unsigned)settings->purge_delay_ms,
         .use_helper = settings->helper,
     };
@@ -82,22 +86,25 @@ extern void _IO_list_lock(void);
 extern void _IO_list_unlock(void);
 extern void _IO_list_resetlock(void);
 
+// A lone thread takes none of the locks: it may be forking in a handler that interrupted their
+// holder.
 static void prepare_fork(void)
 {
-    _IO_list_lock();
+    start.forks_alone = thread_is_alone();
+    if (!start.forks_alone) _IO_list_lock();
     heap_fork_prepare();
 }
 
 static void resume_parent(void)
 {
     heap_fork_parent();
-    _IO_list_unlock();
+    if (!start.forks_alone) _IO_list_unlock();
 }
 
 static void resume_child(void)
 {
     heap_fork_child();
-    _IO_list_resetlock();
+    if (!start.forks_alone) _IO_list_resetlock();
 }
 
 // glibc hands a constructor what main() gets.

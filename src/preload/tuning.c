@@ -33,6 +33,7 @@ static void set_dirty_keep(size_t bytes)
 {
     struct heap_settings settings = heap_settings();
     settings.dirty_bytes_keep = bytes < PTRDIFF_MAX ? bytes : PTRDIFF_MAX;
+    settings.is_keep_exact = true; // who names a threshold means it
     heap_configure(&settings);
 }
 

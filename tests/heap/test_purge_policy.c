@@ -35,12 +35,23 @@ static void a_keep_of_everything_does_not_wrap(void **state)
     assert_true(purge_policy_limit(&policy, 50 * MIB, 1) > (size_t)1 << 60);
 }
 
+static void an_exact_keep_is_all_there_is(void **state)
+{
+    (void)state;
+    struct purge_policy policy = {.keep_bytes = MIB, .is_exact = true};
+    purge_policy_note_used(&policy, 100 * MIB);
+    assert_int_equal(purge_policy_limit(&policy, 0, 30), MIB);
+    policy.keep_bytes = SIZE_MAX;
+    assert_true(purge_policy_limit(&policy, 0, 30) > (size_t)1 << 60);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_program_that_gives_memory_back_may_have_it_again),
         cmocka_unit_test(a_peak_is_forgotten_after_two_windows),
         cmocka_unit_test(a_keep_of_everything_does_not_wrap),
+        cmocka_unit_test(an_exact_keep_is_all_there_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,7 +69,7 @@ static int set_up(void **state)
 {
     (void)state;
     memset(&heap, 0, sizeof heap);
-    heap.settings = (struct heap_settings){1000000, 2000, 300, true};
+    heap.settings = (struct heap_settings){1000000, 2000, false, 300, true};
     heap.block_size = 100;
     memset(heap.block, 1, sizeof heap.block);
     memset(heap.moved, 2, sizeof heap.moved);
@@ -88,8 +88,10 @@ static void thresholds_reach_the_heap_and_nothing_else_changes(void **state)
     assert_int_equal(mallopt(M_MMAP_THRESHOLD, 65536), 1);
     assert_int_equal(heap.settings.direct_size_min, 65536);
     assert_int_equal(heap.settings.dirty_bytes_keep, 2000);
+    assert_false(heap.settings.is_keep_exact);
     assert_int_equal(mallopt(M_TRIM_THRESHOLD, 123), 1);
     assert_int_equal(heap.settings.dirty_bytes_keep, 123);
+    assert_true(heap.settings.is_keep_exact);
     assert_int_equal(heap.settings.direct_size_min, 65536);
     assert_int_equal(heap.settings.purge_delay_ms, 300);
     assert_true(heap.settings.use_helper);

@@ -1,0 +1,40 @@
+#include "heap/resting.h"
+
+// From this size on runs are unmapped: the address space serves others (ulimit -v).
+#define UNMAP_SIZE_MIN ((size_t)1 << 20)
+
+void resting_init(struct resting *self)
+{
+    list_init(&self->runs);
+}
+
+void resting_add(struct resting *self, struct span *run)
+{
+    span_set_state(run, SPAN_RESTING);
+    list_add_last(&self->runs, &run->link);
+    self->bytes += run->size;
+}
+
+void resting_purge(struct span *run)
+{
+    if (run->size < UNMAP_SIZE_MIN) {
+        pages_purge((void *)run->base, run->size);
+        span_set_state(run, SPAN_PURGED);
+        return;
+    }
+    span_set_state(run, SPAN_UNMAPPING);
+    bool is_unmapped = pages_unmap((void *)run->base, run->size);
+    span_set_state(run, is_unmapped ? SPAN_UNMAPPED : SPAN_PURGED);
+}
+
+enum resting_end resting_remove(struct resting *self, struct span *run)
+{
+    list_remove(&run->link);
+    self->bytes -= run->size;
+    switch (span_state(run)) {
+    case SPAN_PURGED: return RESTING_IS_CLEAN;
+    case SPAN_UNMAPPING:
+    case SPAN_UNMAPPED: return RESTING_IS_GONE;
+    default: return RESTING_STAYED;
+    }
+}
