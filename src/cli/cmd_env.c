@@ -12,11 +12,6 @@
 
 enum form { FORM_PLAIN, FORM_GDB, FORM_SYSTEMD, FORM_COUNT };
 static const char *const form_names[FORM_COUNT] = {"plain", "gdb", "systemd"};
-static const char *const form_lines[FORM_COUNT] = {
-    "%s=%s\n",
-    "set environment %s %s\n",
-    "Environment=\"%s=%s\"\n",
-};
 
 struct env_call {
     enum form form;
@@ -106,14 +101,71 @@ static char *settings_list(const char *more)
     return list;
 }
 
+static bool text_is_utf8(const char *text)
+{
+    json_t *string = json_string(text); // NULL when it is not
+    json_decref(string);
+    return string != NULL;
+}
+
+// Why a form cannot carry this value, in words that follow the variable's name; NULL if it can.
+static const char *obstacle_find(enum form form, const char *value)
+{
+    const size_t len = strlen(value);
+    for (size_t i = 0; i < len; i++) {
+        const bool is_control = (unsigned char)value[i] < ' ' || value[i] == '\x7f';
+        if (is_control) return "holds a control character, which --json alone can carry";
+    }
+    // The result of a command substitution is split, and nothing that we write would prevent it.
+    if (form == FORM_PLAIN && strchr(value, ' ')) {
+        return "holds a space, where 'env $(mete env)' would split it; commas separate settings";
+    }
+    if (form == FORM_GDB && len > 0 && value[len - 1] == '\\') {
+        return "ends in a backslash, which gdb would take to continue the line";
+    }
+    if (form == FORM_SYSTEMD && !text_is_utf8(value)) {
+        return "is not UTF-8, and systemd would ignore the line";
+    }
+    return NULL;
+}
+
+static void print_assignment(enum form form, const char *name, const char *value)
+{
+    switch (form) {
+    case FORM_GDB: // takes the rest of the line as it is
+        printf("set environment %s %s\n", name, value);
+        return;
+    case FORM_SYSTEMD: // a '%' begins a specifier, such as %h
+        printf("Environment=\"%s=", name);
+        for (const char *at = value; *at; at++) {
+            if (*at == '"' || *at == '\\') (void)putchar('\\');
+            if (*at == '%') (void)putchar('%');
+            (void)putchar(*at);
+        }
+        (void)puts("\"");
+        return;
+    case FORM_PLAIN:
+    case FORM_COUNT: break;
+    }
+    printf("%s=%s\n", name, value);
+}
+
 static int print(const struct env_call *call, const char *preload, const char *settings)
 {
     if (call->as_json) {
         return output_json(
             json_pack("{s:i, s:s, s:s}", "schema", 1, "LD_PRELOAD", preload, "METE", settings));
     }
-    printf(form_lines[call->form], "LD_PRELOAD", preload);
-    if (*settings) printf(form_lines[call->form], "METE", settings);
+    const char *const names[] = {"LD_PRELOAD", "METE"};
+    const char *const values[] = {preload, settings};
+    for (size_t i = 0; i < 2; i++) {
+        const char *obstacle = obstacle_find(call->form, values[i]);
+        if (!obstacle) continue;
+        say("env: %s %s", names[i], obstacle);
+        return STATUS_FAILED;
+    }
+    print_assignment(call->form, "LD_PRELOAD", preload);
+    if (*settings) print_assignment(call->form, "METE", settings);
     return STATUS_OK;
 }
 

@@ -121,6 +121,53 @@ def test_env_writes_for_gdb_and_systemd(mete, preload):
     assert out == f'Environment="LD_PRELOAD={ours}"\nEnvironment="METE=dirty_keep=1G"\n'
 
 
+def test_env_escapes_what_systemd_would_expand(mete, preload):
+    given = {"LD_PRELOAD": '/a"b\\c%h.so', "METE": 'a b"\\%%$'}
+    status, out, err = call(mete, "env", "--for=systemd", "--stats", env=given)
+    assert status == 0 and "mete:" not in err
+    assert out == (
+        f'Environment="LD_PRELOAD={preload.resolve()}:/a\\"b\\\\c%%h.so"\n'
+        'Environment="METE=a b\\"\\\\%%%%$,stats=yes"\n'
+    )
+
+
+@pytest.mark.parametrize(
+    "form,value,why",
+    [
+        ("plain", "a b", "holds a space, where 'env $(mete env)' would split it; "
+                         "commas separate settings"),
+        ("plain", "a\tb", "holds a control character, which --json alone can carry"),
+        ("gdb", "a\nb", "holds a control character, which --json alone can carry"),
+        ("gdb", "a\\", "ends in a backslash, which gdb would take to continue the line"),
+        ("systemd", "a\x7fb", "holds a control character, which --json alone can carry"),
+        ("systemd", os.fsdecode(b"\xff"), "is not UTF-8, and systemd would ignore the line"),
+    ],
+)
+def test_env_refuses_what_a_form_cannot_carry(mete, form, value, why):
+    assert call(mete, "env", f"--for={form}", env={"METE": value}) == (
+        125, "", f"mete: env: METE {why}\n"
+    )
+    if " " not in value:  # which the loader takes for two objects
+        # The loader itself says first that it cannot preload this.
+        status, out, err = call(mete, "env", f"--for={form}", env={"LD_PRELOAD": value})
+        assert (status, out) == (125, "") and err.endswith(f"mete: env: LD_PRELOAD {why}\n")
+    if value.isprintable():
+        assert json.loads(call(mete, "env", "--json", env={"METE": value})[1])["METE"] == value
+
+
+@pytest.mark.skipif(not shutil.which("gdb"), reason="gdb is not installed")
+def test_env_for_gdb_is_what_gdb_reads(mete, tmp_path):
+    value = "a  b\"'\\%h$HOME#=c"
+    (tmp_path / "commands").write_text(
+        call(mete, "env", "--for=gdb", env={"METE": value})[1] + "show environment METE\n"
+    )
+    done = subprocess.run(
+        ["gdb", "-nx", "-batch", "-x", tmp_path / "commands"],
+        stdout=subprocess.PIPE, text=True, check=True, timeout=60,
+    )
+    assert done.stdout == f"METE = {value}\n"
+
+
 def test_env_as_json(mete, preload):
     status, out, err = call(mete, "env", "--json", "--stats")
     assert (status, err) == (0, "")
