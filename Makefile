@@ -4,41 +4,38 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 JOBS ?=
+# Recipes read them from the environment: there a space or a quote is a character like any other.
+export BUILD PREFIX DESTDIR
 
-.PHONY: all demo test bench soak install help clean setup
+.PHONY: all demo test bench soak install help clean
 
-all: $(BUILD)/build.ninja
-	@ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
-
-setup:
+all:
 	@tools/setup build
-
-# The prefix is written into the build, so a new one configures anew.
-$(BUILD)/build.ninja: | setup
-	@meson setup $(BUILD) --prefix=$(PREFIX)
+	@test -e "$$BUILD/build.ninja" || meson setup "$$BUILD" "--prefix=$$PREFIX"
+	@ninja -C "$$BUILD" $(if $(JOBS),-j$(JOBS))
 
 demo:
 	@tools/setup build demo
 	@$(MAKE) --no-print-directory all
-	@tools/demo $(BUILD)
+	@tools/demo "$$BUILD"
 
 test:
 	@tools/setup build test
-	@tests/run $(BUILD)
+	@tests/run "$$BUILD"
 
 bench:
 	@tools/setup build bench
 	@$(MAKE) --no-print-directory all
-	@bench/run $(BUILD)
+	@bench/run "$$BUILD"
 
 soak:
 	@tools/setup build test
-	@tests/soak $(BUILD)
+	@tests/soak "$$BUILD"
 
 install: all
-	@meson configure $(BUILD) -Dprefix=$(PREFIX)
-	@DESTDIR='$(DESTDIR)' meson install -C $(BUILD)
-	@test -n '$(DESTDIR)' || test "$$(id -u)" != 0 || ldconfig
+	@meson configure "$$BUILD" "-Dprefix=$$PREFIX"
+	@meson install -C "$$BUILD"
+	@test -n "$$DESTDIR" || test "$$(id -u)" != 0 || ldconfig
 
 clean:
 	rm -rf build build-test
@@ -49,5 +46,5 @@ help:
 	@echo 'make test      everything tests/ holds; the last line counts'
 	@echo 'make bench     the questions of bench/, answered with numbers'
 	@echo 'make soak      the tests that need ten minutes: random operations, fuzzers'
-	@echo 'make install   below PREFIX ($(PREFIX)), with DESTDIR in front'
+	@echo 'make install   below PREFIX ('"$$PREFIX"'), with DESTDIR in front'
 	@echo 'make clean     removes what was built'

@@ -1,13 +1,19 @@
 """The front door: what the Makefile and its scripts do with what people hand them."""
 
+import os
 import subprocess
 
+# What a make that runs these tests would tell the one that is tested.
+OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "BUILD", "PREFIX", "DESTDIR", "JOBS")
 
-def run(*command, **options):
+
+def run(*command, env=None, **options):
     """A command with nothing to read; its status and what it wrote, as text."""
+    clean = {name: value for name, value in os.environ.items() if name not in OF_MAKE}
     return subprocess.run(
         list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, check=False, timeout=100, **options,
+        stderr=subprocess.PIPE, text=True, check=False, timeout=500, env={**clean, **(env or {})},
+        **options,
     )
 
 
@@ -16,3 +22,19 @@ def test_meson_alone_leaves_out_what_takes_ten_minutes(build):
     tests = run(*listing).stdout
     assert "heap/model" in tests and "soak" not in tests
     assert "soak/model" in run(*listing, "--suite", "soak").stdout
+
+
+def test_folders_may_have_spaces(source, tmp_path):
+    words = [f"BUILD={tmp_path}/b c", "PREFIX=/opt/d e", f"DESTDIR={tmp_path}/f g"]
+    done = run("make", "-C", source, "install", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    prefix = tmp_path / "f g" / "opt" / "d e"
+    assert run(prefix / "bin" / "mete", "version").returncode == 0
+    libraries = next(prefix.rglob("libmete-preload.so")).parent
+    asked = run("pkg-config", "--variable=prefix", "mete",
+                env={"PKG_CONFIG_LIBDIR": str(libraries / "pkgconfig")})
+    assert asked.stdout.replace("\\", "") == "/opt/d e\n"
+    # Another prefix builds anew, for it stands in the program.
+    words[1] = "PREFIX=/opt/h"
+    assert run("make", "-C", source, "install", *words).returncode == 0
+    assert b"/opt/h/lib" in (tmp_path / "f g" / "opt" / "h" / "bin" / "mete").read_bytes()
