@@ -37,8 +37,11 @@ install: all
 	@meson install -C "$$BUILD"
 	@test -n "$$DESTDIR" || test "$$(id -u)" != 0 || ldconfig
 
+# Whatever else BUILD may name is not ours to remove.
 clean:
-	rm -rf build build-test
+	@test ! -e "$$BUILD" || test -d "$$BUILD/meson-private" || \
+	    { echo "clean: $$BUILD holds no build of Meson's and is left alone" >&2; exit 1; }
+	@rm -rf "$$BUILD" build-test
 
 help:
 	@echo 'make           build/mete, build/libmete.so, build/libmete.a, build/libmete-preload.so'

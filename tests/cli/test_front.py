@@ -1,7 +1,10 @@
 """The front door: what the Makefile and its scripts do with what people hand them."""
 
 import os
+import shutil
 import subprocess
+
+import pytest
 
 # What a make that runs these tests would tell the one that is tested.
 OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "BUILD", "PREFIX", "DESTDIR", "JOBS")
@@ -22,6 +25,31 @@ def test_meson_alone_leaves_out_what_takes_ten_minutes(build):
     tests = run(*listing).stdout
     assert "heap/model" in tests and "soak" not in tests
     assert "soak/model" in run(*listing, "--suite", "soak").stdout
+
+
+@pytest.fixture()
+def empty_tree(source, tmp_path):
+    """A folder with nothing but the Makefile, where `make clean` does no harm."""
+    shutil.copy(source / "Makefile", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["build", "two words"])
+def test_clean_removes_the_build_folder_that_is_named(empty_tree, name):
+    for folder in ("build", "two words", "build-test"):
+        (empty_tree / folder / "meson-private").mkdir(parents=True)
+    assert run("make", "clean", f"BUILD={name}", cwd=empty_tree).returncode == 0
+    kept = {"build", "two words"} - {name}
+    assert {path.name for path in empty_tree.iterdir()} == {"Makefile", *kept}
+
+
+def test_clean_leaves_alone_what_is_no_build_folder(empty_tree):
+    (empty_tree / "src").mkdir()
+    done = run("make", "clean", "BUILD=src", cwd=empty_tree)
+    assert done.returncode != 0
+    assert done.stderr.startswith("clean: src holds no build of Meson's and is left alone\n")
+    assert (empty_tree / "src").is_dir()
+    assert run("make", "clean", "BUILD=missing", cwd=empty_tree).returncode == 0
 
 
 def test_folders_may_have_spaces(source, tmp_path):
