@@ -43,11 +43,13 @@ clean:
 	    { echo "clean: $$BUILD holds no build of Meson's and is left alone" >&2; exit 1; }
 	@rm -rf "$$BUILD" build-test
 
+# One command, so that a reader who has seen enough interrupts nothing.
 help:
-	@echo 'make           build/mete, build/libmete.so, build/libmete.a, build/libmete-preload.so'
-	@echo 'make demo      a real program with and without mete: time and peak memory'
-	@echo 'make test      everything tests/ holds; the last line counts'
-	@echo 'make bench     the questions of bench/, answered with numbers'
-	@echo 'make soak      the tests that need ten minutes: random operations, fuzzers'
-	@echo 'make install   below PREFIX ('"$$PREFIX"'), with DESTDIR in front'
-	@echo 'make clean     removes what was built'
+	@printf '%s\n' \
+	    'make           build/mete, build/libmete.so, build/libmete.a, build/libmete-preload.so' \
+	    'make demo      a real program with and without mete: time and peak memory' \
+	    'make test      everything tests/ holds; the last line counts' \
+	    'make bench     the questions of bench/, answered with numbers' \
+	    'make soak      the tests that need ten minutes: random operations, fuzzers' \
+	    "make install   below PREFIX ($$PREFIX), with DESTDIR in front" \
+	    'make clean     removes what was built'

@@ -34,6 +34,13 @@ def empty_tree(source, tmp_path):
     return tmp_path
 
 
+def test_help_may_be_cut_short(empty_tree):
+    for _ in range(5):
+        done = run("sh", "-c", "make help | head -1", cwd=empty_tree)
+        assert done.stdout.startswith("make ") and done.stdout.count("\n") == 1
+        assert done.stderr == ""
+
+
 @pytest.mark.parametrize("name", ["build", "two words"])
 def test_clean_removes_the_build_folder_that_is_named(empty_tree, name):
     for folder in ("build", "two words", "build-test"):
