@@ -33,9 +33,7 @@ soak:
 	@tests/soak "$$BUILD"
 
 install: all
-	@meson configure "$$BUILD" "-Dprefix=$$PREFIX"
-	@meson install -C "$$BUILD"
-	@test -n "$$DESTDIR" || test "$$(id -u)" != 0 || ldconfig
+	@tools/install "$$BUILD" "$$PREFIX" "$$DESTDIR"
 
 # Whatever else BUILD may name is not ours to remove.
 clean:

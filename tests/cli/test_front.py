@@ -1,10 +1,13 @@
 """The front door: what the Makefile and its scripts do with what people hand them."""
 
+import json
 import os
 import shutil
 import subprocess
 
 import pytest
+
+NOBODY = 65534
 
 # What a make that runs these tests would tell the one that is tested.
 OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "BUILD", "PREFIX", "DESTDIR", "JOBS")
@@ -73,3 +76,17 @@ def test_folders_may_have_spaces(source, tmp_path):
     words[1] = "PREFIX=/opt/h"
     assert run("make", "-C", source, "install", *words).returncode == 0
     assert b"/opt/h/lib" in (tmp_path / "f g" / "opt" / "h" / "bin" / "mete").read_bytes()
+
+
+def test_install_says_where_it_may_not_write(source, build):
+    user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    prefix = run("meson", "introspect", build, "--buildoptions").stdout
+    prefix = next(one["value"] for one in json.loads(prefix) if one["name"] == "prefix")
+    if run("test", "-r", build / "meson-info" / "meson-info.json", **user).returncode != 0:
+        pytest.skip("an ordinary user may not read the build folder")
+    if run("test", "-w", prefix, **user).returncode == 0:
+        pytest.skip(f"an ordinary user may write to {prefix}")
+    done = run(source / "tools" / "install", build, prefix, "", **user)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"install: {prefix}") and done.stderr.count("\n") == 1
+    assert "sudo make install" in done.stderr
