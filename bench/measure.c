@@ -72,6 +72,8 @@ static char **environment_with(const char *preload)
         entries[count++] = environ[i];
     }
     if (preload != NULL) {
+        // The loader would see several objects, warn about each, and run the program without.
+        if (strpbrk(preload, " :") != NULL) fail("--preload holds a space or colon", EINVAL);
         int len = snprintf(variable, sizeof variable, "LD_PRELOAD=%s", preload);
         if (len >= (int)sizeof variable) fail(preload, ENAMETOOLONG);
         entries[count++] = variable;

@@ -13,6 +13,7 @@ def is_available():
 
 def count(launcher, command, preload=None):
     """The instructions that a command executes in user space, all threads."""
+    launcher.expect_loaded(command[0], preload)  # of valgrind itself that would say nothing
     log = Path(launcher.scratch.name, "callgrind.log")
     valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
                 f"--log-file={log}"]

@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+SEPARATORS = " :"  # between the paths of LD_PRELOAD, where nothing can quote them
 TIMEOUT_SECONDS = 600  # a guess: far above any workload, so that a deadlock is reported
 
 
@@ -30,6 +31,10 @@ class Figures:
         return self.user_us + self.system_us
 
 
+def has_separator(path):
+    return any(one in str(path) for one in SEPARATORS)
+
+
 def parse_fields(text):
     """{'name': value} of name=value words, whatever separates them."""
     return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", text)}
@@ -42,6 +47,8 @@ class Launcher:
         self.path = program_of(build, "measure")
         self.scratch = tempfile.TemporaryDirectory(prefix="mete-bench-")
         self.output_path = Path(self.scratch.name, "output")
+        self.links = {}  # object whose path the loader cannot be told: a link to it
+        self.seen_loaded = set()  # (program, object)
 
     def __enter__(self):
         return self
@@ -49,15 +56,47 @@ class Launcher:
     def __exit__(self, *unused):
         self.scratch.cleanup()
 
+    def nameable(self, preload):
+        """The object's path, or that of a link to it where the loader would see several."""
+        if not has_separator(preload):
+            return preload
+        if preload not in self.links:
+            link = Path(self.scratch.name, f"object-{len(self.links)}.so")
+            if has_separator(link):
+                raise CannotRun(f"{preload} cannot be preloaded: the loader ends a path at a space "
+                                f"or colon, and a link in {link.parent} has one too; set TMPDIR to "
+                                "a folder without")
+            link.symlink_to(preload)
+            self.links[preload] = link
+        return self.links[preload]
+
+    def launch(self, command, preload, environment=None, options=()):
+        """Runs a command; figures by line, and what it and the launcher complained of."""
+        launch = [str(self.path), f"--output={self.output_path}", *options]
+        if preload:
+            launch.append(f"--preload={self.nameable(preload)}")
+        launch += [str(word) for word in command]
+        return wait_for(launch, {**os.environ, **(environment or {})})
+
+    def expect_loaded(self, program, preload):
+        """Refuses a program that runs without the object: the loader only warns when it cannot
+        preload, and a static program has no loader."""
+        if not preload or (program, preload) in self.seen_loaded:
+            return
+        # The loader lists what it has loaded for the program, and ends.
+        _, complaints = self.launch([program], preload, {"LD_TRACE_LOADED_OBJECTS": "1"})
+        if os.fsencode(f"\t{self.nameable(preload)} (") not in self.output():
+            reason = complaints.strip() or "is it static, or set-user-ID?"
+            raise CannotRun(f"{program} does not load {preload} when that is preloaded: {reason}")
+        self.seen_loaded.add((program, preload))
+
     def run(self, command, preload=None, repeat=1, environment=None, input_path=None):
         """The figures of each repetition, all of which must have succeeded."""
-        launch = [str(self.path), f"--repeat={repeat}", f"--output={self.output_path}"]
-        if preload:
-            launch.append(f"--preload={preload}")
+        self.expect_loaded(command[0], preload)
+        options = [f"--repeat={repeat}"]
         if input_path:
-            launch.append(f"--input={input_path}")
-        launch += [str(word) for word in command]
-        text, complaints = wait_for(launch, {**os.environ, **(environment or {})})
+            options.append(f"--input={input_path}")
+        text, complaints = self.launch(command, preload, environment, options)
         figures = [Figures(**parse_fields(line)) for line in text.splitlines()]
         name = f"{Path(str(command[0])).name} with {preload or 'no preload'}"
         if "cannot be preloaded" in complaints:
