@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -42,6 +43,16 @@ def progress(text):
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
+def tell(text):
+    """Prints to standard output; what cannot be written is a failure and one line about it."""
+    try:
+        print(text, flush=True)
+    except OSError as reason:
+        # At its end Python would try once more, and complain in many lines.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise CannotRun(f"cannot write to standard output: {reason.strerror}") from None
+
+
 def main(options, question, text):
     """Asks `question(launcher, allocators, options)`, prints what `text(result)` makes of it."""
     try:
@@ -53,9 +64,9 @@ def main(options, question, text):
         result["allocators"] = {one.name: one.path and str(one.path) for one in chosen}
         progress("")
         if options.json:
-            print(json.dumps(result, indent=1, ensure_ascii=False))
+            tell(json.dumps(result, indent=1, ensure_ascii=False))
         else:
-            print("\n".join(text(result)))
+            tell("\n".join(text(result)))
         return 0
     except CannotRun as reason:
         progress("")

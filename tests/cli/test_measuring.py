@@ -1,4 +1,4 @@
-"""bench/ measures what it says it does, or prints no numbers."""
+"""`make demo` and bench/ measure what they say they do, or print no numbers."""
 
 import os
 import shutil
@@ -44,7 +44,7 @@ def broken(tmp_path, build, preload):
 
 @pytest.fixture()
 def launcher_of(source, monkeypatch):
-    """Makes the launcher that bench/ runs everything with."""
+    """Makes the launcher that demo and bench/ run everything with."""
     monkeypatch.syspath_prepend(str(source / "bench"))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     from harness.measure import Launcher
@@ -85,10 +85,29 @@ def test_measure_takes_no_path_that_the_loader_would_split(build, tmp_path):
     assert done.stderr == "measure: --preload holds a space or colon: Invalid argument\n"
 
 
-@pytest.mark.parametrize("script,name", [("bench/pairs", "bench")])
+@pytest.mark.parametrize("script,name", [("tools/demo", "demo"), ("bench/pairs", "bench")])
 def test_no_numbers_without_the_object(source, broken, script, name):
     done = run(source / script, broken)
     assert done.returncode == 1
     assert done.stderr.startswith(f"{name}: ") and "cannot be preloaded" in done.stderr
     assert done.stderr.count("\n") == 1
     assert "glibc" not in done.stdout
+
+
+def test_demo_in_a_folder_with_a_space_measures_and_does_not_advise_to_preload(
+    source, build, preload, tmp_path
+):
+    done = run(source / "tools" / "demo", build_in(tmp_path / "two words", build, preload))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "mete/glibc" in done.stdout and "env $(" not in done.stdout
+
+
+@pytest.mark.parametrize("command,name", [
+    (["tools/demo"], "demo"),
+    (["bench/pairs", "--rounds=1", "--items=pair16", "--allocators=mete"], "bench"),
+], ids=["demo", "bench"])
+def test_a_full_disk_is_one_line(source, build, command, name):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = run(source / command[0], build, *command[1:], stdout=full)
+    assert done.returncode == 1
+    assert done.stderr == f"{name}: cannot write to standard output: No space left on device\n"
