@@ -16,7 +16,7 @@ all:
 
 demo:
 	@tools/setup build demo
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all >&2
 	@tools/demo "$$BUILD"
 
 test:
@@ -25,7 +25,7 @@ test:
 
 bench:
 	@tools/setup build bench
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all >&2
 	@bench/run "$$BUILD"
 
 soak:

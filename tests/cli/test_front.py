@@ -62,6 +62,20 @@ def test_clean_leaves_alone_what_is_no_build_folder(empty_tree):
     assert run("make", "clean", "BUILD=missing", cwd=empty_tree).returncode == 0
 
 
+@pytest.mark.parametrize("target,script", [("demo", "tools/demo"), ("bench", "bench/run")])
+def test_standard_output_has_the_answer_alone(empty_tree, target, script):
+    for name, words in (("tools/setup", ""), (script, "echo answer"), ("bin/ninja", "echo built")):
+        path = empty_tree / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{words}\n", encoding="utf-8")
+        path.chmod(0o755)
+    (empty_tree / "build").mkdir()
+    (empty_tree / "build" / "build.ninja").touch()
+    env = {"PATH": f"{empty_tree / 'bin'}:{os.environ['PATH']}"}
+    done = run("make", target, cwd=empty_tree, env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "answer\n", "built\n")
+
+
 def test_folders_may_have_spaces(source, tmp_path):
     words = [f"BUILD={tmp_path}/b c", "PREFIX=/opt/d e", f"DESTDIR={tmp_path}/f g"]
     done = run("make", "-C", source, "install", *words)
