@@ -24,8 +24,10 @@ static struct span *insert(size_t first_page, size_t page_count, bool is_dirty)
 static void expect_run(size_t first_page, size_t page_count, bool is_dirty)
 {
     const struct span *run = span_map_peek(base + first_page * PAGE_SIZE);
-    assert_non_null(run);
-    assert_int_equal(span_state(run), SPAN_FREE);
+    if (!run || span_state(run) != SPAN_FREE) {
+        fail_msg("no free run at page %zu", first_page);
+        return; // never: for the compiler
+    }
     assert_int_equal(run->base, base + first_page * PAGE_SIZE);
     assert_int_equal(run->page_count, page_count);
     assert_int_equal(run->is_dirty, is_dirty);
