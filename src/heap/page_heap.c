@@ -22,7 +22,7 @@ enum {
 #define HELPER_DIRTY_MIN ((size_t)16 << 20)
 static struct {
     struct lock lock;
-    bool is_in_order; // not before the first use, nor in a forked child: see put_in_order()
+    bool is_in_order; // not before the first use, nor in some forked children: see put_in_order()
     bool is_ready;
     struct free_runs free;
     struct run_cache cache; // dirty too
@@ -332,8 +332,10 @@ size_t page_heap_purge(size_t keep, uint64_t freed_ms_max)
 // were being looked through for holes are nobody's business any more.
 static void put_in_order(void)
 {
+    bool is_first = !heap.is_ready;
     prepare();
     heap.is_in_order = true;
+    if (is_first) return;
     while (!list_is_empty(&heap.resting.runs)) {
         settle(LIST_ENTRY(heap.resting.runs.next, struct span, link));
     }

@@ -5,12 +5,14 @@
 #include "heap/page_heap.h"
 #include "heap/reclaim.h"
 #include "heap/remote.h"
+#include "os/brief_thread.h"
 #include "os/lock.h"
 #include "os/thread.h"
 
 static struct {
     struct lock lock;
     bool forks_alone; // heap_fork_prepare() took no locks
+    bool has_helper;  // nor could it end the helper
     struct heap_settings settings;
 } state = {.settings = {
                .direct_size_min = (size_t)32 << 20,
@@ -56,6 +58,7 @@ size_t heap_trim(size_t keep)
 void heap_fork_prepare(void)
 {
     reclaim_finish();
+    state.has_helper = brief_thread_is_running(); // it waits for a lock of this thread's
     state.forks_alone = thread_is_alone();
     if (state.forks_alone) return;
     lock_take(&state.lock);
@@ -75,7 +78,8 @@ void heap_fork_parent(void)
 
 void heap_fork_child(void)
 {
-    page_heap_fork_child();
+    // A lone thread without a helper was in the midst of nothing but what it goes on with.
+    if (!state.forks_alone || state.has_helper) page_heap_fork_child();
     heap_fork_parent();
     reclaim_fork_child();
 }

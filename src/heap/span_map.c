@@ -4,6 +4,19 @@
 
 _Atomic(struct span_slot *) span_map_root[SPAN_MAP_ROOT_SLOTS];
 
+// The leaves there are stand in places [first, end) of the root: few next to one another, where the
+// kernel maps, so that whoever goes through them need not go through all places.
+static struct {
+    size_t first;
+    size_t end;
+} leaves;
+
+static void note_leaf(size_t place)
+{
+    if (leaves.end == 0 || place < leaves.first) leaves.first = place;
+    if (place >= leaves.end) leaves.end = place + 1;
+}
+
 static struct span_slot *slot_of(uintptr_t address)
 {
     struct span_slot *leaf =
@@ -19,6 +32,7 @@ bool span_map_reserve(uintptr_t start, size_t size)
         if (atomic_load_explicit(&span_map_root[i], memory_order_relaxed)) continue;
         struct span_slot *leaf = metadata_map(SPAN_MAP_LEAF_SLOTS * sizeof *leaf);
         if (!leaf) return false;
+        note_leaf(i);
         // release: pairs with the acquire in span_map_peek()
         atomic_store_explicit(&span_map_root[i], leaf, memory_order_release);
     }
@@ -91,8 +105,11 @@ struct span *span_map_find(uintptr_t address)
 struct span *span_map_next(uintptr_t address)
 {
     const size_t leaf_size = (size_t)1 << SPAN_MAP_LEAF_SHIFT;
-    while (address >> SPAN_MAP_ADDRESS_BITS == 0) {
+    uintptr_t first = leaves.first << SPAN_MAP_LEAF_SHIFT;
+    if (address < first) address = first;
+    for (;;) {
         size_t i = address >> SPAN_MAP_LEAF_SHIFT;
+        if (i >= leaves.end) return NULL;
         if (!atomic_load_explicit(&span_map_root[i], memory_order_relaxed)) {
             address = align_down(address, leaf_size) + leaf_size;
             continue;
@@ -101,5 +118,4 @@ struct span *span_map_next(uintptr_t address)
         if (span) return span;
         address = align_down(address, PAGE_SIZE) + PAGE_SIZE;
     }
-    return NULL;
 }
