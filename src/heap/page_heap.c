@@ -1,38 +1,22 @@
 #include "heap/page_heap.h"
 
-#include "heap/free_runs.h"
-#include "heap/purge_policy.h"
+#include "heap/page_store.h"
 #include "heap/reclaim.h"
-#include "heap/resting.h"
-#include "heap/run_cache.h"
 #include "heap/span_map.h"
 #include "os/brief_thread.h"
 #include "os/clock.h"
 #include "os/lock.h"
 
-enum {
-    RUNS_PER_PURGE = 16, // detached at a time: bounds what is missing from the bins meanwhile
-};
-
-// A fresh segment is an eighth of what there is, within these: small programs stay small (and live
-// under ulimit -v), large ones ask seldom. Untouched pages cost address space only.
-#define SEGMENT_SIZE_MIN ((size_t)1 << 20)
-#define SEGMENT_SIZE_MAX ((size_t)16 << 20)
 // From so many dirty bytes on each free looks whether the helper should come.
 #define HELPER_DIRTY_MIN ((size_t)16 << 20)
+
 static struct {
     struct lock lock;
     bool is_in_order; // not before the first use, nor in some forked children: see put_in_order()
     bool is_ready;
-    struct free_runs free;
-    struct run_cache cache; // dirty too
-    struct resting resting;
-    size_t mapped_bytes; // of segments
-    size_t direct_bytes; // of direct mappings
-    size_t peak_bytes;   // of both
-    _Atomic bool is_due; // dirty runs need a look: see page_heap_balance()
-    struct purge_policy policy;
-} heap = {.policy.keep_bytes = (size_t)1 << 20};
+    _Atomic bool is_due; // the store needs a look: see page_heap_balance()
+    struct page_store store;
+} heap = {.store.policy.keep_bytes = (size_t)1 << 20};
 
 // For what the helper calls too: while it waits, it can be known that it does (see reclaim.h).
 static void lock_for_purge(void)
@@ -48,8 +32,7 @@ static void lock_for_purge(void)
 static COLD void prepare(void)
 {
     if (heap.is_ready) return;
-    free_runs_init(&heap.free);
-    resting_init(&heap.resting);
+    page_store_init(&heap.store);
     heap.is_ready = true;
 }
 
@@ -65,26 +48,20 @@ static void take_lock(void)
 // Gives it back, with nothing left to bury.
 static void give_lock(void)
 {
-    free_runs_reap(&heap.free);
+    free_runs_reap(&heap.store.free);
     lock_give(&heap.lock);
-}
-
-static void note_peak(void)
-{
-    size_t bytes = heap.mapped_bytes + heap.direct_bytes;
-    if (bytes > heap.peak_bytes) heap.peak_bytes = bytes;
 }
 
 void page_heap_note_direct(size_t bytes)
 {
-    heap.direct_bytes = bytes;
-    note_peak();
+    heap.store.direct_bytes = bytes;
+    page_store_note_mapped(&heap.store);
 }
 
 // A new segment that holds at least `size` bytes, as a clean free run.
 static bool grow(size_t size)
 {
-    size_t wanted = heap.mapped_bytes / 8;
+    size_t wanted = heap.store.mapped_bytes / 8;
     if (wanted < SEGMENT_SIZE_MIN) wanted = SEGMENT_SIZE_MIN;
     if (wanted > SEGMENT_SIZE_MAX) wanted = SEGMENT_SIZE_MAX;
     wanted = align_up(wanted > size ? wanted : size, PAGE_SIZE);
@@ -102,49 +79,20 @@ static bool grow(size_t size)
         (void)pages_unmap(segment, wanted); // refused: untouched address space is lost
         return false;
     }
-    heap.mapped_bytes += wanted;
-    note_peak();
-    free_runs_insert(&heap.free, run);
-    return true;
-}
-
-static void free_locked(struct span *span, uint64_t now_ms)
-{
-    span_map_remove(span);
-    span->is_dirty = true;
-    span->freed_ms = now_ms;
-    atomic_store_explicit(&span->owner, NULL, memory_order_relaxed);
-    free_runs_insert(&heap.free, span);
-}
-
-// True when something came out.
-static bool flush_cache(void)
-{
-    if (heap.cache.bytes == 0) return false;
-    struct span *run;
-    while ((run = run_cache_take_any(&heap.cache))) free_locked(run, run->freed_ms);
+    heap.store.mapped_bytes += wanted;
+    page_store_note_mapped(&heap.store);
+    free_runs_insert(&heap.store.free, run);
     return true;
 }
 
 static struct span *find_run(size_t page_count, enum page_wish wish)
 {
-    struct run_bins *first = wish == PAGES_ANY ? &heap.free.dirty : &heap.free.clean;
-    struct run_bins *second = wish == PAGES_ANY ? &heap.free.clean : &heap.free.dirty;
+    struct run_bins *first = wish == PAGES_ANY ? &heap.store.free.dirty : &heap.store.free.clean;
+    struct run_bins *second = wish == PAGES_ANY ? &heap.store.free.clean : &heap.store.free.dirty;
     struct span *run = run_bins_find(first, page_count);
-    if (!run && wish == PAGES_ANY && flush_cache()) run = run_bins_find(first, page_count);
+    if (!run && wish == PAGES_ANY && page_store_flush_cache(&heap.store))
+        run = run_bins_find(first, page_count);
     return run || wish == PAGES_BARE ? run : run_bins_find(second, page_count);
-}
-
-// Bytes of segments that spans have.
-static size_t used_bytes(void)
-{
-    return heap.mapped_bytes - heap.free.dirty.bytes - heap.cache.bytes - heap.free.clean.bytes -
-           heap.resting.bytes;
-}
-
-static void note_used(void)
-{
-    purge_policy_note_used(&heap.policy, used_bytes());
 }
 
 // Gives the address space of every free run back: the last resort before ENOMEM. Drops the lock
@@ -160,10 +108,12 @@ static struct span *take_locked(size_t page_count, size_t align, enum page_wish 
         if (!grow(wanted << PAGE_SHIFT) && !relieve()) return NULL;
         run = find_run(wanted, wish);
     }
-    free_runs_detach(&heap.free, run);
-    if (!free_runs_carve(&heap.free, run, align_up(run->base, align), page_count << PAGE_SHIFT))
+    free_runs_detach(&heap.store.free, run);
+    if (!free_runs_carve(&heap.store.free, run, align_up(run->base, align),
+                         page_count << PAGE_SHIFT))
         return NULL;
-    if (wish != PAGES_BARE) note_used(); // else when what it replaces is given back
+    if (wish != PAGES_BARE)
+        page_store_note_used(&heap.store); // else when what it replaces is given back
     span_set_state(run, SPAN_UNUSED);
     return run;
 }
@@ -179,10 +129,11 @@ struct span *page_heap_take(size_t page_count, size_t align, enum page_wish wish
 struct span *page_heap_take_some(size_t page_count, size_t least)
 {
     take_lock();
-    if (!run_bins_find(&heap.free.dirty, page_count)) {
-        (void)flush_cache(); // it may hold what is wanted
-        if (!run_bins_find(&heap.free.dirty, page_count)) {
-            const struct span *run = run_bins_find_shorter(&heap.free.dirty, least, page_count);
+    if (!run_bins_find(&heap.store.free.dirty, page_count)) {
+        (void)page_store_flush_cache(&heap.store); // it may hold what is wanted
+        if (!run_bins_find(&heap.store.free.dirty, page_count)) {
+            const struct span *run =
+                run_bins_find_shorter(&heap.store.free.dirty, least, page_count);
             if (run) page_count = run->page_count;
         }
     }
@@ -198,16 +149,12 @@ void page_heap_publish(struct span *span)
     give_lock();
 }
 
-static size_t dirty_limit(uint64_t now_ms)
-{
-    return purge_policy_limit(&heap.policy, used_bytes(), now_ms);
-}
-
-// Whether dirty runs need a look, now that there are more: see page_heap_balance().
+// Whether the store needs a look, now that more is free: see page_heap_balance().
 static void note_due(uint64_t now_ms)
 {
-    size_t dirty = heap.free.dirty.bytes + heap.cache.bytes;
-    bool is_due = dirty > dirty_limit(now_ms) || dirty > HELPER_DIRTY_MIN;
+    size_t dirty = page_store_dirty(&heap.store);
+    bool is_due = dirty > HELPER_DIRTY_MIN || page_store_has_surplus(&heap.store) ||
+                  dirty > page_store_dirty_limit(&heap.store, now_ms);
     atomic_store_explicit(&heap.is_due, is_due, memory_order_relaxed);
 }
 
@@ -215,7 +162,7 @@ void page_heap_give(struct span *span)
 {
     uint64_t now_ms = clock_coarse_ms();
     take_lock();
-    free_locked(span, now_ms);
+    page_store_free(&heap.store, span, now_ms);
     note_due(now_ms);
     give_lock();
 }
@@ -226,16 +173,19 @@ void page_heap_give_clean(struct span *span)
     span_map_remove(span);
     span->is_dirty = false;
     atomic_store_explicit(&span->owner, NULL, memory_order_relaxed);
-    free_runs_insert(&heap.free, span);
-    note_used();
+    free_runs_insert(&heap.store.free, span);
+    page_store_note_used(&heap.store);
+    if (page_store_has_surplus(&heap.store)) {
+        atomic_store_explicit(&heap.is_due, true, memory_order_relaxed);
+    }
     give_lock();
 }
 
 void page_heap_forget(struct span *span)
 {
     take_lock();
-    heap.mapped_bytes -= span->size;
-    free_runs_bury(&heap.free, span);
+    heap.store.mapped_bytes -= span->size;
+    free_runs_bury(&heap.store.free, span);
     give_lock();
 }
 
@@ -247,10 +197,10 @@ void page_heap_keep(struct span *span)
     take_lock();
     // Half of what may be dirty, and one more: page_heap_balance() looks to the whole.
     struct span *surplus = span;
-    if (heap.cache.bytes <= dirty_limit(now_ms) / 2) {
-        surplus = run_cache_keep(&heap.cache, span);
+    if (heap.store.cache.bytes <= page_store_dirty_limit(&heap.store, now_ms) / 2) {
+        surplus = run_cache_keep(&heap.store.cache, span);
     }
-    if (surplus) free_locked(surplus, now_ms);
+    if (surplus) page_store_free(&heap.store, surplus, now_ms);
     note_due(now_ms);
     give_lock();
 }
@@ -258,7 +208,7 @@ void page_heap_keep(struct span *span)
 struct span *page_heap_take_kept(size_t page_count)
 {
     take_lock();
-    struct span *span = run_cache_take(&heap.cache, page_count);
+    struct span *span = run_cache_take(&heap.store.cache, page_count);
     give_lock();
     return span;
 }
@@ -269,60 +219,36 @@ void page_heap_balance(void)
     atomic_store_explicit(&heap.is_due, false, memory_order_relaxed);
     uint64_t now_ms = clock_coarse_ms();
     take_lock();
-    size_t dirty = heap.free.dirty.bytes + heap.cache.bytes;
-    size_t limit = dirty_limit(now_ms);
+    size_t dirty = page_store_dirty(&heap.store);
+    size_t limit = page_store_dirty_limit(&heap.store, now_ms);
+    bool has_surplus = page_store_has_surplus(&heap.store);
     give_lock();
     // An eighth below the limit, so that the next free does not come here again at once.
-    if (dirty > limit) (void)page_heap_purge(limit - limit / 8, UINT64_MAX);
+    if (dirty > limit) {
+        (void)page_heap_purge(limit - limit / 8, UINT64_MAX);
+    } else if (has_surplus) {
+        (void)page_heap_purge(SIZE_MAX, 0);
+    }
     reclaim_consider(dirty < limit ? dirty : limit);
-}
-
-// Takes up to RUNS_PER_PURGE of the oldest runs out of bins and map.
-static unsigned detach_oldest(struct span **runs, size_t keep, uint64_t freed_ms_max)
-{
-    unsigned count = 0;
-    while (count < RUNS_PER_PURGE && heap.free.dirty.bytes > keep &&
-           !list_is_empty(&heap.free.by_age)) {
-        struct span *run = LIST_ENTRY(heap.free.by_age.next, struct span, age);
-        if (run->freed_ms > freed_ms_max) break;
-        // Nobody merges with it meanwhile, and what is unmapped leaves no trace.
-        free_runs_detach(&heap.free, run);
-        resting_add(&heap.resting, run);
-        runs[count++] = run;
-    }
-    return count;
-}
-
-// What came of a run that was purged.
-static void settle(struct span *run)
-{
-    enum resting_end end = resting_remove(&heap.resting, run);
-    if (end == RESTING_IS_GONE) {
-        heap.mapped_bytes -= run->size;
-        free_runs_bury(&heap.free, run);
-        return;
-    }
-    run->is_dirty = end == RESTING_STAYED;
-    free_runs_insert(&heap.free, run);
 }
 
 size_t page_heap_purge(size_t keep, uint64_t freed_ms_max)
 {
     size_t purged_bytes = 0;
-    struct span *runs[RUNS_PER_PURGE];
+    bool may_unmap = true;
     for (;;) {
+        struct purge_batch batch = {.count = 0};
         lock_for_purge();
         if (UNLIKELY(!heap.is_ready)) prepare();
-        (void)flush_cache(); // whether it was empty or not
-        unsigned count = detach_oldest(runs, keep, freed_ms_max);
+        (void)page_store_flush_cache(&heap.store); // whether it was empty or not
+        page_store_detach_dirty(&heap.store, &batch, keep, freed_ms_max);
+        if (may_unmap) page_store_detach_surplus(&heap.store, &batch);
         lock_give(&heap.lock);
-        if (count == 0) return purged_bytes;
-        for (unsigned i = 0; i < count; i++) {
-            resting_purge(runs[i]);
-            purged_bytes += runs[i]->size;
-        }
+        if (batch.count == 0) return purged_bytes;
+        purged_bytes += purge_batch_purge(&batch);
+        may_unmap = may_unmap && !purge_batch_was_refused(&batch);
         lock_for_purge();
-        for (unsigned i = 0; i < count; i++) settle(runs[i]);
+        for (unsigned i = 0; i < batch.count; i++) page_store_settle(&heap.store, batch.runs[i]);
         lock_give(&heap.lock);
     }
 }
@@ -336,8 +262,8 @@ static void put_in_order(void)
     prepare();
     heap.is_in_order = true;
     if (is_first) return;
-    while (!list_is_empty(&heap.resting.runs)) {
-        settle(LIST_ENTRY(heap.resting.runs.next, struct span, link));
+    while (!list_is_empty(&heap.store.resting.runs)) {
+        page_store_settle(&heap.store, LIST_ENTRY(heap.store.resting.runs.next, struct span, link));
     }
     for (struct span *span = span_map_next(0); span;
          span = span_map_next(span->base + span->size)) {
@@ -356,28 +282,28 @@ void page_heap_fork_child(void)
 static void unmap_clean(void)
 {
     struct span *run;
-    while ((run = run_bins_peek(&heap.free.clean))) {
-        free_runs_detach(&heap.free, run);
+    while ((run = run_bins_peek(&heap.store.free.clean))) {
+        free_runs_detach(&heap.store.free, run);
         if (!pages_unmap((void *)run->base, run->size)) {
-            free_runs_insert(&heap.free, run);
+            free_runs_insert(&heap.store.free, run);
             return;
         }
-        heap.mapped_bytes -= run->size;
-        free_runs_bury(&heap.free, run);
+        heap.store.mapped_bytes -= run->size;
+        free_runs_bury(&heap.store.free, run);
     }
 }
 
 static bool relieve(void)
 {
-    size_t mapped_bytes = heap.mapped_bytes;
+    size_t mapped_bytes = heap.store.mapped_bytes;
     unmap_clean();
-    if (heap.free.dirty.bytes + heap.cache.bytes > 0) {
+    if (page_store_dirty(&heap.store) > 0) {
         give_lock();
         (void)page_heap_purge(0, UINT64_MAX);
         take_lock();
         unmap_clean();
     }
-    return heap.mapped_bytes <
+    return heap.store.mapped_bytes <
            mapped_bytes; // others may have mapped more meanwhile: then it is theirs
 }
 
@@ -396,12 +322,12 @@ static bool extend(struct span *span, size_t page_count)
     struct span *run = end >> SPAN_MAP_ADDRESS_BITS ? NULL : span_map_peek(end);
     if (!run || span_state(run) != SPAN_FREE || run->base != end || run->size < wanted)
         return false;
-    free_runs_detach(&heap.free, run);
-    (void)free_runs_carve(&heap.free, run, run->base, wanted); // from its start: cannot fail
-    note_used();
+    free_runs_detach(&heap.store.free, run);
+    (void)free_runs_carve(&heap.store.free, run, run->base, wanted); // from its start: cannot fail
+    page_store_note_used(&heap.store);
     span_set_extent(span, span->base, span->size + run->size);
     span->is_dirty = span->is_dirty || run->is_dirty;
-    free_runs_bury(&heap.free, run);
+    free_runs_bury(&heap.store.free, run);
     span_map_add(span);
     return true;
 }
@@ -415,7 +341,7 @@ static bool shrink(struct span *span, size_t page_count, uint64_t now_ms)
     span_set_state(rest, SPAN_LARGE); // every slot is its own until the map forgets it
     span_map_remove(rest);
     span_set_extent(span, span->base, size);
-    free_runs_insert(&heap.free, rest);
+    free_runs_insert(&heap.store.free, rest);
     note_due(now_ms);
     return true;
 }
@@ -447,11 +373,11 @@ struct page_heap_figures page_heap_figures(void)
 {
     lock_for_purge();
     struct page_heap_figures figures = {
-        .mapped_bytes = heap.mapped_bytes,
-        .dirty_bytes = heap.free.dirty.bytes + heap.cache.bytes + heap.resting.bytes,
-        .clean_bytes = heap.free.clean.bytes,
-        .dirty_keep = heap.policy.keep_bytes,
-        .peak_bytes = heap.peak_bytes,
+        .mapped_bytes = heap.store.mapped_bytes,
+        .dirty_bytes = page_store_dirty(&heap.store) + heap.store.resting.bytes,
+        .clean_bytes = heap.store.free.clean.bytes,
+        .dirty_keep = heap.store.policy.keep_bytes,
+        .peak_bytes = heap.store.peak_bytes,
     };
     lock_give(&heap.lock);
     return figures;
@@ -460,8 +386,8 @@ struct page_heap_figures page_heap_figures(void)
 static void set_policy(size_t keep_bytes, bool is_exact)
 {
     take_lock();
-    heap.policy.keep_bytes = keep_bytes;
-    heap.policy.is_exact = is_exact;
+    heap.store.policy.keep_bytes = keep_bytes;
+    heap.store.policy.is_exact = is_exact;
     give_lock();
 }
 

@@ -1,11 +1,8 @@
 // Page heap: the runs of pages that no span uses, and the traffic with the OS.
-// Runs that are resident (dirty) and runs that are not (clean: they read as zero) are kept apart
-// and merge with neighbours of their kind only; dirty ones are preferred, since they cost no page
-// fault. Dirty memory beyond a limit goes back to the OS, oldest first: what is kept is a settable
-// amount, and what lets the program use again as much as it did a moment ago.
-//
-// Invariants: mapped == in use + dirty + cached + clean + resting; no two adjacent free runs of one
-// kind.
+// Resident runs are preferred, since they cost no page fault. Dirty memory beyond a limit goes back
+// to the OS, oldest first: what is kept is a settable amount, and what lets the program use again
+// as much as it did a moment ago. page_store.h has the pages and says what goes; here are the lock
+// and what users ask for.
 //
 // Thread-safe: one lock, never held across a system call, but for the mapping of a fresh segment,
 // the unmapping of clean runs when the OS has no more, and the remapping of direct mappings.

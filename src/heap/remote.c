@@ -91,6 +91,7 @@ void remote_free(struct thread_heap *self, struct span *span, uintptr_t block)
 {
     struct plane_cell *cell = span_cell(span, block);
     uint64_t bit = span_bit(block);
+    size_t block_size = span->block_size; // while the block keeps the span what it is
     // release: pairs with the acquire in merge_cell()
     uint64_t before = atomic_fetch_or_explicit(&cell->pending, bit, memory_order_acq_rel);
     if (UNLIKELY(before & bit)) {
@@ -110,5 +111,5 @@ void remote_free(struct thread_heap *self, struct span *span, uintptr_t block)
             idle_merge(owner);
         }
     }
-    note_announced(self, span->block_size);
+    note_announced(self, block_size);
 }

@@ -1,8 +1,5 @@
 #include "heap/resting.h"
 
-// From this size on runs are unmapped: the address space serves others (ulimit -v).
-#define UNMAP_SIZE_MIN ((size_t)1 << 20)
-
 void resting_init(struct resting *self)
 {
     list_init(&self->runs);
@@ -17,11 +14,12 @@ void resting_add(struct resting *self, struct span *run)
 
 void resting_purge(struct span *run)
 {
-    if (run->size < UNMAP_SIZE_MIN) {
-        pages_purge((void *)run->base, run->size);
-        span_set_state(run, SPAN_PURGED);
-        return;
-    }
+    pages_purge((void *)run->base, run->size);
+    span_set_state(run, SPAN_PURGED);
+}
+
+void resting_unmap(struct span *run)
+{
     span_set_state(run, SPAN_UNMAPPING);
     bool is_unmapped = pages_unmap((void *)run->base, run->size);
     span_set_state(run, is_unmapped ? SPAN_UNMAPPED : SPAN_PURGED);
@@ -35,6 +33,6 @@ enum resting_end resting_remove(struct resting *self, struct span *run)
     case SPAN_PURGED: return RESTING_IS_CLEAN;
     case SPAN_UNMAPPING:
     case SPAN_UNMAPPED: return RESTING_IS_GONE;
-    default: return RESTING_STAYED;
+    default: return run->is_dirty ? RESTING_STAYED : RESTING_IS_CLEAN;
     }
 }

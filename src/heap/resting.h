@@ -13,11 +13,12 @@ struct resting {
 
 void resting_init(struct resting *self);
 
-// A dirty run that is in no bin and no map.
+// A run that is in no bin and no map.
 void resting_add(struct resting *self, struct span *run);
 
-// Gives its memory back: by the thread that added it, without the lock.
+// Gives its memory back, or its address space too: by the thread that added it, without the lock.
 void resting_purge(struct span *run);
+void resting_unmap(struct span *run);
 
 // What came of it.
 enum resting_end {

@@ -77,3 +77,13 @@ struct span *run_bins_peek(const struct run_bins *self)
     unsigned bin = next_nonempty(self, 0);
     return bin < RUN_BIN_COUNT ? LIST_ENTRY(self->runs[bin].next, struct span, link) : NULL;
 }
+
+struct span *run_bins_peek_longest(const struct run_bins *self)
+{
+    for (size_t i = sizeof self->nonempty / sizeof self->nonempty[0]; i-- > 0;) {
+        if (self->nonempty[i] == 0) continue;
+        size_t bin = i * 64 + log2_floor(self->nonempty[i]);
+        return LIST_ENTRY(self->runs[bin].next, struct span, link);
+    }
+    return NULL;
+}

@@ -29,5 +29,6 @@ struct span *run_bins_find(const struct run_bins *self, size_t page_count);
 // none.
 struct span *run_bins_find_shorter(const struct run_bins *self, size_t least, size_t most);
 
-// Some run, or NULL when there is none.
+// Some run, or about the longest; NULL when there is none.
 struct span *run_bins_peek(const struct run_bins *self);
+struct span *run_bins_peek_longest(const struct run_bins *self);

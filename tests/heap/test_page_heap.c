@@ -287,6 +287,37 @@ static void random_traffic_keeps_every_invariant(void **state)
     assert_int_equal(heap_check().in_use_bytes, 0);
 }
 
+// A program with one peak after the other, and all of it purged in between.
+static void peaks_leave_no_scraps_of_address_space(void **state)
+{
+    (void)state;
+    unsigned seed = 7;
+    for (int round = 0; round < 400; round++) {
+        struct span *spans[40];
+        for (size_t i = 0; i < 40; i++) {
+            size_t page_count = rand_r(&seed) % 4 ? 1 + (size_t)rand_r(&seed) % 20 : 300;
+            spans[i] = take(page_count, PAGE_SIZE, PAGES_ANY);
+        }
+        for (size_t i = 0; i < 40; i++) page_heap_give(spans[i]);
+        (void)page_heap_purge(0, UINT64_MAX);
+    }
+    struct page_heap_figures figures = page_heap_figures();
+    assert_int_equal(figures.dirty_bytes, 0);
+    assert_true(figures.mapped_bytes <= 20 * MIB); // without: 200
+    (void)heap_check();
+}
+
+// A large block that goes leaves no more clean address space than a fresh segment has.
+static void what_is_long_is_unmapped(void **state)
+{
+    (void)state;
+    struct span *span = take(30000, PAGE_SIZE, PAGES_ANY); // 117 MiB
+    page_heap_give(span);
+    (void)page_heap_purge(0, UINT64_MAX);
+    assert_true(page_heap_figures().clean_bytes <= 20 * MIB);
+    (void)heap_check();
+}
+
 static atomic_bool purgers_end;
 
 static void *take_give_and_purge(void *seed)
@@ -355,6 +386,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_is_null),
         cmocka_unit_test(random_traffic_keeps_every_invariant),
         cmocka_unit_test(one_small_span_after_the_other_is_made_busy),
+        cmocka_unit_test(peaks_leave_no_scraps_of_address_space),
+        cmocka_unit_test(what_is_long_is_unmapped),
         cmocka_unit_test(a_forked_child_takes_over_what_others_were_purging),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

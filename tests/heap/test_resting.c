@@ -34,7 +34,7 @@ static void one_that_nobody_purged_stays_as_it_is(void **state)
     assert_true(list_is_empty(&resting.runs));
 }
 
-static void a_short_one_is_zero_and_stays_mapped(void **state)
+static void a_purged_one_is_zero_and_stays_mapped(void **state)
 {
     (void)state;
     struct span *run = add_run(4 * PAGE_SIZE);
@@ -43,11 +43,11 @@ static void a_short_one_is_zero_and_stays_mapped(void **state)
     assert_int_equal(resting_remove(&resting, run), RESTING_IS_CLEAN);
 }
 
-static void a_long_one_is_gone(void **state)
+static void an_unmapped_one_is_gone(void **state)
 {
     (void)state;
     struct span *run = add_run((size_t)1 << 20);
-    resting_purge(run);
+    resting_unmap(run);
     unsigned char vector;
     assert_int_not_equal(mincore((void *)run->base, PAGE_SIZE, &vector), 0);
     assert_int_equal(resting_remove(&resting, run), RESTING_IS_GONE);
@@ -67,8 +67,8 @@ int main(void)
     resting_init(&resting);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_nobody_purged_stays_as_it_is),
-        cmocka_unit_test(a_short_one_is_zero_and_stays_mapped),
-        cmocka_unit_test(a_long_one_is_gone),
+        cmocka_unit_test(a_purged_one_is_zero_and_stays_mapped),
+        cmocka_unit_test(an_unmapped_one_is_gone),
         cmocka_unit_test(one_whose_unmapping_had_begun_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
