@@ -1,5 +1,6 @@
 // Panic: the end of a process whose heap, or whose use of it, can no longer be trusted.
-// One line goes to fd 2 without allocating, then abort(). The wording is part of the interface:
+// One line goes to fd 2 without allocating, then abort(), though signals come in between or the
+// thread is about to be cancelled. The wording is part of the interface:
 //   mete: VERB(0xADDRESS): REASON
 // CHECK is always on: cheap tests of what the user's program could have corrupted.
 // ASSERT is on in debug builds (-DMETE_DEBUG=1): our own preconditions and invariants.
