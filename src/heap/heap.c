@@ -175,19 +175,17 @@ static void release(const char *verb, const struct found *found, void *block)
     }
 }
 
-NOINLINE void heap_free_slow(void *block)
+void heap_free_named(void *block, const char *verb)
 {
     if (!block) return;
-    struct found found = find_live("free", block);
-    record_free(&found, block);
-    release("free", &found, block);
-}
-
-void heap_free_named(const char *verb, void *block)
-{
     struct found found = find_live(verb, block);
     record_free(&found, block);
     release(verb, &found, block);
+}
+
+NOINLINE void heap_free_slow(void *block)
+{
+    heap_free_named(block, "free");
 }
 
 void heap_free(void *block)
@@ -198,9 +196,14 @@ void heap_free(void *block)
 // --- sizes
 // -----------------------------------------------------------------------------------------
 
+size_t heap_block_size_named(const void *block, const char *verb)
+{
+    return find_live(verb, block).block_size;
+}
+
 size_t heap_block_size(const void *block)
 {
-    return find_live("malloc_usable_size", block).block_size;
+    return heap_block_size_named(block, "malloc_usable_size");
 }
 
 size_t heap_size_for(size_t size, size_t align)
@@ -305,8 +308,9 @@ static void *keep_block(const struct found *found, void *block, size_t size, siz
     return serves ? block : no_memory();
 }
 
-// Copies the block to one of another size.
-static void *move_block(const struct found *found, void *block, size_t size, size_t old_size)
+// Copies the block to one of another size. `verb` is whose fault a double free would be.
+static void *move_block(const char *verb, const struct found *found, void *block, size_t size,
+                        size_t old_size)
 {
     struct span *span = NULL;
     bool is_zero;
@@ -320,14 +324,14 @@ static void *move_block(const struct found *found, void *block, size_t size, siz
         return place;
     }
     if (!found->is_freed) record_free(found, block);
-    release("realloc", found, block);
+    release(verb, found, block);
     record_allocation(span, place, size);
     return place;
 }
 
-void *heap_realloc(void *block, size_t size)
+void *heap_realloc_named(void *block, size_t size, const char *verb)
 {
-    struct found found = find_live("realloc", block);
+    struct found found = find_live(verb, block);
     if (size == 0) size = 1;
     if (span_is_small(found.span) && fits(&found, size)) {
         record_reuse(&found, block, size);
@@ -339,5 +343,10 @@ void *heap_realloc(void *block, size_t size)
         void *place = resize_recorded(&found, block, size, true);
         if (place) return place;
     }
-    return move_block(&found, block, size, old_size);
+    return move_block(verb, &found, block, size, old_size);
+}
+
+void *heap_realloc(void *block, size_t size)
+{
+    return heap_realloc_named(block, size, "realloc");
 }

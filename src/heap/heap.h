@@ -3,6 +3,9 @@
 // called malloc. Invariants: a block handed out is 16-byte aligned, lies inside one span, and
 // resolves to its start from every address inside it until it is freed.
 //
+// What is no live block is a panic in the name of the user's call: the functions that end in _named
+// are told it as `verb`, the others say what they are in malloc's family.
+//
 // Every function may be called by any thread at any time, also before constructors and after TLS
 // destructors; none touches errno except where it returns NULL for want of memory (ENOMEM).
 #pragma once
@@ -24,18 +27,19 @@ void *heap_alloc_aligned(size_t size, size_t align);
 // Gives a live block back; NULL is nothing. Anything else is a panic that says what it was.
 void heap_free(void *block);
 
-// The same for a block that the user handed to the function `verb`: a panic says so.
-void heap_free_named(const char *verb, void *block);
+void heap_free_named(void *block, const char *verb);
 
 // Moves or resizes a live block; keeps its bytes up to the smaller size. NULL with ENOMEM leaves
 // the old block untouched. `size` 0 counts as 1: what realloc(p, 0) means is the caller's affair.
 void *heap_realloc(void *block, size_t size);
+void *heap_realloc_named(void *block, size_t size, const char *verb);
 
 // Tries to make a live block hold `size` bytes without moving it. True when it now does.
 bool heap_resize(void *block, size_t size);
 
 // Bytes that may be used at a live block (its block size). Panics on anything else.
 size_t heap_block_size(const void *block);
+size_t heap_block_size_named(const void *block, const char *verb);
 
 // The block size that heap_alloc_aligned(size, align) would give; 0 when it could give none.
 size_t heap_size_for(size_t size, size_t align);

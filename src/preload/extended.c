@@ -7,7 +7,7 @@
 #include "heap/heap.h"
 #include "preload/export.h"
 #include "preload/extended_flags.h"
-#include "preload/perturb.h"
+#include "preload/family.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -43,12 +43,6 @@ static void *allocate(size_t size, int flags)
     return perturb_is_on() ? perturb_allocated(block, size) : block;
 }
 
-static void release(void *block)
-{
-    if (perturb_is_on()) perturb_freeing(block);
-    heap_free(block);
-}
-
 EXPORT void *mallocx(size_t size, int flags)
 {
     return allocate(size, flags);
@@ -58,20 +52,20 @@ EXPORT void *mallocx(size_t size, int flags)
 EXPORT void *rallocx(void *block, size_t size, int flags)
 {
     size_t align = extended_align(flags);
-    size_t old_size = heap_block_size(block);
+    size_t old_size = heap_block_size_named(block, "rallocx");
     if (is_aligned(block, align) && heap_resize(block, size)) {
         return extended_is_zeroed(flags) ? zero_from(block, old_size) : block;
     }
     void *moved = allocate(size, flags);
     if (moved == NULL) return NULL;
     memcpy(moved, block, size < old_size ? size : old_size);
-    release(block);
+    family_free_named(block, "rallocx");
     return moved;
 }
 
 EXPORT size_t xallocx(void *block, size_t size, size_t extra, int flags)
 {
-    size_t old_size = heap_block_size(block);
+    size_t old_size = heap_block_size_named(block, "xallocx");
     if (!is_aligned(block, extended_align(flags))) return old_size;
     size_t wanted;
     if (__builtin_add_overflow(size, extra, &wanted)) wanted = SIZE_MAX;
@@ -83,20 +77,20 @@ EXPORT size_t xallocx(void *block, size_t size, size_t extra, int flags)
 EXPORT size_t sallocx(const void *block, int flags)
 {
     (void)flags;
-    return heap_block_size(block);
+    return heap_block_size_named(block, "sallocx");
 }
 
 EXPORT void dallocx(void *block, int flags)
 {
     (void)flags;
-    release(block);
+    family_free_named(block, "dallocx");
 }
 
 EXPORT void sdallocx(void *block, size_t size, int flags)
 {
     (void)size; // the heap knows it
     (void)flags;
-    release(block);
+    family_free_named(block, "sdallocx");
 }
 
 EXPORT size_t nallocx(size_t size, int flags)

@@ -1,5 +1,6 @@
 // Family: what the members of the malloc family are made of, under names no program can replace.
 // A member must not call another by its exported name: a program may have put its own there.
+// Where a function is passed as `verb`, a panic says that the user called it.
 #pragma once
 
 #include "base/align.h"
@@ -39,17 +40,24 @@ static inline void family_free(void *block)
     heap_free(block);
 }
 
+// For the rarer members. It does not inline the heap's fast path.
+static inline void family_free_named(void *block, const char *verb)
+{
+    if (perturb_is_on() && block != NULL) perturb_freeing(block);
+    heap_free_named(block, verb);
+}
+
 // As glibc: a size of 0 frees the block, and the NULL that comes back is no failure.
-static inline void *family_realloc(void *block, size_t size)
+static inline void *family_realloc(void *block, size_t size, const char *verb)
 {
     if (block == NULL) return family_alloc(size);
     if (UNLIKELY(size == 0)) {
         if (perturb_is_on()) perturb_freeing(block);
-        heap_free_named("realloc", block);
+        heap_free_named(block, verb);
         return NULL;
     }
     if (perturb_is_on()) return perturb_realloc(block, size);
-    return heap_realloc(block, size);
+    return heap_realloc_named(block, size, verb);
 }
 
 // As glibc: an alignment that is no power of two counts as the next one.

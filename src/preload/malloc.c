@@ -30,14 +30,14 @@ EXPORT void *calloc(size_t count, size_t size)
 
 EXPORT void *realloc(void *block, size_t size)
 {
-    return family_realloc(block, size);
+    return family_realloc(block, size, "realloc");
 }
 
 EXPORT void *reallocarray(void *block, size_t count, size_t size)
 {
     size_t bytes;
     if (UNLIKELY(__builtin_mul_overflow(count, size, &bytes))) return family_fail(ENOMEM);
-    return family_realloc(block, bytes);
+    return family_realloc(block, bytes, "reallocarray");
 }
 
 EXPORT int posix_memalign(void **block_out, size_t align, size_t size)
@@ -86,7 +86,7 @@ EXPORT void free_sized(void *block, size_t size);
 EXPORT void free_sized(void *block, size_t size)
 {
     (void)size;
-    family_free(block);
+    family_free_named(block, "free_sized");
 }
 
 EXPORT void free_aligned_sized(void *block, size_t align, size_t size);
@@ -94,18 +94,19 @@ EXPORT void free_aligned_sized(void *block, size_t align, size_t size)
 {
     (void)align;
     (void)size;
-    family_free(block);
+    family_free_named(block, "free_aligned_sized");
 }
 
 // SunOS's name for free, still exported by glibc for programs linked before 2.26.
 EXPORT void cfree(void *block);
 EXPORT void cfree(void *block)
 {
-    family_free(block);
+    family_free_named(block, "cfree");
 }
 
 // glibc's second set of names, for code that means "the real one" (old tools that wrap malloc do).
 // What they give must be ours too, or the program's free() would meet a block of another heap.
+// A panic says free and realloc: that is what the program called if its own function passed it on.
 EXPORT void *__libc_malloc(size_t size);
 EXPORT void *__libc_malloc(size_t size)
 {
@@ -127,7 +128,7 @@ EXPORT void *__libc_calloc(size_t count, size_t size)
 EXPORT void *__libc_realloc(void *block, size_t size);
 EXPORT void *__libc_realloc(void *block, size_t size)
 {
-    return family_realloc(block, size);
+    return family_realloc(block, size, "realloc");
 }
 
 EXPORT void *__libc_memalign(size_t align, size_t size);

@@ -28,6 +28,21 @@ static void size_it(void *pointer)
     (void)heap_block_size(pointer);
 }
 
+static void free_it_as_disposal(void *pointer)
+{
+    heap_free_named(pointer, "dispose");
+}
+
+static void realloc_it_as_stretching(void *pointer)
+{
+    (void)heap_realloc_named(pointer, 10, "stretch");
+}
+
+static void size_it_as_measuring(void *pointer)
+{
+    (void)heap_block_size_named(pointer, "measure");
+}
+
 static void free_it_twice(void *pointer)
 {
     heap_free(pointer);
@@ -94,6 +109,25 @@ static void a_pointer_inside_names_the_block_it_is_in(void **state)
         }
         heap_free(block);
     }
+}
+
+static void the_call_is_named_as_the_caller_says(void **state)
+{
+    (void)state;
+    int on_stack = 0;
+    char *block = heap_alloc(100);
+    const char *foreign = "not from this heap";
+    char inside[160];
+    (void)snprintf(inside, sizeof inside, "16 bytes into a block of %zu bytes at %#lx",
+                   heap_block_size(block), (uintptr_t)block);
+    expect_line(free_it_as_disposal, &on_stack, "dispose", foreign);
+    expect_line(realloc_it_as_stretching, &on_stack, "stretch", foreign);
+    expect_line(size_it_as_measuring, &on_stack, "measure", foreign);
+    expect_line(free_it_as_disposal, block + 16, "dispose", inside);
+    expect_line(realloc_it_as_stretching, block + 16, "stretch", inside);
+    expect_line(size_it_as_measuring, block + 16, "measure", inside);
+    heap_free_named(NULL, "dispose");
+    heap_free_named(block, "dispose");
 }
 
 static void a_pointer_inside_a_freed_block_says_so(void **state)
@@ -170,6 +204,7 @@ int main(void)
         cmocka_unit_test(a_second_free_names_the_block_size),
         cmocka_unit_test(a_second_free_is_caught_also_when_the_span_is_gone),
         cmocka_unit_test(a_pointer_inside_names_the_block_it_is_in),
+        cmocka_unit_test(the_call_is_named_as_the_caller_says),
         cmocka_unit_test(a_pointer_inside_a_freed_block_says_so),
         cmocka_unit_test(a_block_never_handed_out_is_told_apart_from_a_freed_one),
         cmocka_unit_test(what_is_not_of_the_heap_is_said_to_be_so),

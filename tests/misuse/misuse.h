@@ -17,7 +17,7 @@
 // Past stdio, which would allocate a buffer and lose it in abort.
 static inline void line_print(const char *name, const volatile void *address)
 {
-    dprintf(STDOUT_FILENO, "%s %#lx\n", name, (unsigned long)(uintptr_t)address);
+    dprintf(STDOUT_FILENO, "%s 0x%lx\n", name, (unsigned long)(uintptr_t)address);
 }
 
 // The pointer that is about to be misused, out of the compiler's sight.
@@ -50,6 +50,14 @@ static inline char *block_among_others(size_t size)
     char *block = block_of(size);
     block_of(size);
     return block;
+}
+
+// A function that glibc's headers or glibc itself do not have.
+static inline void *function_named(const char *name)
+{
+    void *function = dlsym(RTLD_DEFAULT, name);
+    if (!function) _Exit(3);
+    return function;
 }
 
 // free, for another thread's main function.

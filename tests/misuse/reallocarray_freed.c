@@ -1,4 +1,4 @@
-// expect: realloc(ACCUSED): double free of a block of 64 bytes
+// expect: reallocarray(ACCUSED): double free of a block of 64 bytes
 #include "misuse.h"
 
 int main(void)
