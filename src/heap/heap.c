@@ -21,25 +21,29 @@ struct found {
     bool is_freed; // the observer has been told of its free already
 };
 
-// Panics in the name of `verb` unless `pointer` is a live block.
-static struct found find_live(const char *verb, const void *pointer)
+// Finds the live block at `pointer`. False when there is none.
+static ALWAYS_INLINE bool find(const void *pointer, struct found *found_out)
 {
     uintptr_t address = (uintptr_t)pointer;
     struct span *span = span_map_find(address);
-    if (UNLIKELY(!span)) misuse_panic(verb, pointer);
-    struct found found = {.span = span, .block_size = span->size};
-    if (!span_is_small(span)) {
-        bool is_live = address == span->base && span->announced == 1;
-        if (UNLIKELY(!is_live)) misuse_panic(verb, pointer);
-        return found;
-    }
+    if (UNLIKELY(!span)) return false;
+    *found_out = (struct found){.span = span, .block_size = span->size};
+    if (!span_is_small(span)) return LIKELY(address == span->base && span->announced == 1);
     const struct plane_cell *cell = span_cell(span, address);
     uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
     uint64_t pending = atomic_load_explicit(&cell->pending, memory_order_relaxed);
     bool is_live = address % GRANULE == 0 && (live & ~pending & span_bit(address));
-    if (UNLIKELY(!is_live)) misuse_panic(verb, pointer);
-    found.index = span_index(span, address);
-    found.block_size = span->block_size;
+    if (UNLIKELY(!is_live)) return false;
+    found_out->index = span_index(span, address);
+    found_out->block_size = span->block_size;
+    return true;
+}
+
+// The live block that `verb` is to use.
+static struct found find_used(const void *pointer, const char *verb)
+{
+    struct found found;
+    if (UNLIKELY(!find(pointer, &found))) misuse_panic_use(verb, pointer);
     return found;
 }
 
@@ -178,7 +182,8 @@ static void release(const char *verb, const struct found *found, void *block)
 void heap_free_named(void *block, const char *verb)
 {
     if (!block) return;
-    struct found found = find_live(verb, block);
+    struct found found;
+    if (UNLIKELY(!find(block, &found))) misuse_panic(verb, block);
     record_free(&found, block);
     release(verb, &found, block);
 }
@@ -198,7 +203,7 @@ void heap_free(void *block)
 
 size_t heap_block_size_named(const void *block, const char *verb)
 {
-    return find_live(verb, block).block_size;
+    return find_used(block, verb).block_size;
 }
 
 size_t heap_block_size(const void *block)
@@ -279,7 +284,7 @@ static void record_reuse(const struct found *found, void *block, size_t size)
 
 bool heap_resize(void *block, size_t size)
 {
-    struct found found = find_live("realloc", block);
+    struct found found = find_used(block, "realloc");
     if (size == 0) size = 1;
     bool is_small = span_is_small(found.span);
     if (!is_small) {
@@ -331,7 +336,7 @@ static void *move_block(const char *verb, const struct found *found, void *block
 
 void *heap_realloc_named(void *block, size_t size, const char *verb)
 {
-    struct found found = find_live(verb, block);
+    struct found found = find_used(block, verb);
     if (size == 0) size = 1;
     if (span_is_small(found.span) && fits(&found, size)) {
         record_reuse(&found, block, size);

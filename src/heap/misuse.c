@@ -23,60 +23,82 @@ void misuse_note_freed(uintptr_t base, size_t size, size_t block_size)
     atomic_store_explicit(&state.freed[i].block_size, block_size, memory_order_relaxed);
 }
 
-_Noreturn static void panic_double(const char *verb, const void *pointer, size_t block_size)
+// What the user did, and what it is if the block was freed before.
+struct deed {
+    const char *verb;
+    const void *pointer;
+    const char *crime;
+};
+
+_Noreturn static void panic_freed(const struct deed *deed, size_t block_size)
 {
     char buffer[128];
     struct text reason = text_in(buffer, sizeof buffer);
-    text_add(&reason, "double free of a block of ");
+    text_add(&reason, deed->crime);
+    text_add(&reason, " block of ");
     text_add_decimal(&reason, block_size);
     text_add(&reason, " bytes");
-    panic(verb, pointer, buffer);
+    panic(deed->verb, deed->pointer, buffer);
 }
 
-_Noreturn static void panic_inside(const char *verb, const void *pointer, uintptr_t block,
-                                   size_t block_size, bool is_free)
+_Noreturn static void panic_inside(const struct deed *deed, uintptr_t block, size_t block_size,
+                                   bool is_free)
 {
     char buffer[160];
     struct text reason = text_in(buffer, sizeof buffer);
-    text_add_decimal(&reason, (uintptr_t)pointer - block);
+    text_add_decimal(&reason, (uintptr_t)deed->pointer - block);
     text_add(&reason, " bytes into a block of ");
     text_add_decimal(&reason, block_size);
     text_add(&reason, " bytes at ");
     text_add_hex(&reason, block);
     if (is_free) text_add(&reason, " that is free");
-    panic(verb, pointer, buffer);
+    panic(deed->verb, deed->pointer, buffer);
 }
 
-_Noreturn static void panic_in_small(const char *verb, const void *pointer, const struct span *span)
+_Noreturn static void panic_in_small(const struct deed *deed, const struct span *span)
 {
-    uintptr_t address = (uintptr_t)pointer;
+    uintptr_t address = (uintptr_t)deed->pointer;
     uint32_t index = span_index(span, address);
-    if (index >= span->capacity) panic(verb, pointer, "not a block: behind the last one of a span");
+    if (index >= span->capacity) {
+        panic(deed->verb, deed->pointer, "not a block: behind the last one of a span");
+    }
     uintptr_t block = span_block(span, index);
     const struct plane_cell *cell = span_cell(span, block);
     bool is_live = cell->live & ~cell->pending & span_bit(block);
-    if (address != block) panic_inside(verb, pointer, block, span->block_size, !is_live);
+    if (address != block) panic_inside(deed, block, span->block_size, !is_live);
     size_t page = (block - span->base) >> PAGE_SHIFT;
-    if (page >= span->touched_pages) panic(verb, pointer, "not a block: never handed out");
-    panic_double(verb, pointer, span->block_size);
+    if (page >= span->touched_pages) {
+        panic(deed->verb, deed->pointer, "not a block: never handed out");
+    }
+    panic_freed(deed, span->block_size);
 }
 
-_Noreturn COLD void misuse_panic(const char *verb, const void *pointer)
+_Noreturn static void panic_of(const struct deed *deed)
 {
-    uintptr_t address = (uintptr_t)pointer;
+    uintptr_t address = (uintptr_t)deed->pointer;
     const struct span *span = span_map_find(address);
-    if (span && span_is_small(span)) panic_in_small(verb, pointer, span);
+    if (span && span_is_small(span)) panic_in_small(deed, span);
     if (span && address != span->base) {
-        panic_inside(verb, pointer, span->base, span->size, span->announced == 0);
+        panic_inside(deed, span->base, span->size, span->announced == 0);
     }
-    if (span) panic_double(verb, pointer, span->size);
+    if (span) panic_freed(deed, span->size);
     for (size_t i = 1; i <= FREED_COUNT; i++) { // the latest first
         size_t place = (state.cursor - i) % FREED_COUNT;
         size_t offset = address - state.freed[place].base;
         size_t block_size = state.freed[place].block_size;
         if (offset >= state.freed[place].size || block_size == 0) continue;
-        if (offset % block_size == 0) panic_double(verb, pointer, block_size);
-        panic_inside(verb, pointer, address - offset % block_size, block_size, true);
+        if (offset % block_size == 0) panic_freed(deed, block_size);
+        panic_inside(deed, address - offset % block_size, block_size, true);
     }
-    panic(verb, pointer, "not from this heap");
+    panic(deed->verb, deed->pointer, "not from this heap");
+}
+
+_Noreturn COLD void misuse_panic(const char *verb, const void *pointer)
+{
+    panic_of(&(struct deed){verb, pointer, "double free of a"});
+}
+
+_Noreturn COLD void misuse_panic_use(const char *verb, const void *pointer)
+{
+    panic_of(&(struct deed){verb, pointer, "use of a freed"});
 }

@@ -7,8 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// `verb` names the user's call. Does not return.
+// `verb` names the user's call, which was to free the block. Does not return.
 _Noreturn COLD void misuse_panic(const char *verb, const void *pointer);
+
+// The same of a call that was to use the block: to resize it, or to tell its size.
+_Noreturn COLD void misuse_panic_use(const char *verb, const void *pointer);
 
 // Remembers pages whose last block is being freed: they may soon be anybody's, and then nothing
 // else tells that there were blocks of `block_size` bytes. The last few hundred are remembered.

@@ -62,7 +62,19 @@ static void expect_line(void (*act)(void *), void *pointer, const char *verb, co
     expect_last_words(act, pointer, line);
 }
 
-static void a_second_free_names_the_block_size(void **state)
+static void free_it_then_size(void *pointer)
+{
+    heap_free(pointer);
+    (void)heap_block_size(pointer);
+}
+
+static void free_it_then_resize(void *pointer)
+{
+    heap_free(pointer);
+    (void)heap_resize(pointer, 10);
+}
+
+static void a_second_free_and_a_use_after_it_name_the_block_size(void **state)
 {
     (void)state;
     set_direct_size(MIB);
@@ -74,7 +86,11 @@ static void a_second_free_names_the_block_size(void **state)
         (void)snprintf(reason, sizeof reason, "double free of a block of %zu bytes",
                        heap_block_size(block));
         expect_line(free_it_twice, block, "free", reason);
+        (void)snprintf(reason, sizeof reason, "use of a freed block of %zu bytes",
+                       heap_block_size(block));
         expect_line(free_it_then_realloc, block, "realloc", reason);
+        expect_line(free_it_then_resize, block, "realloc", reason);
+        expect_line(free_it_then_size, block, "malloc_usable_size", reason);
         heap_free(block);
         heap_free(beside);
     }
@@ -196,12 +212,13 @@ static void a_large_block_freed_long_ago_is_remembered_for_a_while(void **state)
     if (block) expect_line(free_it, block, "free", "double free of a block of 102400 bytes");
     misuse_note_freed(0x12345000, 777, 777);
     expect_line(free_it, (void *)0x12345000, "free", "double free of a block of 777 bytes");
+    expect_line(realloc_it, (void *)0x12345000, "realloc", "use of a freed block of 777 bytes");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_second_free_names_the_block_size),
+        cmocka_unit_test(a_second_free_and_a_use_after_it_name_the_block_size),
         cmocka_unit_test(a_second_free_is_caught_also_when_the_span_is_gone),
         cmocka_unit_test(a_pointer_inside_names_the_block_it_is_in),
         cmocka_unit_test(the_call_is_named_as_the_caller_says),

@@ -1,4 +1,4 @@
-// expect: realloc(ACCUSED): double free of a block of SIZE bytes
+// expect: realloc(ACCUSED): use of a freed block of SIZE bytes
 #include "misuse.h"
 
 int main(void)

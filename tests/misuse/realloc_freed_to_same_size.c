@@ -1,4 +1,4 @@
-// expect: realloc(ACCUSED): double free of a block of 64 bytes
+// expect: realloc(ACCUSED): use of a freed block of 64 bytes
 #include "misuse.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-// expect: reallocarray(ACCUSED): double free of a block of 64 bytes
+// expect: reallocarray(ACCUSED): use of a freed block of 64 bytes
 #include "misuse.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-// expect: malloc_usable_size(ACCUSED): double free of a block of 64 bytes
+// expect: malloc_usable_size(ACCUSED): use of a freed block of 64 bytes
 #include "misuse.h"
 
 int main(void)
