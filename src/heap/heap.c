@@ -301,6 +301,19 @@ bool heap_resize(void *block, size_t size)
     return true;
 }
 
+bool heap_resize_closely(void *block, size_t size)
+{
+    struct found found = find_used(block, "realloc");
+    if (size == 0) size = 1;
+    if (!span_is_small(found.span)) {
+        return resize_large_is_possible(&found, size) &&
+               resize_recorded(&found, block, size, false) != NULL;
+    }
+    if (!fits(&found, size)) return false;
+    record_reuse(&found, block, size);
+    return true;
+}
+
 // No block of another size is to be had: the old one stays, of `old_size` requested bytes.
 static void *keep_block(const struct found *found, void *block, size_t size, size_t old_size)
 {

@@ -37,6 +37,10 @@ void *heap_realloc_named(void *block, size_t size, const char *verb);
 // Tries to make a live block hold `size` bytes without moving it. True when it now does.
 bool heap_resize(void *block, size_t size);
 
+// The same, but only where heap_realloc() leaves the block in place as well: it moves a block that
+// would be mostly empty. False, and nothing changed, where it does not.
+bool heap_resize_closely(void *block, size_t size);
+
 // Bytes that may be used at a live block (its block size). Panics on anything else.
 size_t heap_block_size(const void *block);
 size_t heap_block_size_named(const void *block, const char *verb);

@@ -48,16 +48,31 @@ EXPORT void *mallocx(size_t size, int flags)
     return allocate(size, flags);
 }
 
+// Resizes in place, unless a block that would be mostly empty can make way for a smaller one. With
+// an alignment there may be none.
+static bool resize_here(void *block, size_t old_size, size_t size, size_t align)
+{
+    if (!is_aligned(block, align)) return false;
+    bool is_smallest = heap_size_for(size, align) >= old_size;
+    return is_smallest ? heap_resize(block, size) : heap_resize_closely(block, size);
+}
+
 // Zeroing begins at the old block size (not at the old request), says jemalloc's manual.
 EXPORT void *rallocx(void *block, size_t size, int flags)
 {
     size_t align = extended_align(flags);
     size_t old_size = heap_block_size_named(block, "rallocx");
-    if (is_aligned(block, align) && heap_resize(block, size)) {
+    if (resize_here(block, old_size, size, align)) {
         return extended_is_zeroed(flags) ? zero_from(block, old_size) : block;
     }
+    int saved_errno = errno;
     void *moved = allocate(size, flags);
-    if (moved == NULL) return NULL;
+    if (moved == NULL) {
+        // No smaller block is to be had: the old one serves.
+        if (!is_aligned(block, align) || !heap_resize(block, size)) return NULL;
+        errno = saved_errno;
+        return block;
+    }
     memcpy(moved, block, size < old_size ? size : old_size);
     family_free_named(block, "rallocx");
     return moved;

@@ -2,6 +2,7 @@
 
 #include "heap/heap.h"
 
+#include <errno.h>
 #include <string.h>
 
 _Atomic int perturb_value;
@@ -33,14 +34,20 @@ COLD void perturb_freeing(void *block)
 COLD void *perturb_realloc(void *block, size_t size)
 {
     size_t old_size = heap_block_size(block);
-    if (heap_resize(block, size)) {
+    if (heap_resize_closely(block, size)) {
         if (size > old_size) {
             memset((char *)block + old_size, fill_byte() ^ 0xff, size - old_size);
         }
         return block;
     }
+    int saved_errno = errno;
     void *moved = perturb_allocated(heap_alloc(size), size);
-    if (!moved) return NULL;
+    if (!moved) {
+        // No smaller block is to be had: the old one serves, as with heap_realloc().
+        if (!heap_resize(block, size)) return NULL;
+        errno = saved_errno;
+        return block;
+    }
     memcpy(moved, block, size < old_size ? size : old_size);
     perturb_freeing(block);
     heap_free(block);

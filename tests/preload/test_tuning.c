@@ -4,6 +4,7 @@
 #include "heap/heap.h"
 #include "preload/perturb.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <malloc.h>
 #include <setjmp.h>
@@ -22,6 +23,8 @@ static struct {
     unsigned char moved[512];
     size_t block_size;
     size_t resized_size; // what heap_resize() makes of the block; 0: it cannot
+    bool stays;          // whether heap_resize_closely() can do it, too
+    bool is_exhausted;   // whether heap_alloc() has no memory
     bool is_freed;
 } heap;
 
@@ -54,9 +57,16 @@ bool heap_resize(void *block, size_t size)
     return heap.resized_size > 0;
 }
 
+bool heap_resize_closely(void *block, size_t size)
+{
+    return heap.stays && heap_resize(block, size);
+}
+
 void *heap_alloc(size_t size)
 {
-    return size <= sizeof heap.moved ? heap.moved : NULL;
+    if (size <= sizeof heap.moved && !heap.is_exhausted) return heap.moved;
+    errno = ENOMEM;
+    return NULL;
 }
 
 void heap_free(void *block)
@@ -170,6 +180,7 @@ static void blocks_grown_in_place_are_filled_where_they_are_new(void **state)
     (void)state;
     perturb_set(0x55);
     heap.resized_size = 200;
+    heap.stays = true;
     assert_ptr_equal(perturb_realloc(heap.block, 150), heap.block);
     assert_filled(heap.block, 0, 100, 1);
     assert_filled(heap.block, 100, 150, 0xaa);
@@ -186,6 +197,31 @@ static void moved_blocks_are_filled_on_both_sides(void **state)
     assert_filled(heap.moved, 100, 300, 0xaa);
     assert_filled(heap.block, 0, 100, 0x55);
     assert_true(heap.is_freed);
+}
+
+static void blocks_that_heap_realloc_would_move_are_moved(void **state)
+{
+    (void)state;
+    perturb_set(0x55);
+    heap.resized_size = 100;
+    assert_ptr_equal(perturb_realloc(heap.block, 10), heap.moved);
+    assert_filled(heap.moved, 0, 10, 1);
+    assert_filled(heap.moved, 10, 512, 2);
+    assert_filled(heap.block, 0, 100, 0x55);
+    assert_true(heap.is_freed);
+}
+
+static void a_block_that_shrinks_stays_when_there_is_no_smaller_one(void **state)
+{
+    (void)state;
+    perturb_set(0x55);
+    heap.resized_size = 100;
+    heap.is_exhausted = true;
+    errno = 7;
+    assert_ptr_equal(perturb_realloc(heap.block, 10), heap.block);
+    assert_int_equal(errno, 7);
+    assert_filled(heap.block, 0, 200, 1);
+    assert_false(heap.is_freed);
 }
 
 static void a_failed_realloc_leaves_the_block_alone(void **state)
@@ -209,6 +245,8 @@ int main(void)
         cmocka_unit_test_setup(freed_blocks_get_the_byte_but_not_direct_ones, set_up),
         cmocka_unit_test_setup(blocks_grown_in_place_are_filled_where_they_are_new, set_up),
         cmocka_unit_test_setup(moved_blocks_are_filled_on_both_sides, set_up),
+        cmocka_unit_test_setup(blocks_that_heap_realloc_would_move_are_moved, set_up),
+        cmocka_unit_test_setup(a_block_that_shrinks_stays_when_there_is_no_smaller_one, set_up),
         cmocka_unit_test_setup(a_failed_realloc_leaves_the_block_alone, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,21 @@ static void grow_with_zeroes(size_t size, int lg)
     dallocx(shrunk, lg);
 }
 
+// A block that is mostly given up is given back.
+static void shrink_in_earnest(size_t from, size_t to)
+{
+    if (to == 0 || to > from) return;
+    unsigned char *block = mallocx(from, 0);
+    EXPECT(block != NULL);
+    memset(block, 7, from);
+    block = rallocx(block, to, 0);
+    EXPECT(block != NULL);
+    size_t real = sallocx(block, 0);
+    EXPECT(real >= to && (real <= 64 || real < 2 * to + 4096));
+    for (size_t i = 0; i < to; i++) EXPECT(block[i] == 7);
+    dallocx(block, 0);
+}
+
 static void stay_in_place(size_t size)
 {
     unsigned char *block = mallocx(size, 0);
@@ -87,6 +102,9 @@ int main(void)
         grow_with_zeroes(program_sizes[i], 0);
         grow_with_zeroes(program_sizes[i], 7);
         stay_in_place(program_sizes[i]);
+        for (size_t j = 0; j < PROGRAM_SIZES; j++) {
+            shrink_in_earnest(program_sizes[i], program_sizes[j]);
+        }
     }
     EXPECT(mallocx(PTRDIFF_MAX, 0) == NULL);
     EXPECT(nallocx(PTRDIFF_MAX, 0) == 0);

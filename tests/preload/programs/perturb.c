@@ -36,6 +36,8 @@ int main(int argc, char **argv)
     memset(neighbour, 7, 5000);
     unsigned char *grown = realloc(neighbour, 100000);
     EXPECT(is_filled(grown, 5000, 7));
+    grown = realloc(grown, 50);
+    EXPECT(malloc_usable_size(grown) < 100 && is_filled(grown, 50, 7));
     free(grown);
     free(zeroes);
     free(aligned);
