@@ -211,6 +211,12 @@ size_t heap_block_size(const void *block)
     return heap_block_size_named(block, "malloc_usable_size");
 }
 
+size_t heap_peek_size(const void *block)
+{
+    struct found found;
+    return find(block, &found) ? found.block_size : 0;
+}
+
 size_t heap_size_for(size_t size, size_t align)
 {
     if (size == 0) size = 1;

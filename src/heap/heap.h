@@ -45,6 +45,9 @@ bool heap_resize_closely(void *block, size_t size);
 size_t heap_block_size(const void *block);
 size_t heap_block_size_named(const void *block, const char *verb);
 
+// The same, but 0 when no live block starts there.
+size_t heap_peek_size(const void *block);
+
 // The block size that heap_alloc_aligned(size, align) would give; 0 when it could give none.
 size_t heap_size_for(size_t size, size_t align);
 

@@ -43,7 +43,7 @@ static inline void family_free(void *block)
 // For the rarer members. It does not inline the heap's fast path.
 static inline void family_free_named(void *block, const char *verb)
 {
-    if (perturb_is_on() && block != NULL) perturb_freeing(block);
+    if (perturb_is_on()) perturb_freeing(block);
     heap_free_named(block, verb);
 }
 
@@ -56,7 +56,7 @@ static inline void *family_realloc(void *block, size_t size, const char *verb)
         heap_free_named(block, verb);
         return NULL;
     }
-    if (perturb_is_on()) return perturb_realloc(block, size);
+    if (perturb_is_on()) return perturb_realloc(block, size, verb);
     return heap_realloc_named(block, size, verb);
 }
 

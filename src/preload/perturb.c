@@ -24,16 +24,16 @@ COLD void *perturb_allocated(void *block, size_t size)
 
 COLD void perturb_freeing(void *block)
 {
-    size_t size = heap_block_size(block);
+    size_t size = heap_peek_size(block);
     // A direct block is unmapped, which is fill enough; writing to it could make gigabytes resident
     // that the program never touched. glibc leaves its mmapped chunks alone for the same reason.
     if (size >= heap_settings().direct_size_min) return;
     memset(block, fill_byte(), size);
 }
 
-COLD void *perturb_realloc(void *block, size_t size)
+COLD void *perturb_realloc(void *block, size_t size, const char *verb)
 {
-    size_t old_size = heap_block_size(block);
+    size_t old_size = heap_block_size_named(block, verb);
     if (heap_resize_closely(block, size)) {
         if (size > old_size) {
             memset((char *)block + old_size, fill_byte() ^ 0xff, size - old_size);
@@ -50,6 +50,6 @@ COLD void *perturb_realloc(void *block, size_t size)
     }
     memcpy(moved, block, size < old_size ? size : old_size);
     perturb_freeing(block);
-    heap_free(block);
+    heap_free_named(block, verb);
     return moved;
 }

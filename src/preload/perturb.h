@@ -26,8 +26,8 @@ void perturb_set(int value);
 // Fills a new block, NULL included, and gives it back.
 COLD void *perturb_allocated(void *block, size_t size);
 
-// Fills a live block that is about to be freed.
+// Fills a block that is about to be freed. What is no live block it leaves to whoever frees it.
 COLD void perturb_freeing(void *block);
 
-// heap_realloc() with the filling: what a block gains and the block it leaves.
-COLD void *perturb_realloc(void *block, size_t size);
+// heap_realloc_named() with the filling: what a block gains and the block it leaves.
+COLD void *perturb_realloc(void *block, size_t size, const char *verb);

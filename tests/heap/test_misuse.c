@@ -146,6 +146,25 @@ static void the_call_is_named_as_the_caller_says(void **state)
     heap_free_named(block, "dispose");
 }
 
+static void a_peek_at_what_is_no_live_block_says_nothing(void **state)
+{
+    (void)state;
+    const size_t sizes[] = {100, 30000, 40000, 70 * MIB};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char *beside = heap_alloc(sizes[i]);
+        char *block = heap_alloc(sizes[i]);
+        assert_int_equal(heap_peek_size(block), heap_block_size(block));
+        assert_int_equal(heap_peek_size(block + 16), 0);
+        assert_int_equal(heap_peek_size(block + 1), 0);
+        heap_free(block);
+        assert_int_equal(heap_peek_size(block), 0);
+        heap_free(beside);
+    }
+    assert_int_equal(heap_peek_size(NULL), 0);
+    assert_int_equal(heap_peek_size(&state), 0);
+    assert_int_equal(heap_peek_size((void *)UINTPTR_MAX), 0);
+}
+
 static void a_pointer_inside_a_freed_block_says_so(void **state)
 {
     (void)state;
@@ -222,6 +241,7 @@ int main(void)
         cmocka_unit_test(a_second_free_is_caught_also_when_the_span_is_gone),
         cmocka_unit_test(a_pointer_inside_names_the_block_it_is_in),
         cmocka_unit_test(the_call_is_named_as_the_caller_says),
+        cmocka_unit_test(a_peek_at_what_is_no_live_block_says_nothing),
         cmocka_unit_test(a_pointer_inside_a_freed_block_says_so),
         cmocka_unit_test(a_block_never_handed_out_is_told_apart_from_a_freed_one),
         cmocka_unit_test(what_is_not_of_the_heap_is_said_to_be_so),

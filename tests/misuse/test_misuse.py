@@ -22,10 +22,12 @@ def no_core():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+@pytest.mark.parametrize("perturb", ["0", "85"], ids=["plain", "perturbed"])
 @pytest.mark.parametrize("crime", CRIMES, ids=lambda path: path.stem)
-def test_crime(crime, compile_c, run_preloaded):
+def test_crime(crime, perturb, compile_c, run_preloaded):
     program = compile_c(crime, "-w")  # the compiler sees many of the crimes, too
-    done = run_preloaded([program], preexec_fn=no_core, timeout=60)
+    env = {"MALLOC_PERTURB_": perturb}
+    done = run_preloaded([program], env=env, preexec_fn=no_core, timeout=60)
     printed = re.findall(r"^(ACCUSED|START|SIZE) (\S+)$", done.stdout.decode(), re.MULTILINE)
     accused = [address for name, address in printed if name == "ACCUSED"]
     last = dict(printed)

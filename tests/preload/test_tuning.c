@@ -44,9 +44,16 @@ size_t heap_trim(size_t keep)
     return heap.trim_result;
 }
 
-size_t heap_block_size(const void *block)
+size_t heap_peek_size(const void *block)
 {
     (void)block;
+    return heap.block_size;
+}
+
+size_t heap_block_size_named(const void *block, const char *verb)
+{
+    (void)block;
+    assert_string_equal(verb, "realloc");
     return heap.block_size;
 }
 
@@ -69,8 +76,9 @@ void *heap_alloc(size_t size)
     return NULL;
 }
 
-void heap_free(void *block)
+void heap_free_named(void *block, const char *verb)
 {
+    assert_string_equal(verb, "realloc");
     assert_ptr_equal(block, heap.block);
     heap.is_freed = true;
 }
@@ -175,13 +183,22 @@ static void freed_blocks_get_the_byte_but_not_direct_ones(void **state)
     assert_filled(heap.block, 0, 200, 1);
 }
 
+static void what_is_no_live_block_is_not_filled(void **state)
+{
+    (void)state;
+    perturb_set(0x55);
+    heap.block_size = 0;
+    perturb_freeing(heap.block);
+    assert_filled(heap.block, 0, 200, 1);
+}
+
 static void blocks_grown_in_place_are_filled_where_they_are_new(void **state)
 {
     (void)state;
     perturb_set(0x55);
     heap.resized_size = 200;
     heap.stays = true;
-    assert_ptr_equal(perturb_realloc(heap.block, 150), heap.block);
+    assert_ptr_equal(perturb_realloc(heap.block, 150, "realloc"), heap.block);
     assert_filled(heap.block, 0, 100, 1);
     assert_filled(heap.block, 100, 150, 0xaa);
     assert_filled(heap.block, 150, 200, 1);
@@ -192,7 +209,7 @@ static void moved_blocks_are_filled_on_both_sides(void **state)
 {
     (void)state;
     perturb_set(0x55);
-    assert_ptr_equal(perturb_realloc(heap.block, 300), heap.moved);
+    assert_ptr_equal(perturb_realloc(heap.block, 300, "realloc"), heap.moved);
     assert_filled(heap.moved, 0, 100, 1);
     assert_filled(heap.moved, 100, 300, 0xaa);
     assert_filled(heap.block, 0, 100, 0x55);
@@ -204,7 +221,7 @@ static void blocks_that_heap_realloc_would_move_are_moved(void **state)
     (void)state;
     perturb_set(0x55);
     heap.resized_size = 100;
-    assert_ptr_equal(perturb_realloc(heap.block, 10), heap.moved);
+    assert_ptr_equal(perturb_realloc(heap.block, 10, "realloc"), heap.moved);
     assert_filled(heap.moved, 0, 10, 1);
     assert_filled(heap.moved, 10, 512, 2);
     assert_filled(heap.block, 0, 100, 0x55);
@@ -218,7 +235,7 @@ static void a_block_that_shrinks_stays_when_there_is_no_smaller_one(void **state
     heap.resized_size = 100;
     heap.is_exhausted = true;
     errno = 7;
-    assert_ptr_equal(perturb_realloc(heap.block, 10), heap.block);
+    assert_ptr_equal(perturb_realloc(heap.block, 10, "realloc"), heap.block);
     assert_int_equal(errno, 7);
     assert_filled(heap.block, 0, 200, 1);
     assert_false(heap.is_freed);
@@ -228,7 +245,7 @@ static void a_failed_realloc_leaves_the_block_alone(void **state)
 {
     (void)state;
     perturb_set(0x55);
-    assert_null(perturb_realloc(heap.block, 10000));
+    assert_null(perturb_realloc(heap.block, 10000, "realloc"));
     assert_filled(heap.block, 0, 100, 1);
     assert_false(heap.is_freed);
 }
@@ -243,6 +260,7 @@ int main(void)
         cmocka_unit_test_setup(trim_says_whether_memory_was_returned, set_up),
         cmocka_unit_test_setup(new_blocks_get_the_complement, set_up),
         cmocka_unit_test_setup(freed_blocks_get_the_byte_but_not_direct_ones, set_up),
+        cmocka_unit_test_setup(what_is_no_live_block_is_not_filled, set_up),
         cmocka_unit_test_setup(blocks_grown_in_place_are_filled_where_they_are_new, set_up),
         cmocka_unit_test_setup(moved_blocks_are_filled_on_both_sides, set_up),
         cmocka_unit_test_setup(blocks_that_heap_realloc_would_move_are_moved, set_up),
