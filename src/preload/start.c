@@ -2,6 +2,7 @@
 // work; malloc() is called long before any constructor runs.
 
 #include "base/settings.h"
+#include "base/text.h"
 #include "heap/heap.h"
 #include "os/console.h"
 #include "os/thread.h"
@@ -11,6 +12,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -47,14 +49,58 @@ static const char *find_variable(char **environment, const char *name)
     return NULL;
 }
 
+// 16 and more for what is no digit in any base.
+static size_t digit_value(char c)
+{
+    if (c >= '0' && c <= '9') return (size_t)(c - '0');
+    if (c >= 'a' && c <= 'f') return (size_t)(c - 'a') + 10;
+    if (c >= 'A' && c <= 'F') return (size_t)(c - 'A') + 10;
+    return 16;
+}
+
+// As glibc reads its variables: blanks, a sign, then digits: hexadecimal after 0x, octal after 0.
+// It stops at what is no digit, without any it reads 0, and past SIZE_MAX it stays there.
+static size_t read_number(const char *text)
+{
+    while (*text == ' ' || *text == '\t') text++;
+    bool is_negative = *text == '-';
+    if (*text == '-' || *text == '+') text++;
+    size_t base = *text == '0' ? 8 : 10;
+    if (base == 8 && (text[1] == 'x' || text[1] == 'X')) {
+        base = 16;
+        text += 2;
+    }
+    size_t value = 0;
+    for (; digit_value(*text) < base; text++) {
+        if (__builtin_mul_overflow(value, base, &value) ||
+            __builtin_add_overflow(value, digit_value(*text), &value)) {
+            value = SIZE_MAX;
+            break;
+        }
+    }
+    return is_negative ? -value : value;
+}
+
+static bool set_glibc_variable(struct settings *settings, const struct setting *row,
+                               const char *words)
+{
+    size_t number = read_number(words);
+    // To glibc a threshold may be anything: -1 is no limit.
+    if (row->kind == SETTING_SIZE && number > row->max) number = row->max;
+    char buffer[24];
+    struct text decimal = text_in(buffer, sizeof buffer);
+    text_add_decimal(&decimal, number);
+    const char *reason;
+    // glibc ignores what is out of bounds, without a word.
+    return settings_set(settings, row, decimal.bytes, decimal.length, &reason);
+}
+
 static void read_glibc_variables(struct settings *settings, char **environment)
 {
     for (size_t i = 0; i < sizeof glibc_names / sizeof glibc_names[0]; i++) {
         const char *value = find_variable(environment, glibc_names[i].name);
         const struct setting *row = settings_find(glibc_names[i].key, strlen(glibc_names[i].key));
-        const char *reason;
-        // glibc ignores what it cannot read, without a word.
-        if (!value || !row || !settings_set(settings, row, value, strlen(value), &reason)) continue;
+        if (!value || !row || !set_glibc_variable(settings, row, value)) continue;
         if (row->offset == offsetof(struct settings, dirty_keep)) settings->keep_exact = true;
     }
 }

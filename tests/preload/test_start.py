@@ -70,6 +70,29 @@ def test_similar_variables_are_not_ours(idle, run_preloaded):
     assert (result.stdout, result.stderr) == (b"done\n", b""), result
 
 
+@pytest.mark.parametrize(
+    "words, filling",
+    [("85", "aa"), ("0x20", "df"), ("0X2f", "d0"), ("040", "df"), (" \t+32", "df"),
+     ("32abc", "df"), ("-18446744073709551584", "df"), ("0x2g", "fd"), ("0x2:", "fd"),
+     ("abc", "00"), ("", "00"), ("0x", "00"), ("08", "00"), ("256", "00"), ("-1", "00"),
+     ("18446744073709551648", "00")],
+)
+def test_glibc_variables_are_read_as_glibc_does(compile_program, succeeds, words, filling):
+    """Protects those who have MALLOC_PERTURB_ in any notation that glibc knows."""
+    result = succeeds([compile_program("glibc_variables.c")], env={"MALLOC_PERTURB_": words})
+    assert result.stdout.split()[0].decode() == filling
+
+
+@pytest.mark.parametrize(
+    "words, middling, huge",
+    [("0x10000", 1, 1), ("0200000", 1, 1), ("65536 bytes", 1, 1), ("-1", 0, 0)],
+)
+def test_glibc_thresholds_are_read_as_glibc_does(compile_program, succeeds, words, middling, huge):
+    """Protects the same for a threshold, of which -1 is the largest."""
+    result = succeeds([compile_program("glibc_variables.c")], env={"MALLOC_MMAP_THRESHOLD_": words})
+    assert result.stdout.split()[1:] == [b"%d" % middling, b"%d" % huge]
+
+
 def linked(compile_program, preload, name):
     """A program linked with the preload object instead of preloading it."""
     return compile_program(
