@@ -39,14 +39,6 @@ static ALWAYS_INLINE bool find(const void *pointer, struct found *found_out)
     return true;
 }
 
-// The live block that `verb` is to use.
-static struct found find_used(const void *pointer, const char *verb)
-{
-    struct found found;
-    if (UNLIKELY(!find(pointer, &found))) misuse_panic_use(verb, pointer);
-    return found;
-}
-
 static void record_allocation(struct span *span, void *block, size_t size)
 {
     const struct heap_observer *observer = heap_observed_by();
@@ -183,7 +175,10 @@ void heap_free_named(void *block, const char *verb)
 {
     if (!block) return;
     struct found found;
-    if (UNLIKELY(!find(block, &found))) misuse_panic(verb, block);
+    if (UNLIKELY(!find(block, &found))) {
+        misuse_free(verb, block);
+        return;
+    }
     record_free(&found, block);
     release(verb, &found, block);
 }
@@ -203,7 +198,8 @@ void heap_free(void *block)
 
 size_t heap_block_size_named(const void *block, const char *verb)
 {
-    return find_used(block, verb).block_size;
+    struct found found;
+    return LIKELY(find(block, &found)) ? found.block_size : misuse_block_size(verb, block);
 }
 
 size_t heap_block_size(const void *block)
@@ -290,7 +286,8 @@ static void record_reuse(const struct found *found, void *block, size_t size)
 
 bool heap_resize(void *block, size_t size)
 {
-    struct found found = find_used(block, "realloc");
+    struct found found;
+    if (UNLIKELY(!find(block, &found))) return size <= misuse_block_size("realloc", block);
     if (size == 0) size = 1;
     bool is_small = span_is_small(found.span);
     if (!is_small) {
@@ -309,7 +306,8 @@ bool heap_resize(void *block, size_t size)
 
 bool heap_resize_closely(void *block, size_t size)
 {
-    struct found found = find_used(block, "realloc");
+    struct found found;
+    if (UNLIKELY(!find(block, &found))) return size <= misuse_block_size("realloc", block);
     if (size == 0) size = 1;
     if (!span_is_small(found.span)) {
         return resize_large_is_possible(&found, size) &&
@@ -355,7 +353,8 @@ static void *move_block(const char *verb, const struct found *found, void *block
 
 void *heap_realloc_named(void *block, size_t size, const char *verb)
 {
-    struct found found = find_used(block, verb);
+    struct found found;
+    if (UNLIKELY(!find(block, &found))) return misuse_realloc(verb, block, size);
     if (size == 0) size = 1;
     if (span_is_small(found.span) && fits(&found, size)) {
         record_reuse(&found, block, size);

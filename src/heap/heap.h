@@ -54,6 +54,18 @@ size_t heap_size_for(size_t size, size_t align);
 // Returns free memory to the OS, all but `keep` bytes of it. Bytes returned.
 size_t heap_trim(size_t keep);
 
+// Another allocator of the process, of whose blocks the program may hand us some. NULL: it has no
+// such function.
+struct heap_neighbour {
+    void (*free)(void *block);
+    void *(*realloc)(void *block, size_t size);
+    size_t (*block_size)(void *block);
+};
+
+// From now on what is in no span of this heap goes to the neighbour instead of ending the process.
+// NULL ends that. To be called while the process has one thread; *neighbour stays for ever.
+void heap_set_neighbour(const struct heap_neighbour *neighbour);
+
 // Fork: prepare takes every lock, the other two release them; the child's other threads are gone,
 // their blocks stay valid and may be freed. Called by whoever owns the process (preload).
 void heap_fork_prepare(void);

@@ -2,6 +2,7 @@
 
 #include "base/panic.h"
 #include "base/text.h"
+#include "heap/heap.h"
 #include "heap/span_map.h"
 
 enum { FREED_COUNT = 256 }; // 6 KiB of memory, touched as it fills (guess)
@@ -13,7 +14,12 @@ static struct {
         _Atomic size_t size;
         _Atomic size_t block_size;
     } freed[FREED_COUNT];
+    const struct heap_neighbour *neighbour;
 } state;
+
+// What this thread has given to the neighbour just now. A neighbour that gives it back to us is no
+// allocator but passes calls on, and nobody knows the pointer.
+static _Thread_local const void *given;
 
 void misuse_note_freed(uintptr_t base, size_t size, size_t block_size)
 {
@@ -98,7 +104,49 @@ _Noreturn COLD void misuse_panic(const char *verb, const void *pointer)
     panic_of(&(struct deed){verb, pointer, "double free of a"});
 }
 
-_Noreturn COLD void misuse_panic_use(const char *verb, const void *pointer)
+// The same of a call that was to use the block: to resize it, or to tell its size.
+_Noreturn static void panic_use(const char *verb, const void *pointer)
 {
     panic_of(&(struct deed){verb, pointer, "use of a freed"});
+}
+
+void heap_set_neighbour(const struct heap_neighbour *neighbour)
+{
+    state.neighbour = neighbour;
+}
+
+// Whether the pointer may be the neighbour's. What was freed here long ago may: we gave memory
+// back, and the kernel gave it to the neighbour.
+static bool is_foreign(const void *pointer)
+{
+    return state.neighbour && pointer != given && !span_map_find((uintptr_t)pointer);
+}
+
+COLD void misuse_free(const char *verb, void *pointer)
+{
+    if (!is_foreign(pointer) || !state.neighbour->free) misuse_panic(verb, pointer);
+    const void *given_before = given;
+    given = pointer;
+    state.neighbour->free(pointer);
+    given = given_before;
+}
+
+COLD void *misuse_realloc(const char *verb, void *pointer, size_t size)
+{
+    if (!is_foreign(pointer) || !state.neighbour->realloc) panic_use(verb, pointer);
+    const void *given_before = given;
+    given = pointer;
+    void *moved = state.neighbour->realloc(pointer, size);
+    given = given_before;
+    return moved;
+}
+
+COLD size_t misuse_block_size(const char *verb, const void *pointer)
+{
+    if (!is_foreign(pointer) || !state.neighbour->block_size) panic_use(verb, pointer);
+    const void *given_before = given;
+    given = pointer;
+    size_t size = state.neighbour->block_size((void *)pointer);
+    given = given_before;
+    return size;
 }

@@ -33,7 +33,8 @@ COLD void perturb_freeing(void *block)
 
 COLD void *perturb_realloc(void *block, size_t size, const char *verb)
 {
-    size_t old_size = heap_block_size_named(block, verb);
+    size_t old_size = heap_peek_size(block);
+    if (old_size == 0) return heap_realloc_named(block, size, verb); // no block of ours
     if (heap_resize_closely(block, size)) {
         if (size > old_size) {
             memset((char *)block + old_size, fill_byte() ^ 0xff, size - old_size);

@@ -7,6 +7,7 @@
 #include "os/console.h"
 #include "os/thread.h"
 #include "preload/figures.h"
+#include "preload/neighbour.h"
 #include "preload/perturb.h"
 
 #include <pthread.h>
@@ -162,6 +163,8 @@ __attribute__((constructor)) static void start_process(int argc, char **argv, ch
     // run while the heap is not locked, in the parent before ours and in the child after it.
     // It fails only for want of memory, in which case fork() works while one thread is alone.
     (void)pthread_atfork(prepare_fork, resume_parent, resume_child);
+
+    neighbour_find();
 
     struct settings settings;
     settings_init(&settings);

@@ -216,6 +216,75 @@ static void what_is_not_of_the_heap_is_said_to_be_so(void **state)
     free(from_libc);
 }
 
+// Another allocator, with one block.
+static struct {
+    char block[64];
+    size_t calls;
+    size_t size;
+} next_door;
+
+static void next_door_free(void *block)
+{
+    assert_ptr_equal(block, next_door.block);
+    next_door.calls++;
+}
+
+static void *next_door_realloc(void *block, size_t size)
+{
+    assert_ptr_equal(block, next_door.block);
+    next_door.size = size;
+    return next_door.block + 1;
+}
+
+static size_t next_door_size(void *block)
+{
+    assert_ptr_equal(block, next_door.block);
+    return 64;
+}
+
+static void next_door_free_again(void *block)
+{
+    heap_free_named(block, "again");
+}
+
+static void what_is_not_of_the_heap_is_the_neighbours(void **state)
+{
+    (void)state;
+    static const struct heap_neighbour neighbour = {next_door_free, next_door_realloc,
+                                                    next_door_size};
+    heap_set_neighbour(&neighbour);
+    heap_free(next_door.block);
+    heap_free_named(next_door.block, "dispose");
+    assert_int_equal(next_door.calls, 2);
+    assert_ptr_equal(heap_realloc(next_door.block, 100), next_door.block + 1);
+    assert_int_equal(next_door.size, 100);
+    assert_int_equal(heap_block_size(next_door.block), 64);
+    assert_true(heap_resize(next_door.block, 64));
+    assert_false(heap_resize(next_door.block, 65));
+    assert_true(heap_resize_closely(next_door.block, 1));
+    assert_false(heap_resize_closely(next_door.block, 65));
+    assert_int_equal(heap_peek_size(next_door.block), 0);
+
+    void *beside = heap_alloc(100);
+    void *block = heap_alloc(100);
+    expect_line(free_it_twice, block, "free", "double free of a block of 112 bytes");
+    heap_free(block);
+    heap_free(beside);
+    heap_set_neighbour(NULL);
+    expect_line(free_it, next_door.block, "free", "not from this heap");
+}
+
+static void a_neighbour_that_knows_nothing_saves_nobody(void **state)
+{
+    (void)state;
+    static const struct heap_neighbour neighbour = {.free = next_door_free_again};
+    heap_set_neighbour(&neighbour);
+    expect_line(free_it, next_door.block, "again", "not from this heap");
+    expect_line(realloc_it, next_door.block, "realloc", "not from this heap");
+    expect_line(size_it, next_door.block, "malloc_usable_size", "not from this heap");
+    heap_set_neighbour(NULL);
+}
+
 static void a_large_block_freed_long_ago_is_remembered_for_a_while(void **state)
 {
     (void)state;
@@ -245,6 +314,8 @@ int main(void)
         cmocka_unit_test(a_pointer_inside_a_freed_block_says_so),
         cmocka_unit_test(a_block_never_handed_out_is_told_apart_from_a_freed_one),
         cmocka_unit_test(what_is_not_of_the_heap_is_said_to_be_so),
+        cmocka_unit_test(what_is_not_of_the_heap_is_the_neighbours),
+        cmocka_unit_test(a_neighbour_that_knows_nothing_saves_nobody),
         cmocka_unit_test(a_large_block_freed_long_ago_is_remembered_for_a_while),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,8 @@
-"""C++: the operators stay with the program's C++ library, which calls our malloc."""
+"""C++: the operators stay with the program's C++ library, which calls our malloc, or with the
+allocator that the program is linked with."""
 
+import pathlib
+import signal
 import subprocess
 
 import pytest
@@ -61,3 +64,36 @@ def test_cxx_plugin_of_a_c_program(compile_program, cxx, succeeds):
     between the two in both directions."""
     plugin = compiled(compile_program, cxx, "cxx_plugin.cpp", "-shared", "-fPIC")
     succeeds([compile_program("cxx_host.c", "-ldl"), plugin])
+
+
+@pytest.fixture(params=["libjemalloc.so.2", "libtcmalloc_minimal.so.4", "libmimalloc.so.2"])
+def neighbour(request):
+    """Another allocator, to be linked with a program."""
+    found = list(pathlib.Path("/usr/lib").glob(f"*/{request.param}"))
+    if not found:
+        pytest.skip(f"{request.param} is not installed")
+    return found[0]
+
+
+@pytest.mark.parametrize("perturb", ["0", "85"], ids=["plain", "perturbed"])
+def test_operators_of_another_allocator(compile_program, succeeds, neighbour, perturb):
+    """Protects programs linked with another allocator, whose operator new stays its own: what it
+    gave may be freed, resized and measured by malloc's family."""
+    program = compile_program(
+        "cxx_neighbour.cpp", "-std=c++17", "-Wl,--no-as-needed", str(neighbour)
+    )
+    name = neighbour.name.split(".")[0]
+    succeeds([program, name], env={"MALLOC_PERTURB_": perturb})
+
+
+@pytest.mark.parametrize("verb, arguments", [("free", []), ("realloc", ["100"])])
+def test_a_neighbour_that_passes_calls_on_knows_no_more(
+    compile_library, compile_program, run_preloaded, verb, arguments
+):
+    """Protects the panic of a foreign pointer where a library has a free() that comes back to us,
+    and no realloc()."""
+    relay = str(compile_library("library_relay.c"))
+    result = run_preloaded([compile_program("stranger.c", "-Wl,--no-as-needed", relay), *arguments])
+    assert result.status == -signal.SIGABRT, result
+    pointer = result.stdout.decode().strip()
+    assert result.stderr.decode() == f"mete: {verb}({pointer}): not from this heap\n", result
