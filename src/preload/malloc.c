@@ -43,13 +43,8 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
 EXPORT int posix_memalign(void **block_out, size_t align, size_t size)
 {
     if (align < sizeof(void *) || !is_power_of_two(align)) return EINVAL;
-    // The error is the result; POSIX does not promise errno, so the caller's stays what it was.
-    int saved_errno = errno;
     void *block = family_alloc_aligned(align, size);
-    if (block == NULL) {
-        errno = saved_errno;
-        return ENOMEM;
-    }
+    if (block == NULL) return ENOMEM; // errno says so too, as with glibc's: programs ask it
     *block_out = block;
     return 0;
 }

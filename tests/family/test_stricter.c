@@ -6,22 +6,6 @@
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations" // mallinfo is still called
 
-// "The value of errno is not set" says its manual page; glibc sets it when memory is short.
-static void posix_memalign_that_fails_leaves_errno_alone(void **state)
-{
-    (void)state;
-    for (size_t align = 8; align <= GIB; align *= 8) {
-        for (size_t i = 0; i < impossible_sizes_count; i++) {
-            void *block = &block;
-            errno = ERRNO_UNTOUCHED;
-            size_t size = size_hidden(impossible_sizes[i]);
-            assert_int_equal(posix_memalign(&block, align, size), ENOMEM);
-            assert_int_equal(errno, ERRNO_UNTOUCHED);
-            assert_ptr_equal(block, &block);
-        }
-    }
-}
-
 // glibc's fields are ints that wrap, as its manual page warns; ours stop at the largest int.
 static void mallinfo_saturates(void **state)
 {
@@ -111,7 +95,6 @@ static void xallocx_says_the_size_it_made(void **state)
 int main(void)
 {
     const struct CMUnitTest cases[] = {
-        cmocka_unit_test(posix_memalign_that_fails_leaves_errno_alone),
         cmocka_unit_test(mallinfo_saturates),
         cmocka_unit_test(mallopt_perturb_reaches_small_blocks_that_are_reused),
         cmocka_unit_test(mallopt_perturb_reaches_aligned_blocks),
