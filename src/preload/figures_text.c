@@ -163,15 +163,25 @@ static void put_figure(const char *label, size_t value, figures_sink sink, void 
     line_end(&line, "", sink, context);
 }
 
-void figures_lines(const struct heap_stats *stats, figures_sink sink, void *context)
+static void put_glibcs_figures(const struct heap_stats *stats, figures_sink sink, void *context)
 {
+    put("Arena 0:", sink, context);
+    put_figure("system bytes    ", stats->mapped_bytes, sink, context);
+    put_figure("in use bytes    ", stats->live_block_bytes, sink, context);
     put("Total (incl. mmap):", sink, context);
     put_figure("system bytes    ", stats->mapped_bytes + stats->direct_bytes, sink, context);
     put_figure("in use bytes    ", stats->live_block_bytes + stats->direct_bytes, sink, context);
-    put_figure("peak system     ", stats->mapped_bytes_peak, sink, context);
-    put_figure("live blocks     ", stats->live_blocks + stats->direct_blocks, sink, context);
+    put_figure("max mmap regions", stats->direct_blocks, sink, context);
+    put_figure("max mmap bytes  ", stats->direct_bytes, sink, context);
+}
+
+void figures_lines(const struct heap_stats *stats, figures_sink sink, void *context)
+{
+    put_glibcs_figures(stats, sink, context);
     put_figure("mmap regions    ", stats->direct_blocks, sink, context);
     put_figure("mmap bytes      ", stats->direct_bytes, sink, context);
+    put_figure("peak system     ", stats->mapped_bytes_peak, sink, context);
+    put_figure("live blocks     ", stats->live_blocks + stats->direct_blocks, sink, context);
     put_figure("free dirty bytes", stats->free_dirty_bytes, sink, context);
     put_figure("free clean bytes", stats->free_clean_bytes, sink, context);
     put_figure("metadata bytes  ", stats->metadata_bytes, sink, context);

@@ -15,7 +15,9 @@ typedef void (*figures_sink)(void *context, const char *line, size_t length);
 void figures_xml(const struct heap_stats *stats, const struct heap_class_stats *rows, size_t count,
                  figures_sink sink, void *context);
 
-// The lines of malloc_stats(): first those that glibc prints for all arenas together, then ours.
+// The lines of malloc_stats(): first glibc's, with its labels, since programs look for them; the
+// heap is one arena, whatever the number of threads. Then ours. Of the mappings alone the heap
+// keeps no peak: what glibc calls "max" tells what there is now, the least it can have been.
 void figures_lines(const struct heap_stats *stats, figures_sink sink, void *context);
 
 // glibc's structure: arena == uordblks + fordblks; blocks with mappings of their own are in hblk*.

@@ -57,13 +57,20 @@ def test_malloc_info_shows_our_classes(compile_program, run_preloaded):
 
 
 def test_malloc_stats_goes_to_fd_2(compile_program, succeeds):
-    """Protects cancellation-safety of malloc_stats, and programs whose fd 2 is closed."""
+    """Protects cancellation-safety of malloc_stats, programs whose fd 2 is closed, and those that
+    look for glibc's labels in what it prints."""
     result = succeeds([compile_program("malloc_stats.c")], quiet=False)
     assert result.stdout == b"went on\n"
     lines = result.stderr.decode().splitlines()
-    assert "Total (incl. mmap):" in lines
-    assert any(line.startswith("system bytes     = ") for line in lines)
-    assert any(line.startswith("in use bytes     = ") for line in lines)
+    labels = [line.partition(" = ")[0] for line in lines]
+    arena = ["system bytes    ", "in use bytes    "]
+    assert labels[:3] == ["Arena 0:", *arena]
+    totals_at = labels.index("Total (incl. mmap):") + 1
+    totals = lines[totals_at : totals_at + 4]
+    assert labels[totals_at : totals_at + 4] == [*arena, "max mmap regions", "max mmap bytes  "]
+    system, in_use, regions, mmap_bytes = (int(line.partition(" = ")[2]) for line in totals)
+    assert 64 << 20 <= in_use <= system
+    assert regions >= 1 and mmap_bytes >= 64 << 20  # the program has such a block
 
 
 def test_mallopt_answers_as_glibc(compile_program, succeeds):

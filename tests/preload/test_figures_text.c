@@ -108,13 +108,18 @@ static void lines_are_labelled_and_aligned(void **state)
     (void)state;
     struct page page = {.length = 0};
     figures_lines(&stats, collect, &page);
-    assert_string_equal(page.text, "Total (incl. mmap):\n"
+    assert_string_equal(page.text, "Arena 0:\n"
+                                   "system bytes     =         1000\n"
+                                   "in use bytes     =          600\n"
+                                   "Total (incl. mmap):\n"
                                    "system bytes     =         6000\n"
                                    "in use bytes     =         5600\n"
-                                   "peak system      =         9000\n"
-                                   "live blocks      =            9\n"
+                                   "max mmap regions =            2\n"
+                                   "max mmap bytes   =         5000\n"
                                    "mmap regions     =            2\n"
                                    "mmap bytes       =         5000\n"
+                                   "peak system      =         9000\n"
+                                   "live blocks      =            9\n"
                                    "free dirty bytes =          100\n"
                                    "free clean bytes =          200\n"
                                    "metadata bytes   =           64\n");

@@ -16,6 +16,8 @@ static void *print_while_cancelled(void *went_on)
 
 int main(void)
 {
+    void *block = malloc(64 * MIB); // with a mapping of its own, to be seen in the figures
+    EXPECT(block != NULL);
     bool went_on = false;
     pthread_t thread;
     void *result;
@@ -26,5 +28,6 @@ int main(void)
     fflush(stdout);
     close(STDERR_FILENO);
     malloc_stats();
+    free(block);
     return 0;
 }
