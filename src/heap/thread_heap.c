@@ -243,6 +243,10 @@ static struct span *find_elsewhere(struct thread_heap *self, const struct need *
     span = is_idle ? NULL : idle_adopt_span(self, need->class);
     if (span) return span;
     span = create_span(self, need->class);
+    if (!span) { // the last resort: what other classes hold and do not use
+        thread_heap_scavenge(self);
+        span = create_span(self, need->class);
+    }
     if (span) borrow_note_growth(&self->reserves[need->asked], span->page_count);
     return span;
 }

@@ -102,6 +102,29 @@ static void address_space_that_runs_out_is_told_and_comes_back(void **state)
     assert_int_equal(death.status, 0);
 }
 
+// The current spans of other classes, in which nothing lives, serve before the answer is NULL.
+static void exhaust_beside_empty_spans(void *unused)
+{
+    (void)unused;
+    limit_address_space(16 * MIB);
+    size_t count;
+    free_chain(use_all(4096, &count)); // its last span stays
+    free_chain(use_all(30000, &count));
+    struct chain *chain = use_all(100, &count);
+    size_t spans = heap_check().small_spans;
+    thread_heap_scavenge(thread_heap);
+    if (heap_check().small_spans != spans) _exit(1);
+    free_chain(chain);
+}
+
+static void nothing_is_kept_empty_when_there_is_no_more(void **state)
+{
+    (void)state;
+    struct death death = death_of(exhaust_beside_empty_spans, NULL);
+    assert_string_equal(death.words, "");
+    assert_int_equal(death.status, 0);
+}
+
 // One page at a time becomes available, so that every allocation inside the heap fails once.
 static void exhaust_step_by_step(void *unused)
 {
@@ -177,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(address_space_that_runs_out_is_told_and_comes_back),
+        cmocka_unit_test(nothing_is_kept_empty_when_there_is_no_more),
         cmocka_unit_test(want_of_memory_anywhere_leaves_the_heap_sound),
         cmocka_unit_test(mappings_that_run_out_are_told_and_do_not_hang),
     };
