@@ -43,9 +43,9 @@ static struct span *borrow_from(struct bin_reserve *reserve)
     return NULL;
 }
 
-struct span *borrow_span(struct thread_heap *self, unsigned class)
+struct span *borrow_span(struct thread_heap *self, unsigned class, unsigned asked)
 {
-    size_t size_max = size_class_size(class) * BLOCK_RATIO_MAX;
+    size_t size_max = size_class_size(asked) * BLOCK_RATIO_MAX;
     for (class ++; class < CLASS_COUNT && size_class_size(class) <= size_max; class ++) {
         struct span *span = borrow_from(&self->reserves[class]);
         if (span) return span;

@@ -6,8 +6,8 @@
 // phase of a program left scattered serves the next one. Such a span stays its own class's, and
 // goes back there when its free blocks are used up.
 //
-// What that may waste: less than a quarter of a rare class's blocks, less than half of a block in a
-// borrowed span, whose pages would be resident either way.
+// What that may waste: a quarter of what a rare class asks for; in a borrowed span as much as was
+// asked for, in pages that would be resident either way.
 // Called by the thread whose heap it is.
 #pragma once
 
@@ -19,5 +19,6 @@ bool borrow_is_rare(struct bin_reserve *reserve, unsigned class);
 // A request of that class made a span of so many pages necessary, in whatever class.
 void borrow_note_growth(struct bin_reserve *reserve, size_t page_count);
 
-// A resting span of larger blocks, many of them free, made busy; NULL when there is none.
-struct span *borrow_span(struct thread_heap *self, unsigned class);
+// A resting span of blocks larger than `class`'s, many of them free, made busy; NULL when there is
+// none. `asked` is the class that was asked for, which a rare one's coarse class serves.
+struct span *borrow_span(struct thread_heap *self, unsigned class, unsigned asked);

@@ -80,6 +80,12 @@ void heap_pause_helper(void);
 void heap_resume_helper(void);
 void heap_finish_helper(void);
 
+// In the child of such a fork. Async-signal-safe.
+void heap_fork_child_bare(void);
+
+// None comes any more: the process has put itself under a seccomp filter.
+void heap_forbid_helper(void);
+
 // Figures of the moment, all in bytes unless named count. Racy under threads, never torn.
 struct heap_stats {
     size_t mapped_bytes;      // address space held for blocks, direct mappings excluded

@@ -86,18 +86,31 @@ bool idle_has_left(void)
     return has_left;
 }
 
+// The first idle heap, with the lock taken; NULL, and it is not, without memory. One that has to be
+// made is made before the lock is taken.
+static struct thread_heap *lock_some_heap(void)
+{
+    struct thread_heap *made = NULL;
+    for (;;) {
+        lock_take(&state.lock);
+        if (made) add_idle(made);
+        if (state.first) return state.first;
+        lock_give(&state.lock);
+        made = create_heap();
+        if (!made) return NULL;
+        atomic_store_explicit(&made->is_idle, true, memory_order_relaxed);
+    }
+}
+
 void *idle_take_block(unsigned class, enum block_fit fit, struct span **span_out)
 {
-    lock_take(&state.lock);
-    struct thread_heap *idle = state.first;
-    if (!idle && (idle = create_heap())) {
-        atomic_store_explicit(&idle->is_idle, true, memory_order_relaxed);
-        add_idle(idle);
-    }
-    void *block = idle ? thread_heap_take_live(idle, class, fit, span_out) : NULL;
+    struct thread_heap *idle = lock_some_heap();
+    if (!idle) return NULL;
+    void *block = thread_heap_take_live(idle, class, fit, span_out);
     // No bin of an idle heap has a span: whoever needs one may take any.
     if (block) thread_heap_drop_bin(idle, (unsigned)((*span_out)->bin - idle->bins));
     lock_give(&state.lock);
+    page_heap_balance();
     return block;
 }
 

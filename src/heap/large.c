@@ -49,6 +49,7 @@ static struct span *publish(struct span *span)
 struct span *large_take(size_t size, size_t align, enum page_wish wish)
 {
     size_t page_count = large_size_for(size) >> PAGE_SHIFT;
+    bool is_exact = align != 0;
     if (align < PAGE_SIZE) align = PAGE_SIZE;
     if (size + align < size || (page_count << PAGE_SHIFT) + align > PTRDIFF_MAX) return NULL;
     if (size + (align - PAGE_SIZE) >= large_direct_size_min()) {
@@ -59,10 +60,11 @@ struct span *large_take(size_t size, size_t align, enum page_wish wish)
     }
     if (align == PAGE_SIZE && wish == PAGES_ANY) {
         struct span *kept = page_heap_take_kept(page_count);
-        if (kept) {
+        if (kept && (!is_exact || kept->page_count == page_count)) {
             kept->announced = 1;
             return kept;
         }
+        if (kept) page_heap_keep(kept);
     }
     struct span *span = page_heap_take(page_count, align, wish);
     return span ? publish(span) : NULL;

@@ -6,7 +6,8 @@
 #include "heap/page_heap.h"
 #include "heap/span.h"
 
-// A published span whose block holds `size` bytes at a multiple of `align`. NULL without memory.
+// A published span whose block holds `size` bytes at a multiple of `align`, and then just the pages
+// that large_size_for() tells; with `align` 0 it may be somewhat longer. NULL without memory.
 // Its is_dirty says whether its bytes may be other than zero.
 struct span *large_take(size_t size, size_t align, enum page_wish wish);
 

@@ -92,11 +92,6 @@ void metadata_lock(void)
     lock_take(&state.lock);
 }
 
-bool metadata_try_lock(void)
-{
-    return lock_try(&state.lock);
-}
-
 void metadata_unlock(void)
 {
     lock_give(&state.lock);

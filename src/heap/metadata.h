@@ -33,5 +33,4 @@ void *metadata_map(size_t size);
 size_t metadata_bytes(void);
 
 void metadata_lock(void); // for fork
-bool metadata_try_lock(void);
 void metadata_unlock(void);

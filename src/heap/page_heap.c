@@ -14,29 +14,25 @@ static struct {
     struct lock lock;
     bool is_in_order; // not before the first use, nor in some forked children: see put_in_order()
     bool is_ready;
-    _Atomic bool is_due; // the store needs a look: see page_heap_balance()
+    _Atomic unsigned walks; // through small spans, for their holes
+    _Atomic bool is_due;    // the store needs a look: see page_heap_balance()
     struct page_store store;
 } heap = {.store.policy.keep_bytes = (size_t)1 << 20};
+
+static COLD void put_in_order(void);
 
 // For what the helper calls too: while it waits, it can be known that it does (see reclaim.h).
 static void lock_for_purge(void)
 {
-    if (LIKELY(lock_try(&heap.lock))) return;
-    if (brief_thread_is_me()) {
-        brief_thread_take(&heap.lock);
-    } else {
-        lock_wait(&heap.lock);
+    if (UNLIKELY(!lock_try(&heap.lock))) {
+        if (brief_thread_is_me()) {
+            brief_thread_take(&heap.lock);
+        } else {
+            lock_wait(&heap.lock);
+        }
     }
+    if (UNLIKELY(!heap.is_in_order)) put_in_order();
 }
-
-static COLD void prepare(void)
-{
-    if (heap.is_ready) return;
-    page_store_init(&heap.store);
-    heap.is_ready = true;
-}
-
-static COLD void put_in_order(void);
 
 // The lock, for whoever may also take metadata's.
 static void take_lock(void)
@@ -160,7 +156,7 @@ static void note_due(uint64_t now_ms)
 
 void page_heap_give(struct span *span)
 {
-    uint64_t now_ms = clock_coarse_ms();
+    uint64_t now_ms = clock_coarse_ms_direct(); // the caller may hold the lock of idle heaps
     take_lock();
     page_store_free(&heap.store, span, now_ms);
     note_due(now_ms);
@@ -235,46 +231,70 @@ void page_heap_balance(void)
 size_t page_heap_purge(size_t keep, uint64_t freed_ms_max)
 {
     size_t purged_bytes = 0;
-    bool may_unmap = true;
     for (;;) {
         struct purge_batch batch = {.count = 0};
         lock_for_purge();
-        if (UNLIKELY(!heap.is_ready)) prepare();
-        (void)page_store_flush_cache(&heap.store); // whether it was empty or not
+        if (page_store_dirty(&heap.store) > keep) (void)page_store_flush_cache(&heap.store);
         page_store_detach_dirty(&heap.store, &batch, keep, freed_ms_max);
-        if (may_unmap) page_store_detach_surplus(&heap.store, &batch);
+        page_store_detach_surplus(&heap.store, &batch);
         lock_give(&heap.lock);
         if (batch.count == 0) return purged_bytes;
         purged_bytes += purge_batch_purge(&batch);
-        may_unmap = may_unmap && !purge_batch_was_refused(&batch);
         lock_for_purge();
-        for (unsigned i = 0; i < batch.count; i++) page_store_settle(&heap.store, batch.runs[i]);
+        page_store_settle_all(&heap.store, &batch);
         lock_give(&heap.lock);
     }
 }
 
-// The first of all, or the first in a forked child: who was purging as that was made is not here. A
-// run whose unmapping had begun may be gone or not: its address space is given up. Small spans that
-// were being looked through for holes are nobody's business any more.
-static void put_in_order(void)
+// Who was purging as this forked child was made is not here. A run whose unmapping had begun may be
+// gone or not: its address space is given up. Small spans that were being looked through for holes
+// are nobody's business any more.
+static void adopt_orphans(void)
 {
-    bool is_first = !heap.is_ready;
-    prepare();
-    heap.is_in_order = true;
-    if (is_first) return;
     while (!list_is_empty(&heap.store.resting.runs)) {
-        page_store_settle(&heap.store, LIST_ENTRY(heap.store.resting.runs.next, struct span, link));
+        struct span *run = LIST_ENTRY(heap.store.resting.runs.next, struct span, link);
+        page_store_settle(&heap.store, run);
     }
     for (struct span *span = span_map_next(0); span;
          span = span_map_next(span->base + span->size)) {
         enum span_state state = span_state(span);
         if (state >= SPAN_GROWING && state <= SPAN_FULL) span_give_busy(span);
     }
+    atomic_store_explicit(&heap.walks, 0, memory_order_relaxed);
 }
 
-void page_heap_fork_child(void)
+// The first to take the lock, or the first in such a child of a lone thread.
+static void put_in_order(void)
 {
-    heap.is_in_order = false;
+    if (heap.is_ready) adopt_orphans();
+    if (!heap.is_ready) page_store_init(&heap.store);
+    heap.is_ready = true;
+    heap.is_in_order = true;
+}
+
+void page_heap_begin_walk(void)
+{
+    atomic_fetch_add(&heap.walks, 1);
+}
+
+void page_heap_end_walk(void)
+{
+    atomic_fetch_sub(&heap.walks, 1);
+}
+
+static bool has_orphans(void)
+{
+    return heap.store.resting.bytes > 0 || atomic_load(&heap.walks) > 0;
+}
+
+void page_heap_fork_child_locked(void)
+{
+    if (has_orphans()) adopt_orphans();
+}
+
+void page_heap_fork_child_alone(void)
+{
+    if (has_orphans()) heap.is_in_order = false;
 }
 
 // Unmaps clean runs, under the lock: nothing else is left to do. Stops at the first that the kernel
@@ -409,7 +429,7 @@ void page_heap_lock(void)
 bool page_heap_try_lock(void)
 {
     if (!lock_try(&heap.lock)) return false;
-    prepare();
+    if (UNLIKELY(!heap.is_in_order)) put_in_order();
     return true;
 }
 

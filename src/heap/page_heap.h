@@ -57,7 +57,8 @@ bool page_heap_resize(struct span *span, size_t page_count);
 bool page_heap_relieve(void);
 
 // Returns dirty runs to the OS, oldest first, until at most `keep` bytes are dirty, but none freed
-// after `freed_ms_max`. Bytes returned. Uses no thread-local storage.
+// after `freed_ms_max`; also clean address space that is surplus. Bytes returned that were
+// resident. Uses no thread-local storage.
 size_t page_heap_purge(size_t keep, uint64_t freed_ms_max);
 
 // The first small span at or after `address` that could be made busy, so that it stays what it is
@@ -81,8 +82,14 @@ void page_heap_keep_just(size_t bytes);
 // Bytes in direct mappings, for the peak. The caller holds the lock.
 void page_heap_note_direct(size_t bytes);
 
-// In a forked child: what others were purging is taken over when the lock is next taken.
-void page_heap_fork_child(void);
+// Around page_heap_next_small(), from the first call to the last.
+void page_heap_begin_walk(void);
+void page_heap_end_walk(void);
+
+// In a forked child: what others were purging is taken over at once, by whoever holds the lock, or
+// as it is next taken: a lone thread may have been interrupted by the handler that forks.
+void page_heap_fork_child_locked(void);
+void page_heap_fork_child_alone(void);
 
 void page_heap_lock(void); // for fork, and for walkers that need the map to stand still
 bool page_heap_try_lock(void);

@@ -48,7 +48,9 @@ static size_t clean_limit(const struct page_store *self)
 
 bool page_store_has_surplus(const struct page_store *self)
 {
-    return self->free.clean.bytes > clean_limit(self);
+    size_t limit = clean_limit(self);
+    size_t asked = self->refused_bytes ? self->refused_bytes + SEGMENT_SIZE_MAX : 0;
+    return self->free.clean.bytes > (limit > asked ? limit : asked);
 }
 
 void page_store_free(struct page_store *self, struct span *span, uint64_t now_ms)
@@ -100,27 +102,20 @@ void page_store_detach_surplus(struct page_store *self, struct purge_batch *batc
     }
 }
 
-size_t purge_batch_purge(const struct purge_batch *batch)
+size_t purge_batch_purge(struct purge_batch *batch)
 {
     size_t bytes = 0;
     for (unsigned i = 0; i < batch->count; i++) {
         struct span *run = batch->runs[i];
         if (run->is_dirty) bytes += run->size;
-        if (batch->is_unmapped[i]) {
+        if (batch->is_unmapped[i] && !batch->was_refused) {
             resting_unmap(run);
-        } else {
+            batch->was_refused = span_state(run) == SPAN_PURGED;
+        } else if (run->is_dirty) {
             resting_purge(run);
         }
     }
     return bytes;
-}
-
-bool purge_batch_was_refused(const struct purge_batch *batch)
-{
-    for (unsigned i = 0; i < batch->count; i++) {
-        if (batch->is_unmapped[i] && span_state(batch->runs[i]) == SPAN_PURGED) return true;
-    }
-    return false;
 }
 
 void page_store_settle(struct page_store *self, struct span *run)
@@ -133,4 +128,10 @@ void page_store_settle(struct page_store *self, struct span *run)
     }
     run->is_dirty = end == RESTING_STAYED;
     free_runs_insert(&self->free, run);
+}
+
+void page_store_settle_all(struct page_store *self, const struct purge_batch *batch)
+{
+    for (unsigned i = 0; i < batch->count; i++) page_store_settle(self, batch->runs[i]);
+    self->refused_bytes = batch->was_refused ? self->free.clean.bytes : 0;
 }

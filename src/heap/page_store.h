@@ -25,9 +25,10 @@ struct page_store {
     struct run_cache cache; // dirty too
     struct resting resting;
     struct purge_policy policy;
-    size_t mapped_bytes; // of segments
-    size_t direct_bytes; // of direct mappings
-    size_t peak_bytes;   // of both
+    size_t mapped_bytes;  // of segments
+    size_t direct_bytes;  // of direct mappings
+    size_t peak_bytes;    // of both
+    size_t refused_bytes; // clean ones, when the kernel last refused to unmap any
 };
 
 void page_store_init(struct page_store *self);
@@ -59,6 +60,7 @@ struct purge_batch {
     unsigned count;
     struct span *runs[BATCH_MAX];
     bool is_unmapped[BATCH_MAX];
+    bool was_refused;
 };
 
 // Takes some of the oldest dirty runs out of bins and map, until at most `keep` bytes are dirty,
@@ -69,11 +71,12 @@ void page_store_detach_dirty(struct page_store *self, struct purge_batch *batch,
 // The same for clean ones that are surplus.
 void page_store_detach_surplus(struct page_store *self, struct purge_batch *batch);
 
-// Gives them back, without the lock. Bytes that were resident.
-size_t purge_batch_purge(const struct purge_batch *batch);
-
-// Whether the kernel refused to unmap one, for want of mappings: asking for others is no use.
-bool purge_batch_was_refused(const struct purge_batch *batch);
+// Gives them back, without the lock. Bytes that were resident. When the kernel refuses to unmap
+// one, for want of mappings, the others are only purged.
+size_t purge_batch_purge(struct purge_batch *batch);
 
 // What was purged is a clean run now; what was unmapped is nothing.
 void page_store_settle(struct page_store *self, struct span *run);
+
+// All of a batch. What was refused is asked again when another segment's worth has come.
+void page_store_settle_all(struct page_store *self, const struct purge_batch *batch);

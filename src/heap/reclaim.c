@@ -6,9 +6,10 @@
 #include "os/thread.h"
 
 enum {
-    ROUNDS_MAX = 8,   // the helper of a busy process ends too
-    RETRY_MS = 1000,  // after a helper could not be made
-    FINISH_MS = 1000, // before its work is done in its stead again (guess)
+    ROUNDS_MAX = 8,      // the helper of a busy process ends too
+    END_TRIES_MAX = 100, // of a millisecond
+    RETRY_MS = 1000,     // after a helper could not be made
+    FINISH_MS = 1000,    // before its work is done in its stead again (guess)
 };
 
 // Less than this is not worth a thread.
@@ -19,8 +20,7 @@ static struct {
     _Atomic unsigned delay_ms;
     _Atomic size_t hole_bytes; // estimated, since the last look
     _Atomic uint64_t retry_ms;
-    _Atomic unsigned pauses; // callers of reclaim_pause()
-    _Atomic bool is_owed;    // a helper was ended before it was done
+    _Atomic bool is_owed; // a helper was ended before it was done
     _Atomic uint64_t finished_ms;
 } state;
 
@@ -78,14 +78,15 @@ static size_t purge_holes(struct span *span)
 size_t reclaim_holes(void)
 {
     size_t purged_bytes = 0;
-    uintptr_t address = 0;
-    for (;;) {
-        struct span *span = page_heap_next_small(address);
-        if (!span) return purged_bytes;
-        address = span->base + span->size;
+    struct span *span;
+    page_heap_begin_walk();
+    for (uintptr_t address = 0; (span = page_heap_next_small(address));
+         address = span->base + span->size) {
         purged_bytes += purge_holes(span);
         span_give_busy(span);
     }
+    page_heap_end_walk();
+    return purged_bytes;
 }
 
 // Returns what was freed at `freed_ms_max` or before. Whether to look again.
@@ -130,50 +131,60 @@ void reclaim_consider(size_t dirty_bytes)
     size_t due = dirty_bytes + atomic_load_explicit(&state.hole_bytes, memory_order_relaxed);
     if (due < DUE_BYTES_MIN && !atomic_load_explicit(&state.is_owed, memory_order_relaxed)) return;
     if (!atomic_load_explicit(&state.use_helper, memory_order_relaxed)) return;
-    if (atomic_load_explicit(&state.pauses, memory_order_relaxed) != 0) return;
-    uint64_t now_ms = clock_coarse_ms();
+    uint64_t now_ms = clock_coarse_ms_direct(); // the caller may hold a lock
     if (now_ms < atomic_load_explicit(&state.retry_ms, memory_order_relaxed)) return;
     atomic_store_explicit(&state.is_owed, false, memory_order_relaxed);
     if (brief_thread_is_running() || brief_thread_run(work)) return;
     if (brief_thread_is_running()) return; // another thread was quicker
+    atomic_store_explicit(&state.is_owed, true, memory_order_relaxed);
     atomic_store_explicit(&state.retry_ms, now_ms + RETRY_MS, memory_order_relaxed);
 }
 
-// Ends the helper, however long it takes while there are threads that may hold the lock that it
-// waits for. False: the caller's own thread, interrupted, holds it.
-static bool end_helper(void)
+// Ends the helper. Not for ever: this may be a handler of the very thread that holds the lock that
+// it waits for. Then it ends by itself as soon as it can.
+static void end_helper(void)
 {
-    while (!brief_thread_end()) {
-        if (thread_is_alone()) return false;
+    for (int i = 0; i < END_TRIES_MAX && !brief_thread_end() && !thread_is_alone(); i++) {
         clock_sleep_ms(1);
     }
-    return true;
 }
 
 void reclaim_pause(void)
 {
-    atomic_fetch_add(&state.pauses, 1);
-    if (!brief_thread_is_running()) return;
-    atomic_store(&state.is_owed, true);
-    (void)end_helper(); // else it ends by itself as soon as it can
+    brief_thread_hold_off();
+    if (brief_thread_is_running()) atomic_store(&state.is_owed, true);
+    end_helper();
 }
 
 // Takes no lock: it may be called in a handler that interrupted whoever holds it.
 void reclaim_resume(void)
 {
-    if (atomic_fetch_sub(&state.pauses, 1) != 1) return;
-    if (atomic_exchange(&state.is_owed, false)) (void)brief_thread_run(work);
+    brief_thread_let_come();
+    if (!atomic_load_explicit(&state.use_helper, memory_order_relaxed)) return;
+    if (!atomic_exchange(&state.is_owed, false)) return;
+    // In a vforked child none can be made, and its parent still has a claim to one.
+    if (!brief_thread_run(work) && !brief_thread_is_running()) atomic_store(&state.is_owed, true);
+}
+
+// Whether the page heap's lock is to be had: else others hold it, or what this thread was
+// interrupted in.
+static bool is_unlocked(void)
+{
+    bool is_free = page_heap_try_lock();
+    if (is_free) page_heap_unlock();
+    return is_free;
 }
 
 void reclaim_finish(void)
 {
-    if (!brief_thread_is_running() || !end_helper()) return;
-    if (thread_is_alone()) {
-        if (!page_heap_try_lock()) return; // held by what this thread was interrupted in
-        page_heap_unlock();
-    }
+    if (!brief_thread_is_running()) return;
+    brief_thread_hold_off();
+    bool has_ended = brief_thread_end();
+    brief_thread_let_come();
+    if (!has_ended) return; // it goes on
     uint64_t now_ms = clock_coarse_ms_direct();
-    if (now_ms < atomic_load_explicit(&state.finished_ms, memory_order_relaxed) + FINISH_MS) {
+    uint64_t finished_ms = atomic_load_explicit(&state.finished_ms, memory_order_relaxed);
+    if (now_ms < finished_ms + FINISH_MS || !is_unlocked()) {
         atomic_store(&state.is_owed, true); // who forks that often frees again soon
         return;
     }
@@ -185,5 +196,5 @@ void reclaim_fork_child(void)
 {
     brief_thread_forget();
     atomic_store_explicit(&state.retry_ms, 0, memory_order_relaxed);
-    atomic_store_explicit(&state.pauses, 0, memory_order_relaxed);
+    atomic_store_explicit(&state.is_owed, false, memory_order_relaxed);
 }

@@ -12,7 +12,6 @@
 static struct {
     struct lock lock;
     bool forks_alone; // heap_fork_prepare() took no locks
-    bool has_helper;  // nor could it end the helper
     struct heap_settings settings;
 } state = {.settings = {
                .direct_size_min = (size_t)32 << 20,
@@ -58,7 +57,6 @@ size_t heap_trim(size_t keep)
 void heap_fork_prepare(void)
 {
     reclaim_finish();
-    state.has_helper = brief_thread_is_running(); // it waits for a lock of this thread's
     state.forks_alone = thread_is_alone();
     if (state.forks_alone) return;
     lock_take(&state.lock);
@@ -78,9 +76,17 @@ void heap_fork_parent(void)
 
 void heap_fork_child(void)
 {
-    // A lone thread without a helper was in the midst of nothing but what it goes on with.
-    if (!state.forks_alone || state.has_helper) page_heap_fork_child();
+    if (state.forks_alone) {
+        page_heap_fork_child_alone();
+    } else {
+        page_heap_fork_child_locked();
+    }
     heap_fork_parent();
+    reclaim_fork_child();
+}
+
+void heap_fork_child_bare(void)
+{
     reclaim_fork_child();
 }
 
@@ -92,6 +98,11 @@ void heap_pause_helper(void)
 void heap_resume_helper(void)
 {
     reclaim_resume();
+}
+
+void heap_forbid_helper(void)
+{
+    brief_thread_forbid();
 }
 
 void heap_finish_helper(void)

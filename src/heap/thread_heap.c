@@ -236,7 +236,7 @@ struct need {
 // A busy span that was none of the bin's own: borrowed, adopted, or new.
 static struct span *find_elsewhere(struct thread_heap *self, const struct need *need)
 {
-    struct span *span = need->fit == FIT_EXACT ? NULL : borrow_span(self, need->class);
+    struct span *span = need->fit == FIT_EXACT ? NULL : borrow_span(self, need->class, need->asked);
     if (span) return span;
     // An idle heap is locked, and so are all others.
     bool is_idle = atomic_load_explicit(&self->is_idle, memory_order_relaxed);
@@ -310,7 +310,8 @@ static void *take_listed(struct thread_heap *self, const struct need *need)
     }
     if (!bin->free) {
         bool is_filled = refill(self, need);
-        page_heap_balance();
+        // An idle heap is locked: whoever holds the lock does so later.
+        if (!atomic_load_explicit(&self->is_idle, memory_order_relaxed)) page_heap_balance();
         if (!is_filled) return NULL;
     }
     void **block = bin->free;

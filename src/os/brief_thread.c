@@ -16,6 +16,7 @@ enum {
     STACK_SIZE = 16 * 1024,
     TLS_SIZE = PAGE_SIZE, // stands in for libc's thread block: self pointer and stack-guard value
     POLL_MS = 1,
+    LAST_POLLS_MAX = 1000, // of 10 microseconds: it has nothing left to do but to go
 };
 
 // What a child by fork, _Fork or clone must not inherit: the kernel gives it zeroes here.
@@ -23,7 +24,7 @@ struct presence {
     _Atomic uint32_t id; // the kernel writes 0 here when the thread is gone
     _Atomic uint32_t must_end;
     _Atomic(struct lock *) waits_for;
-    long pid; // of the process whose this is; 0: not asked yet
+    _Atomic long tid; // 0: there is none, for sure
 };
 
 // Presence, stack, thread block; kept for the next one.
@@ -36,7 +37,10 @@ struct memory {
 static struct {
     struct lock lock; // of whoever makes one
     _Atomic(struct memory *) memory;
+    _Atomic unsigned holds; // callers of brief_thread_hold_off()
+    long pid;               // of the process that may have one
     bool is_allowed;
+    bool is_forbidden;
     long seccomp_mode; // at that time
 } state;
 
@@ -68,7 +72,13 @@ void brief_thread_allow(void)
 {
     if (state.is_allowed) return;
     state.seccomp_mode = get_seccomp_mode();
+    state.pid = syscall_2(SYS_getpid, 0, 0);
     state.is_allowed = true;
+}
+
+void brief_thread_forbid(void)
+{
+    state.is_forbidden = true;
 }
 
 // clone() gives the child a stack with `work` on it; it must never return into our caller's frame.
@@ -103,9 +113,7 @@ static bool may_be_made(struct memory *memory)
 {
     struct presence *presence = &memory->presence;
     if (atomic_load_explicit(&presence->id, memory_order_acquire) != 0) return false;
-    long pid = syscall_2(SYS_getpid, 0, 0);
-    if (presence->pid == 0) presence->pid = pid;
-    if (presence->pid != pid) return false; // a vforked child
+    if (state.is_forbidden || syscall_2(SYS_getpid, 0, 0) != state.pid) return false;
     return get_seccomp_mode() == state.seccomp_mode;
 }
 
@@ -119,9 +127,11 @@ static bool make(struct memory *memory, void (*work)(void))
     (void)syscall_4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&old, sizeof all);
     struct presence *presence = &memory->presence;
     atomic_store_explicit(&presence->must_end, 0, memory_order_relaxed);
-    atomic_store_explicit(&presence->id, 1, memory_order_relaxed); // until the kernel does
-    long id = clone_onto(memory, work);
-    if (id < 0) atomic_store_explicit(&presence->id, 0, memory_order_relaxed);
+    atomic_store(&presence->id, 1); // until the kernel does
+    // seq_cst: either this sees the hold, or who holds off sees the id.
+    long id = atomic_load(&state.holds) == 0 ? clone_onto(memory, work) : -EAGAIN;
+    if (id > 0) atomic_store(&presence->tid, id);
+    if (id < 0) atomic_store(&presence->id, 0);
     (void)syscall_4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, sizeof old);
     return id > 0;
 }
@@ -146,6 +156,7 @@ void brief_thread_forget(void)
 {
     struct memory *memory = peek_memory();
     if (memory) memory->presence = (struct presence){0};
+    state.pid = syscall_2(SYS_getpid, 0, 0);
     atomic_store_explicit(&state.lock.word, 0, memory_order_relaxed); // its holder may be gone
 }
 
@@ -165,19 +176,43 @@ static bool waits_in_vain(const struct presence *presence)
     return atomic_load(&presence->waits_for) == lock;
 }
 
+// The kernel clears the id before it counts one thread less.
+static void wait_for_the_kernel(struct presence *presence)
+{
+    long tid = atomic_load(&presence->tid);
+    for (int i = 0; tid && i < LAST_POLLS_MAX; i++) {
+        if (syscall_4(SYS_tgkill, state.pid, tid, 0, 0) != 0) break; // ESRCH
+        struct timespec span = {.tv_nsec = 10000};
+        (void)syscall_2(SYS_nanosleep, (long)&span, 0);
+    }
+    (void)atomic_compare_exchange_strong(&presence->tid, &tid, 0); // or it is the next one's
+}
+
 bool brief_thread_end(void)
 {
     struct memory *memory = peek_memory();
     if (!memory) return true;
     struct presence *presence = &memory->presence;
-    atomic_store(&presence->must_end, 1);
-    (void)syscall_4(SYS_futex, (long)&presence->must_end, FUTEX_WAKE_PRIVATE, 1, 0);
     uint32_t id;
-    while ((id = atomic_load_explicit(&presence->id, memory_order_acquire)) != 0) {
+    while ((id = atomic_load(&presence->id)) != 0) {
+        atomic_store(&presence->must_end, 1); // each time: it may be another one by now
+        (void)syscall_4(SYS_futex, (long)&presence->must_end, FUTEX_WAKE_PRIVATE, 1, 0);
         if (waits_in_vain(presence)) return false;
         wait_while(&presence->id, id, FUTEX_WAIT, POLL_MS); // not private: the kernel wakes us
     }
+    wait_for_the_kernel(presence);
     return true;
+}
+
+void brief_thread_hold_off(void)
+{
+    atomic_fetch_add(&state.holds, 1);
+}
+
+void brief_thread_let_come(void)
+{
+    unsigned holds = atomic_load(&state.holds);
+    while (holds > 0 && !atomic_compare_exchange_weak(&state.holds, &holds, holds - 1)) continue;
 }
 
 bool brief_thread_is_me(void)

@@ -11,22 +11,31 @@
 
 #include <stdbool.h>
 
-// Allows them. Notes under what seccomp filters the process was started.
+// Allows them in this process. Notes under what seccomp filters it was started.
 void brief_thread_allow(void);
 
+// Forbids them for good: the process has put itself under a seccomp filter, which might take a new
+// thread for an attack.
+void brief_thread_forbid(void);
+
 // Runs `work` once in a brief thread. False when there is one already or none can be made: also in
-// a vforked child, whose threads end with it at any point, and in a process that has put itself
-// under a seccomp filter, which might take a new thread for an attack.
+// a vforked child, whose threads end with it at any point, in a child of a clone() of the program's
+// own, and where there are other seccomp filters than at the start.
 bool brief_thread_run(void (*work)(void));
 
 // Whether one is at it.
 bool brief_thread_is_running(void);
 
 // Asks it to end and waits until the kernel knows it no more. False when it waits for a lock that
-// is held: by the caller's own thread, if the process has no other. It ends when it gets the lock.
+// is held: by the caller's own thread, if the process has no other. It ends soon after it gets it.
 bool brief_thread_end(void);
 
-// In a child made by fork() it is gone; other children find that out by themselves.
+// Lets none come until as many calls let them come again.
+void brief_thread_hold_off(void);
+void brief_thread_let_come(void);
+
+// In a child made by fork() it is gone, and the child may have its own. Other children find out by
+// themselves that it is not there.
 void brief_thread_forget(void);
 
 // --- for what runs in it

@@ -9,7 +9,7 @@
 void thread_set_exit_callback(void (*callback)(void));
 
 // Asks for the callback in this thread. May allocate through malloc (libc's table of keys): call it
-// when malloc works for this thread already. Again after the callback ran: it runs once more.
+// when malloc works for this thread already.
 void thread_watch_exit(void);
 
 // Whether libc knows of no thread but this one.

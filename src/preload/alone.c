@@ -1,10 +1,6 @@
-// Alone: calls that must find the process as its program made it.
-// The helper is a thread that the kernel counts and libc does not know. Left to itself it would
-// keep a root daemon's rights when the daemon gives them up; unshare() and setns() would be
-// refused; and a child of _Fork(), which runs no handlers, might be made while it holds the heap's
-// lock. So these calls of libc's pass through here, and the helper is ended first. It comes again
-// afterwards, with the rights that are left.
+#include "preload/alone.h"
 
+#include "base/attributes.h"
 #include "heap/heap.h"
 #include "preload/export.h"
 
@@ -17,18 +13,54 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-// libc's function of that name, or that of another library in between. It is there: the program
-// calls it.
-#define NEXT(name, function) (*(void **)&(function) = dlsym(RTLD_NEXT, #name))
+// libc's functions of these names, or those of another library in between. Looked up before main():
+// a child of _Fork() must not find the loader's lock held by a thread that it has not.
+static struct {
+    int (*setuid)(uid_t);
+    int (*seteuid)(uid_t);
+    int (*setreuid)(uid_t, uid_t);
+    int (*setresuid)(uid_t, uid_t, uid_t);
+    int (*setgid)(gid_t);
+    int (*setegid)(gid_t);
+    int (*setregid)(gid_t, gid_t);
+    int (*setresgid)(gid_t, gid_t, gid_t);
+    int (*setgroups)(size_t, const gid_t *);
+    int (*initgroups)(const char *, gid_t);
+    int (*unshare)(int);
+    int (*setns)(int, int);
+    int (*capset)(void *, const void *);
+    int (*prctl)(int, unsigned long, unsigned long, unsigned long, unsigned long);
+    pid_t (*_Fork)(void);
+} next;
+
+#define FIND(name) (*(void **)&next.name = dlsym(RTLD_NEXT, #name))
+
+void alone_find(void)
+{
+    FIND(setuid);
+    FIND(seteuid);
+    FIND(setreuid);
+    FIND(setresuid);
+    FIND(setgid);
+    FIND(setegid);
+    FIND(setregid);
+    FIND(setresgid);
+    FIND(setgroups);
+    FIND(initgroups);
+    FIND(unshare);
+    FIND(setns);
+    FIND(capset);
+    FIND(prctl);
+    FIND(_Fork);
+}
 
 // The function `name`, passed through.
 #define PASS(name, parameters, arguments)                                                          \
     EXPORT int name parameters                                                                     \
     {                                                                                              \
-        int(*next) parameters;                                                                     \
-        NEXT(name, next);                                                                          \
+        if (UNLIKELY(!next.name)) alone_find();                                                    \
         heap_pause_helper();                                                                       \
-        int result = next arguments;                                                               \
+        int result = next.name arguments;                                                          \
         heap_resume_helper();                                                                      \
         return result;                                                                             \
     }
@@ -50,7 +82,14 @@ PASS(setns, (int fd, int type), (fd, type))
 EXPORT int capset(void *header, const void *data);
 PASS(capset, (void *header, const void *data), (header, data))
 
-// Filters and securebits. The kernel takes five words, as libc does.
+// What a thread of ours must not be left out of.
+static bool is_of_rights(int option)
+{
+    return option == PR_SET_SECCOMP || option == PR_SET_NO_NEW_PRIVS ||
+           option == PR_SET_SECUREBITS || option == PR_CAPBSET_DROP;
+}
+
+// The kernel takes five words, as libc does.
 EXPORT int prctl(int option, ...)
 {
     va_list list;
@@ -58,20 +97,20 @@ EXPORT int prctl(int option, ...)
     unsigned long words[4];
     for (int i = 0; i < 4; i++) words[i] = va_arg(list, unsigned long);
     va_end(list);
-    int (*next)(int, unsigned long, unsigned long, unsigned long, unsigned long);
-    NEXT(prctl, next);
-    bool is_change = option == PR_SET_SECCOMP || option == PR_SET_NO_NEW_PRIVS ||
-                     option == PR_SET_SECUREBITS || option == PR_CAPBSET_DROP;
-    if (is_change) heap_pause_helper();
-    int result = next(option, words[0], words[1], words[2], words[3]);
-    if (is_change) heap_resume_helper();
+    if (UNLIKELY(!next.prctl)) alone_find();
+    bool pauses = is_of_rights(option);
+    if (pauses) heap_pause_helper();
+    int result = next.prctl(option, words[0], words[1], words[2], words[3]);
+    if (option == PR_SET_SECCOMP && result == 0) heap_forbid_helper();
+    if (pauses) heap_resume_helper();
     return result;
 }
 
 EXPORT pid_t _Fork(void)
 {
-    pid_t (*next)(void);
-    NEXT(_Fork, next);
+    if (UNLIKELY(!next._Fork)) alone_find();
     heap_finish_helper();
-    return next();
+    pid_t child = next._Fork();
+    if (child == 0) heap_fork_child_bare();
+    return child;
 }

@@ -6,6 +6,7 @@
 #include "heap/heap.h"
 #include "os/console.h"
 #include "os/thread.h"
+#include "preload/alone.h"
 #include "preload/figures.h"
 #include "preload/neighbour.h"
 #include "preload/perturb.h"
@@ -165,6 +166,7 @@ __attribute__((constructor)) static void start_process(int argc, char **argv, ch
     (void)pthread_atfork(prepare_fork, resume_parent, resume_child);
 
     neighbour_find();
+    alone_find();
 
     struct settings settings;
     settings_init(&settings);

@@ -205,6 +205,8 @@ static void a_child_made_without_handlers_knows_too(void **state)
     if (child == 0) {
         if (brief_thread_is_running()) _exit(1);
         seen.runs = 0;
+        if (brief_thread_run(sleep_long)) _exit(4); // it might be a vforked one
+        brief_thread_forget();
         if (!brief_thread_run(sleep_long)) _exit(2);
         for (int i = 0; i < 10000 && seen.runs < 1; i++) clock_sleep_ms(1);
         _exit(brief_thread_end() && ended_early == 1 ? 0 : 3);
@@ -253,6 +255,19 @@ static bool enter_sandbox_without_clone(void)
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
+static void none_comes_while_held_off(void **state)
+{
+    (void)state;
+    brief_thread_hold_off();
+    brief_thread_hold_off();
+    assert_false(brief_thread_run(look_who_it_is));
+    brief_thread_let_come();
+    assert_false(brief_thread_run(look_who_it_is));
+    brief_thread_let_come();
+    start(look_who_it_is);
+    assert_true(brief_thread_end());
+}
+
 static void a_process_that_locked_itself_up_makes_none(void **state)
 {
     (void)state;
@@ -281,6 +296,7 @@ int main(void)
         cmocka_unit_test(it_knows_itself),
         cmocka_unit_test(a_child_made_without_handlers_knows_too),
         cmocka_unit_test(a_vforked_child_makes_none),
+        cmocka_unit_test(none_comes_while_held_off),
         cmocka_unit_test(a_process_that_locked_itself_up_makes_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,12 +4,18 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -92,6 +98,21 @@ static void lock_out_new_rights(void)
     expect_of_all_tasks("NoNewPrivs: %d", 1);
 }
 
+// A filter that takes prctl() for an attack: nobody may ask anything with it after that.
+static void lock_out_prctl(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = 4, .filter = filter};
+    EXPECT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    EXPECT(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+    use_and_free_much();
+}
+
 static void leave_namespace(void)
 {
     // Where it is not allowed at all, it is refused with EPERM or ENOSPC, for whatever reason.
@@ -126,6 +147,49 @@ static void fork_without_handlers(void)
     }
 }
 
+static volatile sig_atomic_t forks;
+
+// All of it is async-signal-safe.
+static void fork_and_wait(int signal)
+{
+    (void)signal;
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    pid_t child = _Fork();
+    if (child == 0) _exit(0);
+    if (child > 0) (void)waitpid(child, NULL, 0);
+    forks = forks + 1;
+}
+
+static void *wait_for_ever(void *blocked)
+{
+    (void)pthread_sigmask(SIG_BLOCK, blocked, NULL);
+    for (;;) pause();
+    return NULL;
+}
+
+// Beside another thread, and amid large blocks that come and go.
+static void fork_in_handlers(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_t thread;
+    EXPECT(pthread_create(&thread, NULL, wait_for_ever, &all) == 0);
+    struct sigaction action = {.sa_handler = fork_and_wait, .sa_flags = SA_RESTART};
+    EXPECT(sigaction(SIGALRM, &action, NULL) == 0);
+    struct itimerval timer = {{0, 2000}, {0, 2000}};
+    EXPECT(setitimer(ITIMER_REAL, &timer, NULL) == 0);
+    while (forks < 200) {
+        char *blocks[8];
+        for (int i = 0; i < 8; i++) {
+            blocks[i] = malloc(8 << 20);
+            blocks[i][0] = 1;
+        }
+        for (int i = 0; i < 8; i++) free(blocks[i]);
+    }
+    timer = (struct itimerval){0};
+    EXPECT(setitimer(ITIMER_REAL, &timer, NULL) == 0);
+}
+
 int main(void)
 {
     if (getuid() == 0) {
@@ -133,8 +197,10 @@ int main(void)
         in_child(give_up_root_for_a_while);
     }
     in_child(lock_out_new_rights);
+    in_child(lock_out_prctl);
     in_child(leave_namespace);
     in_child(fork_as_one);
     in_child(fork_without_handlers);
+    in_child(fork_in_handlers);
     return 0;
 }
