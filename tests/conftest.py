@@ -6,7 +6,9 @@ import difflib
 import os
 import pathlib
 import shlex
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -102,10 +104,24 @@ def mete(build):
     return build / "mete"
 
 
+def is_open_to_all(path):
+    """Whether every user may read the file, and the loader its name in LD_PRELOAD."""
+    folders_are = all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)
+    return folders_are and path.stat().st_mode & 0o004 and not set(" :") & set(str(path))
+
+
 @pytest.fixture(scope="session")
 def preload():
-    """The object to preload; METE_PRELOAD names another one."""
-    return PRELOAD
+    """The object to preload; METE_PRELOAD names another one. Programs under test become other users:
+    what they cannot read (a checkout in /root, say) is copied to where they can."""
+    if not PRELOAD.is_file() or is_open_to_all(PRELOAD):
+        yield PRELOAD
+        return
+    with tempfile.TemporaryDirectory(prefix="mete-", dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        copy = pathlib.Path(shutil.copy(PRELOAD, folder))
+        copy.chmod(0o755)
+        yield copy
 
 
 @pytest.fixture()

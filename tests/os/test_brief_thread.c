@@ -280,7 +280,10 @@ static void a_process_that_locked_itself_up_makes_none(void **state)
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) skip(); // filters are not to be had here
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        print_message("# filters are not to be had here\n");
+        return;
+    }
     assert_int_equal(status, 0);
 }
 
