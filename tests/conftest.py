@@ -112,8 +112,14 @@ def is_open_to_all(path):
 
 @pytest.fixture(scope="session")
 def preload():
-    """The object to preload; METE_PRELOAD names another one. Programs under test become other users:
-    what they cannot read (a checkout in /root, say) is copied to where they can."""
+    """The object to preload; METE_PRELOAD names another one."""
+    return PRELOAD
+
+
+@pytest.fixture(scope="session")
+def preload_for_all():
+    """The same where every user can read it, since programs under test become other users: what
+    they cannot read (a checkout in /root, say) is copied."""
     if not PRELOAD.is_file() or is_open_to_all(PRELOAD):
         yield PRELOAD
         return
@@ -125,10 +131,10 @@ def preload():
 
 
 @pytest.fixture()
-def preloaded(preload):
+def preloaded(preload_for_all):
     """An environment in which a program runs on mete's heap."""
     env = dict(os.environ)
-    env["LD_PRELOAD"] = str(preload)
+    env["LD_PRELOAD"] = str(preload_for_all)
     env.pop("METE", None)
     return env
 
@@ -140,17 +146,17 @@ def run_native():
 
 
 @pytest.fixture(scope="session")
-def run_preloaded(preload):
+def run_preloaded(preload_for_all):
     """The same with libmete-preload.so: run_preloaded(command, …) → Run."""
 
     def run_with_preload(command, **options):
-        return run(command, preload=preload, **options)
+        return run(command, preload=preload_for_all, **options)
 
     return run_with_preload
 
 
 @pytest.fixture(scope="session")
-def same_with_mete(preload):
+def same_with_mete(preload_for_all):
     """Runs a command natively and, at once, preloaded; fails unless both end alike and with
     success. `clean` takes what legitimately differs out of an output; `cwd` may be a pair."""
 
@@ -158,7 +164,8 @@ def same_with_mete(preload):
         folders = cwd if isinstance(cwd, tuple) else (cwd, cwd)
         with concurrent.futures.ThreadPoolExecutor() as pool:
             native = pool.submit(run, command, cwd=folders[0], **options)
-            ours = pool.submit(run, command, cwd=folders[1], preload=preload, **options)
+            options["preload"] = preload_for_all
+            ours = pool.submit(run, command, cwd=folders[1], **options)
             native, ours = native.result(), ours.result()
         assert native.status == 0, f"it fails natively\n{native!r}"
         assert ours.status == native.status, f"it fails with mete\n{ours!r}"

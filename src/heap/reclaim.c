@@ -79,9 +79,10 @@ size_t reclaim_holes(void)
 {
     size_t purged_bytes = 0;
     struct span *span;
+    uintptr_t address = 0;
     page_heap_begin_walk();
-    for (uintptr_t address = 0; (span = page_heap_next_small(address));
-         address = span->base + span->size) {
+    while ((span = page_heap_next_small(address))) {
+        address = span->base + span->size; // while it is busy, and so stays what it is
         purged_bytes += purge_holes(span);
         span_give_busy(span);
     }
