@@ -29,6 +29,15 @@ static struct span *take(size_t page_count, size_t align)
     return span;
 }
 
+// The thread sanitizer's own thread maps memory when it likes, also where ours has just gone.
+#define OTHERS_MAP_BESIDE_US false
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#undef OTHERS_MAP_BESIDE_US
+#define OTHERS_MAP_BESIDE_US true
+#endif
+#endif
+
 static void it_is_mapped_alone_and_unmapped_when_given_back(void **state)
 {
     (void)state;
@@ -39,7 +48,7 @@ static void it_is_mapped_alone_and_unmapped_when_given_back(void **state)
     assert_int_equal(direct_figures().bytes, 10 * PAGE_SIZE);
     assert_int_equal(heap_check().direct_spans, 1);
     direct_give(span);
-    assert_false(is_mapped(base));
+    if (!OTHERS_MAP_BESIDE_US) assert_false(is_mapped(base));
     assert_null(span_map_find(base));
     assert_int_equal(direct_figures().count, 0);
     assert_int_equal(direct_figures().bytes, 0);
@@ -66,7 +75,7 @@ static void shrinking_keeps_the_start_and_unmaps_the_end(void **state)
     assert_true(direct_resize(span, 30, false));
     assert_int_equal(span->base, base);
     assert_int_equal(span->size, 30 * PAGE_SIZE);
-    assert_false(is_mapped(base + 30 * PAGE_SIZE));
+    if (!OTHERS_MAP_BESIDE_US) assert_false(is_mapped(base + 30 * PAGE_SIZE));
     assert_null(span_map_find(base + 30 * PAGE_SIZE));
     assert_int_equal(((unsigned char *)base)[30 * PAGE_SIZE - 1], 0xaa);
     assert_int_equal(direct_figures().bytes, 30 * PAGE_SIZE);
@@ -105,7 +114,7 @@ static void it_moves_where_it_may_and_takes_its_bytes_along(void **state)
     (void)heap_check();
     assert_true(direct_resize(span, 20000, true));
     assert_int_not_equal(span->base, base);
-    assert_false(is_mapped(base));
+    if (!OTHERS_MAP_BESIDE_US) assert_false(is_mapped(base));
     assert_null(span_map_find(base));
     assert_ptr_equal(span_map_find(span->base + 77 * MIB), span);
     const unsigned char *bytes = (unsigned char *)span->base;
