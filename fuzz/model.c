@@ -150,11 +150,26 @@ static void note_freeing(void *block, uint32_t site, size_t size, size_t block_s
     model.noted_blocks--;
 }
 
+static uint32_t note_resized(void *block, size_t old_size, size_t size, size_t block_size)
+{
+    if (old_size == 0) model_fail("old size", block, old_size, 1);
+    return note_allocated(block, size, block_size);
+}
+
+static void note_kept(void *block, uint32_t site, size_t size, size_t block_size)
+{
+    if (size > block_size) model_fail("kept size", block, size, block_size);
+    expect("kept site", block, site, site_of(block, size));
+    model.noted_blocks++;
+}
+
 void model_observe(bool begin)
 {
     static const struct heap_observer observer = {
         .allocated = note_allocated,
         .freeing = note_freeing,
+        .resized = note_resized,
+        .kept = note_kept,
     };
     model.noted_blocks = 0;
     model.is_observed = begin;

@@ -18,7 +18,9 @@ struct found {
     struct span *span;
     uint32_t index;
     size_t block_size;
-    bool is_freed; // the observer has been told of its free already
+    bool is_freed;     // the observer has been told of its free already, with these:
+    struct note note;  // its site, its slack
+    size_t size_freed; // requested bytes
 };
 
 // Finds the live block at `pointer`. False when there is none.
@@ -27,7 +29,10 @@ static ALWAYS_INLINE bool find(const void *pointer, struct found *found_out)
     uintptr_t address = (uintptr_t)pointer;
     struct span *span = span_map_find(address);
     if (UNLIKELY(!span)) return false;
-    *found_out = (struct found){.span = span, .block_size = span->size};
+    found_out->span = span;
+    found_out->index = 0;
+    found_out->block_size = span->size;
+    found_out->is_freed = false;
     if (!span_is_small(span)) return LIKELY(address == span->base && span->announced == 1);
     const struct plane_cell *cell = span_cell(span, address);
     uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
@@ -39,23 +44,55 @@ static ALWAYS_INLINE bool find(const void *pointer, struct found *found_out)
     return true;
 }
 
+static uint32_t index_of(const struct span *span, const void *block)
+{
+    return span_is_small(span) ? span_index(span, (uintptr_t)block) : 0;
+}
+
+static size_t block_size_of(const struct span *span)
+{
+    return span_is_small(span) ? span->block_size : span->size;
+}
+
 static void record_allocation(struct span *span, void *block, size_t size)
 {
     const struct heap_observer *observer = heap_observed_by();
     if (LIKELY(!observer)) return;
-    bool is_small = span_is_small(span);
-    size_t block_size = is_small ? span->block_size : span->size;
-    uint32_t index = is_small ? span_index(span, (uintptr_t)block) : 0;
-    note_write(span, index, observer->allocated(block, size, block_size), block_size - size);
+    size_t block_size = block_size_of(span);
+    uint32_t site = observer->allocated(block, size, block_size);
+    note_write(span, index_of(span, block), site, block_size - size);
 }
 
-static void record_free(const struct found *found, void *block)
+// The block at `found` is not freed yet: it is about to be.
+static void record_free(struct found *found, void *block)
 {
     const struct heap_observer *observer = heap_observed_by();
     if (LIKELY(!observer)) return;
-    struct note note = note_read(found->span, found->index);
-    observer->freeing(block, note.site, found->block_size - note.slack, found->block_size);
+    found->note = note_read(found->span, found->index);
+    found->size_freed = found->block_size - found->note.slack;
+    found->is_freed = true;
+    observer->freeing(block, found->note.site, found->size_freed, found->block_size);
     note_write(found->span, found->index, 0, 0);
+}
+
+// After record_free(): what was `old` is now `block` of `span`, for `size` bytes.
+static void record_resize(const struct found *old, struct span *span, void *block, size_t size)
+{
+    const struct heap_observer *observer = heap_observed_by();
+    if (LIKELY(!observer)) return;
+    size_t block_size = block_size_of(span);
+    uint32_t site = old->is_freed ? observer->resized(block, old->size_freed, size, block_size)
+                                  : observer->allocated(block, size, block_size);
+    note_write(span, index_of(span, block), site, block_size - size);
+}
+
+// After record_free(): nothing came of it, the block lives on.
+static void record_keep(const struct found *found, void *block)
+{
+    const struct heap_observer *observer = heap_observed_by();
+    if (LIKELY(!observer) || !found->is_freed) return;
+    note_write(found->span, found->index, found->note.site, found->note.slack);
+    observer->kept(block, found->note.site, found->size_freed, found->block_size);
 }
 
 // --- allocation
@@ -249,40 +286,36 @@ static void *resize_large(struct found *found, size_t size, bool may_move)
     return (void *)found->span->base;
 }
 
-// What the note says was requested of a live block.
-static size_t requested_size(const struct found *found)
+// Resizes a large block to hold `least` bytes as resize_large() does, and tells the observer, if
+// that succeeds, that it serves `size`. A block may move, and then its old address may be another
+// thread's at once: if it was noted, its free is recorded first, and found->is_freed says so when
+// nothing came of it.
+static void *resize_recorded(struct found *found, void *block, size_t least, size_t size,
+                             bool may_move)
 {
-    return found->block_size - note_read(found->span, found->index).slack;
-}
-
-// Resizes a large block as resize_large() does, and tells the observer if that succeeds. A block
-// may move, and then its old address may be another thread's at once: if it was noted, its free is
-// recorded first, and found->is_freed says so when nothing came of it.
-static void *resize_recorded(struct found *found, void *block, size_t size, bool may_move)
-{
-    if (LIKELY(!heap_observed_by())) return resize_large(found, size, may_move);
-    bool is_first = may_move && size > found->block_size && note_read(found->span, 0).site != 0;
+    if (LIKELY(!heap_observed_by())) return resize_large(found, least, may_move);
+    bool is_first = may_move && least > found->block_size && note_read(found->span, 0).site != 0;
     struct found was = *found;
     if (is_first) record_free(&was, block);
-    void *place = resize_large(found, size, may_move);
+    void *place = resize_large(found, least, may_move);
     if (!place) {
-        found->is_freed = is_first;
+        *found = was;
         return NULL;
     }
     if (!is_first) { // not noted, or in place: the note is still where it was
         was.span = found->span;
         record_free(&was, block);
     }
-    record_allocation(found->span, place, size);
+    record_resize(&was, found->span, place, size);
     return place;
 }
 
 // The block stays as it is and serves another request.
-static void record_reuse(const struct found *found, void *block, size_t size)
+static void record_reuse(struct found *found, void *block, size_t size)
 {
     if (LIKELY(!heap_observed_by())) return;
-    record_free(found, block);
-    record_allocation(found->span, block, size);
+    if (!found->is_freed) record_free(found, block);
+    record_resize(found, found->span, block, size);
 }
 
 bool heap_resize(void *block, size_t size)
@@ -295,8 +328,7 @@ bool heap_resize(void *block, size_t size)
         // Large blocks stay large, but need not keep all their pages.
         size_t least = size > SMALL_SIZE_MAX ? size : (size_t)SMALL_SIZE_MAX + 1;
         if (resize_large_is_possible(&found, least) &&
-            resize_recorded(&found, block, least, false)) {
-            if (least != size) record_reuse(&found, block, size);
+            resize_recorded(&found, block, least, size, false)) {
             return true;
         }
     }
@@ -312,35 +344,33 @@ bool heap_resize_closely(void *block, size_t size)
     if (size == 0) size = 1;
     if (!span_is_small(found.span)) {
         return resize_large_is_possible(&found, size) &&
-               resize_recorded(&found, block, size, false) != NULL;
+               resize_recorded(&found, block, size, size, false) != NULL;
     }
     if (!fits(&found, size)) return false;
     record_reuse(&found, block, size);
     return true;
 }
 
-// No block of another size is to be had: the old one stays, of `old_size` requested bytes.
-static void *keep_block(const struct found *found, void *block, size_t size, size_t old_size)
+// No block of another size is to be had: the old one stays.
+static void *keep_block(struct found *found, void *block, size_t size)
 {
-    bool serves = size <= found->block_size;
-    if (found->is_freed) {
-        record_allocation(found->span, block, serves ? size : old_size);
-    } else if (serves) {
+    if (size <= found->block_size) {
         record_reuse(found, block, size);
+        return block;
     }
-    return serves ? block : no_memory();
+    record_keep(found, block);
+    return no_memory();
 }
 
 // Copies the block to one of another size. `verb` is whose fault a double free would be.
-static void *move_block(const char *verb, const struct found *found, void *block, size_t size,
-                        size_t old_size)
+static void *move_block(const char *verb, struct found *found, void *block, size_t size)
 {
     struct span *span = NULL;
     bool is_zero;
     void *place = size <= SMALL_SIZE_MAX ? heap_take_fast(size_class_of(size)) : NULL;
     bool is_observed = !place && heap_observed_by(); // else the list would have been empty
     if (!place) place = take(size, ALIGN_ANY, PAGES_ANY, &span, &is_zero);
-    if (UNLIKELY(!place)) return keep_block(found, block, size, old_size);
+    if (UNLIKELY(!place)) return keep_block(found, block, size);
     memcpy(place, block, size < found->block_size ? size : found->block_size);
     if (LIKELY(!is_observed)) {
         heap_free_fast(block);
@@ -348,7 +378,7 @@ static void *move_block(const char *verb, const struct found *found, void *block
     }
     if (!found->is_freed) record_free(found, block);
     release(verb, found, block);
-    record_allocation(span, place, size);
+    record_resize(found, span, place, size);
     return place;
 }
 
@@ -361,13 +391,11 @@ void *heap_realloc_named(void *block, size_t size, const char *verb)
         record_reuse(&found, block, size);
         return block;
     }
-    size_t old_size = size;
     if (resize_large_is_possible(&found, size)) {
-        old_size = requested_size(&found);
-        void *place = resize_recorded(&found, block, size, true);
+        void *place = resize_recorded(&found, block, size, size, true);
         if (place) return place;
     }
-    return move_block(verb, &found, block, size, old_size);
+    return move_block(verb, &found, block, size);
 }
 
 void *heap_realloc(void *block, size_t size)

@@ -39,6 +39,8 @@ static void leave_heap(void)
     add_idle(self);
     lock_give(&state.lock);
     page_heap_balance();
+    const struct heap_observer *observer = heap_observed_by();
+    if (observer && observer->thread_gone) observer->thread_gone();
 }
 
 static struct thread_heap *create_heap(void)

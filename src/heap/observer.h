@@ -15,6 +15,14 @@ struct heap_observer {
     // It is about to be freed by this thread. `size` is the requested one, `site` the note's (0 for
     // blocks from before the observation). The heap has checked that it is live.
     void (*freeing)(void *block, uint32_t site, size_t size, size_t block_size);
+    // The second half of a realloc: the block of `old_size` requested bytes, whose freeing() this
+    // thread was just told of, is now this one. Otherwise as allocated().
+    uint32_t (*resized)(void *block, size_t old_size, size_t size, size_t block_size);
+    // The realloc failed: the block lives on as freeing(), just before, described it.
+    void (*kept)(void *block, uint32_t site, size_t size, size_t block_size);
+    // The calling thread is about to end; what it still allocates and frees is told all the same.
+    // May be NULL.
+    void (*thread_gone)(void);
     // Pages were taken for small blocks, and were given back. May be NULL; must not call the heap.
     void (*span_made)(uintptr_t base, size_t size);
     void (*span_gone)(uintptr_t base, size_t size);

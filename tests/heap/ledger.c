@@ -86,7 +86,7 @@ static void freeing_known(struct ledger_entry *entry, uint32_t site, size_t size
     entry->block = 1;
 }
 
-static void freeing(void *block, uint32_t site, size_t size, size_t block_size)
+static void free_block(void *block, uint32_t site, size_t size, size_t block_size)
 {
     lock_take(&book.lock);
     struct ledger_entry *entry = find((uintptr_t)block);
@@ -97,6 +97,43 @@ static void freeing(void *block, uint32_t site, size_t size, size_t block_size)
         if (site != 0) mistake("site of a block from before", block, site, 0);
         if (size != block_size) mistake("size of a block from before", block, size, block_size);
     }
+    lock_give(&book.lock);
+}
+
+// The thread's last freeing(): what a realloc goes on from.
+static __thread size_t size_freed;
+
+static void freeing(void *block, uint32_t site, size_t size, size_t block_size)
+{
+    size_freed = size;
+    free_block(block, site, size, block_size);
+}
+
+static uint32_t resized(void *block, size_t old_size, size_t size, size_t block_size)
+{
+    uint32_t site = allocated(block, size, block_size);
+    lock_take(&book.lock);
+    if (old_size != size_freed) mistake("old size", block, old_size, size_freed);
+    book.totals.resizes++;
+    lock_give(&book.lock);
+    return site;
+}
+
+static void kept(void *block, uint32_t site, size_t size, size_t block_size)
+{
+    lock_take(&book.lock);
+    if (site == 0) mistake("kept without a site", block, 0, 1);
+    if (size != size_freed) mistake("kept size", block, size, size_freed);
+    *empty_place((uintptr_t)block) = (struct ledger_entry){
+        .block = (uintptr_t)block,
+        .size = size,
+        .block_size = block_size,
+        .site = site,
+    };
+    book.totals.frees--;
+    book.totals.live_blocks++;
+    book.totals.live_bytes += size;
+    book.totals.kept++;
     lock_give(&book.lock);
 }
 
@@ -134,6 +171,8 @@ static void span_gone(uintptr_t base, size_t size)
 const struct heap_observer ledger_observer = {
     .allocated = allocated,
     .freeing = freeing,
+    .resized = resized,
+    .kept = kept,
     .span_made = span_made,
     .span_gone = span_gone,
 };

@@ -21,6 +21,8 @@ struct ledger_totals {
     size_t allocations;
     size_t frees;         // of blocks in the book
     size_t frees_unknown; // of blocks from before: site 0, nothing in the book
+    size_t resizes;       // of the allocations, those that a realloc ended with
+    size_t kept;          // reallocs that failed after all
     size_t live_blocks;
     size_t live_bytes; // requested
     size_t span_bytes; // made and not gone

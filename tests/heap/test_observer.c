@@ -136,6 +136,7 @@ static void reallocation_is_a_free_and_an_allocation_moved_or_not(void **state)
         assert_int_equal(ledger_totals().live_bytes, sizes[i]);
     }
     heap_free(block);
+    assert_int_equal(ledger_totals().resizes, count); // told with the old size: the book checks it
     end(count + 1, count + 1, 0);
 }
 
@@ -147,9 +148,11 @@ static void resizing_in_place_changes_the_size_told(void **state)
     const size_t starts[] = {500, 20000, 100 * KIB, 3 * MIB};
     for (size_t i = 0; i < 4; i++) {
         char *block = heap_alloc(starts[i]);
+        size_t resizes = ledger_totals().resizes;
         for (size_t size = starts[i]; size > 0; size /= 3) {
             assert_true(heap_resize(block, size));
             expect_noted(block, size);
+            assert_int_equal(ledger_totals().resizes, ++resizes);
         }
         heap_free(block);
     }
@@ -176,6 +179,8 @@ static void what_fails_changes_nothing(void **state)
         for (size_t j = 0; j < sizes[i]; j++) assert_int_equal((unsigned char)block[j], 0xaa);
         heap_free(block);
     }
+    assert_int_equal(ledger_totals().frees, 4); // what was told and did not happen was taken back
+    assert_true(ledger_totals().kept > 0);
     assert_null(heap_alloc((size_t)1 << 46));
     assert_null(heap_alloc_zeroed(SIZE_MAX));
     assert_null(heap_alloc_aligned(100, (size_t)1 << 62));

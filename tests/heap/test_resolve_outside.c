@@ -33,6 +33,12 @@ static uint32_t site_by_size(void *block, size_t size, size_t block_size)
     return (uint32_t)size % NOTE_SITE_COUNT;
 }
 
+static uint32_t site_by_new_size(void *block, size_t old_size, size_t size, size_t block_size)
+{
+    (void)old_size;
+    return site_by_size(block, size, block_size);
+}
+
 static void mind_no_free(void *block, uint32_t site, size_t size, size_t block_size)
 {
     (void)block;
@@ -41,7 +47,12 @@ static void mind_no_free(void *block, uint32_t site, size_t size, size_t block_s
     (void)block_size;
 }
 
-static const struct heap_observer sites = {.allocated = site_by_size, .freeing = mind_no_free};
+static const struct heap_observer sites = {
+    .allocated = site_by_size,
+    .freeing = mind_no_free,
+    .resized = site_by_new_size,
+    .kept = mind_no_free,
+};
 
 // In the child: blocks of all kinds, noted, every fourth freed.
 static void fill_heap(struct report *report)
