@@ -28,3 +28,10 @@ void clock_sleep_ms(unsigned ms)
     struct timespec span = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
     (void)syscall_2(SYS_nanosleep, (long)&span, 0); // cut short: the caller looks again anyway
 }
+
+uint64_t clock_real_ns(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}

@@ -12,3 +12,6 @@ uint64_t clock_coarse_ms_direct(void);
 
 // Sleeps that long unless a signal ends it early.
 void clock_sleep_ms(unsigned ms);
+
+// Nanoseconds since 1970, as the calendar has them.
+uint64_t clock_real_ns(void);

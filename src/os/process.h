@@ -1,0 +1,19 @@
+// Process: what the kernel knows of this process. Raw system calls: nothing allocates, touches
+// errno or trusts what libc remembers.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint32_t process_id(void);
+uint32_t process_parent_id(void);
+uint32_t process_thread_id(void);
+
+// Texts, cut to `size` bytes with their terminating zero; empty when the kernel does not say.
+void process_program(char *text, size_t size);   // the path of the running file
+void process_directory(char *text, size_t size); // the working directory
+void process_host(char *text, size_t size);
+
+// The calling thread's name.
+enum { PROCESS_THREAD_NAME_SIZE = 16 };
+void process_thread_name(char name[static PROCESS_THREAD_NAME_SIZE]);

@@ -1,0 +1,243 @@
+#include "record/writer.h"
+
+#include "base/align.h"
+#include "os/pages.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+
+// --- what the tables look like
+// ----------------------------------------------------------------------
+
+#define COLUMN(type, name) {#name, RECORD_##type, 1},
+#define COLUMNS(type, name, count) {#name, RECORD_##type, count},
+struct column {
+    const char *name;
+    enum record_type type;
+    uint32_t count;
+};
+#define DESCRIBE(table, row, columns)                                                              \
+    static const struct column table##_columns[] = {columns(COLUMN, COLUMNS)};
+RECORD_TABLES(DESCRIBE)
+
+// Room in the file: rows at the largest, which `shift` halves again and again, and at the least.
+// The largest are as many sites as have ever been seen (a browser: some hundred thousand), and for
+// the rest what goes with them; together some 350 MiB of sparse file.
+struct room {
+    uint32_t most;
+    uint32_t least;
+};
+static const struct room rooms[RECORD_TABLE_COUNT] = {
+    [RECORD_TABLE_process] = {1, 1},
+    [RECORD_TABLE_modules] = {8192, 256},
+    [RECORD_TABLE_frames] = {1 << 19, 4096},
+    [RECORD_TABLE_nodes] = {1 << 21, 8192},
+    [RECORD_TABLE_sites] = {1 << 18, 1024},
+    [RECORD_TABLE_rows] = {1 << 19, 2048},
+    [RECORD_TABLE_threads] = {4096, 64},
+    [RECORD_TABLE_timeline] = {RECORD_TIMELINE_MAX, RECORD_TIMELINE_MAX},
+    [RECORD_TABLE_lost] = {16, 16},
+    [RECORD_TABLE_mappings] = {8, 8},
+    [RECORD_TABLE_bytes] = {1 << 22, 1 << 16},
+};
+enum { SHIFT_MAX = 9 };
+
+struct description {
+    const char *name;
+    uint32_t row_size;
+    const struct column *columns;
+    size_t column_count;
+};
+#define DESCRIPTION(table, row, columns)                                                           \
+    {#table, sizeof(struct row), table##_columns, sizeof table##_columns / sizeof(struct column)},
+static const struct description descriptions[RECORD_TABLE_COUNT] = {RECORD_TABLES(DESCRIPTION)};
+
+static_assert(sizeof(struct record_header) <= RECORD_HEADER_SIZE, "the header has room");
+static_assert((int)RECORD_TABLE_COUNT <= (int)RECORD_TABLES_MAX, "every table has an entry");
+#define COUNT_COLUMNS(table, row, columns) +sizeof table##_columns / sizeof(struct column)
+static_assert(0 RECORD_TABLES(COUNT_COLUMNS) <= RECORD_COLUMNS_MAX, "every column has an entry");
+
+static size_t type_size(enum record_type type)
+{
+    switch (type) {
+    case RECORD_U8: return 1;
+    case RECORD_U32:
+    case RECORD_F32: return 4;
+    case RECORD_U64:
+    case RECORD_I64: break;
+    case RECORD_TEXT: return sizeof(struct record_text);
+    }
+    return 8;
+}
+
+static size_t type_align(enum record_type type)
+{
+    return type == RECORD_TEXT ? 4 : type_size(type);
+}
+
+static void describe_columns(struct record_header *header, const struct description *table)
+{
+    size_t offset = 0;
+    for (size_t i = 0; i < table->column_count; i++) {
+        const struct column *column = &table->columns[i];
+        struct record_column_entry *entry = &header->columns[header->column_count++];
+        memcpy(entry->name, column->name, strlen(column->name));
+        offset = align_up(offset, type_align(column->type)); // as the compiler does
+        entry->type = column->type;
+        entry->offset = (uint16_t)offset;
+        entry->count = (uint16_t)column->count;
+        offset += type_size(column->type) * column->count;
+    }
+}
+
+// --- the file
+// ---------------------------------------------------------------------------------------
+
+static uint32_t room_of(enum record_table table, unsigned shift)
+{
+    uint32_t rows = rooms[table].most >> shift;
+    return rows > rooms[table].least ? rows : rooms[table].least;
+}
+
+static size_t table_size(enum record_table table, unsigned shift)
+{
+    return align_up((size_t)room_of(table, shift) * descriptions[table].row_size, PAGE_SIZE);
+}
+
+static size_t file_size(unsigned shift)
+{
+    size_t size = RECORD_HEADER_SIZE;
+    for (enum record_table i = 0; i < RECORD_TABLE_COUNT; i++) size += table_size(i, shift);
+    return size;
+}
+
+static void describe(struct record_writer *self, unsigned shift)
+{
+    struct record_header *header = (struct record_header *)(void *)self->file.bytes;
+    header->version = RECORD_VERSION;
+    header->header_size = RECORD_HEADER_SIZE;
+    size_t offset = RECORD_HEADER_SIZE;
+    for (enum record_table i = 0; i < RECORD_TABLE_COUNT; i++) {
+        const struct description *table = &descriptions[i];
+        struct record_table_entry *entry = &header->tables[i];
+        memcpy(entry->name, table->name, strlen(table->name));
+        entry->row_size = table->row_size;
+        entry->first_column = header->column_count;
+        entry->column_count = (uint32_t)table->column_count;
+        entry->offset = offset;
+        entry->capacity = room_of(i, shift);
+        describe_columns(header, table);
+        self->tables[i] = (struct record_writer_table){
+            .rows = self->file.bytes + offset,
+            .row_size = table->row_size,
+            .capacity = room_of(i, shift),
+        };
+        offset += table_size(i, shift);
+    }
+    header->table_count = RECORD_TABLE_COUNT;
+    // Last: without it the file is no recording.
+    atomic_thread_fence(memory_order_release);
+    memcpy(header->magic, RECORD_MAGIC, sizeof header->magic);
+}
+
+int record_writer_open(struct record_writer *self, const char *path)
+{
+    *self = (struct record_writer){0};
+    unsigned shift = 0;
+    size_t size_max = shared_file_size_max();
+    while (shift < SHIFT_MAX && file_size(shift) > size_max) shift++;
+    if (file_size(shift) > size_max) return -EFBIG;
+    int error = shared_file_create(path, file_size(shift), &self->file);
+    if (error) return error;
+    if (!shared_file_populate(self->file.bytes, RECORD_HEADER_SIZE)) {
+        shared_file_close(&self->file);
+        return -ENOSPC;
+    }
+    describe(self, shift);
+    return 0;
+}
+
+void record_writer_close(struct record_writer *self)
+{
+    shared_file_close(&self->file);
+    *self = (struct record_writer){0};
+}
+
+// --- rows
+// -------------------------------------------------------------------------------------------
+
+// Half as much again at a time, at least 4 pages and at most 1 MiB.
+static bool make_usable(struct record_writer_table *table)
+{
+    enum { STEP_MIN = 4 * (int)PAGE_SIZE, STEP_MAX = 1 << 20 };
+    size_t whole = align_up((size_t)table->capacity * table->row_size, PAGE_SIZE);
+    size_t done = align_up((size_t)table->usable * table->row_size, PAGE_SIZE);
+    if (table->usable == table->capacity) return false;
+    size_t step = align_up(done / 2, PAGE_SIZE);
+    if (step < STEP_MIN) step = STEP_MIN;
+    if (step > STEP_MAX) step = STEP_MAX;
+    if (step > whole - done) step = whole - done;
+    // One page is better than none when a file system is nearly full.
+    while (step > 0 && !shared_file_populate(table->rows + done, step)) {
+        if (step == PAGE_SIZE) return false;
+        step = align_up(step / 2, PAGE_SIZE);
+    }
+    size_t usable = (done + step) / table->row_size;
+    table->usable = usable < table->capacity ? (uint32_t)usable : table->capacity;
+    return true;
+}
+
+static bool has_room(struct record_writer *self, struct record_writer_table *table, uint32_t rows)
+{
+    while (table->usable - table->count < rows) {
+        if (make_usable(table)) continue;
+        self->refused++;
+        return false;
+    }
+    return true;
+}
+
+void *record_writer_add(struct record_writer *self, enum record_table table, uint32_t *index_out)
+{
+    struct record_writer_table *rows = &self->tables[table];
+    if (!has_room(self, rows, 1)) return NULL;
+    *index_out = rows->count;
+    return record_writer_row(self, table, rows->count);
+}
+
+static void publish(struct record_writer *self, enum record_table table, uint32_t rows)
+{
+    struct record_header *header = (struct record_header *)(void *)self->file.bytes;
+    self->tables[table].count += rows;
+    // release: a reader that sees the count sees the rows
+    __atomic_store_n(&header->tables[table].count, self->tables[table].count, __ATOMIC_RELEASE);
+}
+
+void record_writer_publish(struct record_writer *self, enum record_table table)
+{
+    publish(self, table, 1);
+}
+
+void record_writer_cut(struct record_writer *self, enum record_table table, uint32_t count)
+{
+    struct record_writer_table *rows = &self->tables[table];
+    uint32_t before = rows->count;
+    rows->count = count;
+    publish(self, table, 0);
+    memset(rows->rows + (size_t)count * rows->row_size, 0,
+           (size_t)(before - count) * rows->row_size);
+}
+
+struct record_text record_writer_text(struct record_writer *self, const char *bytes, size_t size)
+{
+    struct record_writer_table *table = &self->tables[RECORD_TABLE_bytes];
+    struct record_text text = {.offset = table->count};
+    if (size > table->capacity || !has_room(self, table, (uint32_t)size)) return text;
+    memcpy(table->rows + table->count, bytes, size);
+    text.size = (uint32_t)size;
+    publish(self, RECORD_TABLE_bytes, text.size);
+    return text;
+}

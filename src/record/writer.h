@@ -1,0 +1,53 @@
+// Writer: a recording being made, from inside the observed process. No malloc, no errno.
+// The file has its final size from the start, sparse, with room for each table up to a named limit;
+// pages of it are used only after the file system has said that it has them. A table that reached
+// its limit, or for whose next rows the file system has no room, takes no more rows; what is there
+// stays writable.
+// Invariants: count <= usable <= capacity of every table; the pages of usable rows are populated;
+// the count in the file never exceeds ours and follows it by a release store.
+// Not thread-safe: whoever adds rows holds one lock. Rows that are there may be written by anyone.
+#pragma once
+
+#include "os/shared_file.h"
+#include "record/tables.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct record_writer {
+    struct shared_file file;
+    struct record_writer_table {
+        char *rows;
+        uint32_t row_size;
+        uint32_t count; // published: those in the file's header; more may have been added
+        uint32_t usable;
+        uint32_t capacity;
+    } tables[RECORD_TABLE_COUNT];
+    uint64_t refused; // rows that found no room
+};
+
+// Makes the file at `path`, which must not exist, as large as the process's limits allow. 0, or
+// -errno.
+int record_writer_open(struct record_writer *self, const char *path);
+
+// Unmaps it; the file stays.
+void record_writer_close(struct record_writer *self);
+
+// The next row of a table, all zero, not yet counted: it counts from record_writer_publish() on.
+// NULL, and nothing changed, without room.
+void *record_writer_add(struct record_writer *self, enum record_table table, uint32_t *index_out);
+void record_writer_publish(struct record_writer *self, enum record_table table);
+
+// Takes the last rows back until `count` are left: for the one table that is not append-only.
+void record_writer_cut(struct record_writer *self, enum record_table table, uint32_t count);
+
+// A copy of the bytes in the file, counted at once; empty without room.
+struct record_text record_writer_text(struct record_writer *self, const char *bytes, size_t size);
+
+// A row that is there, or will be once it is published.
+static inline void *record_writer_row(const struct record_writer *self, enum record_table table,
+                                      uint32_t index)
+{
+    const struct record_writer_table *rows = &self->tables[table];
+    return rows->rows + (size_t)index * rows->row_size;
+}
