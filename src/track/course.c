@@ -1,0 +1,171 @@
+#include "track/course.h"
+
+enum {
+    POINT_MS = 10, // 5 s until the first doubling
+    POINTS_PER_SNAPSHOT = RECORD_TIMELINE_MAX / RECORD_SNAPSHOTS,
+    SLACK_MIN = 4096,  // bytes per thread, as DESIGN has it
+    SLACK_SHARE = 100, // or so much of what is live, over all threads
+};
+
+struct course course;
+
+static int64_t live_bytes(void)
+{
+    return course.first_bytes + atomic_load_explicit(&course.shared_bytes, memory_order_relaxed);
+}
+
+static int64_t live_blocks(void)
+{
+    return course.first_blocks + atomic_load_explicit(&course.shared_blocks, memory_order_relaxed);
+}
+
+void course_begin(void)
+{
+    course = (struct course){.next_ms = POINT_MS};
+    recorder.process->timeline_interval_ms = POINT_MS;
+    recorder.process->snapshot_interval_ms = POINT_MS * POINTS_PER_SNAPSHOT;
+}
+
+void course_enter(struct course_share *share)
+{
+    uint32_t before = atomic_fetch_add_explicit(&course.threads, 1, memory_order_relaxed);
+    bool is_shared = atomic_load_explicit(&course.is_shared, memory_order_relaxed);
+    *share = (struct course_share){.is_first = before == 0 && !is_shared};
+    if (share->is_first) return;
+    atomic_store_explicit(&course.is_shared, true, memory_order_relaxed);
+    recorder.process->is_peak_exact = 0;
+}
+
+// --- the peak
+// ---------------------------------------------------------------------------------------
+
+static void set_peak(uint64_t now_ms, uint64_t bytes, uint64_t blocks)
+{
+    struct record_process *process = recorder.process;
+    process->peak_bytes = bytes;
+    process->peak_blocks = blocks;
+    process->peak_ms = now_ms;
+    uint32_t count = atomic_load_explicit(&course.peak_count, memory_order_relaxed) + 1;
+    process->peak_count = count;
+    atomic_store_explicit(&course.peak_count, count, memory_order_relaxed);
+}
+
+static void publish(uint64_t now_ms)
+{
+    int64_t bytes = live_bytes();
+    int64_t blocks = live_blocks();
+    struct record_process *process = recorder.process;
+    process->live_bytes = bytes > 0 ? (uint64_t)bytes : 0;
+    process->live_blocks = blocks > 0 ? (uint64_t)blocks : 0;
+    if (bytes > 0 && (uint64_t)bytes > process->peak_bytes) {
+        set_peak(now_ms, (uint64_t)bytes, process->live_blocks);
+    }
+}
+
+void course_add_bare(int64_t bytes, int64_t blocks)
+{
+    atomic_fetch_add_explicit(&course.shared_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&course.shared_blocks, blocks, memory_order_relaxed);
+}
+
+static COLD void add_shared(struct course_share *share, uint64_t now_ms)
+{
+    course_add_bare(share->bytes, share->blocks);
+    share->bytes = 0;
+    share->blocks = 0;
+    lock_take(&course.peak_lock);
+    publish(now_ms);
+    lock_give(&course.peak_lock);
+}
+
+static int64_t slack(void)
+{
+    int64_t threads = atomic_load_explicit(&course.threads, memory_order_relaxed);
+    int64_t part = (int64_t)recorder.process->live_bytes / SLACK_SHARE / (threads + 1);
+    return part > SLACK_MIN ? part : SLACK_MIN;
+}
+
+void course_add(struct course_share *share, uint64_t now_ms, int64_t bytes, int64_t blocks)
+{
+    if (LIKELY(share->is_first && !atomic_load_explicit(&course.is_shared, memory_order_relaxed))) {
+        course.first_bytes += bytes;
+        course.first_blocks += blocks;
+        publish(now_ms);
+        return;
+    }
+    share->bytes += bytes;
+    share->blocks += blocks;
+    int64_t limit = slack();
+    if (share->bytes > limit || share->bytes < -limit) add_shared(share, now_ms);
+}
+
+void course_leave(struct course_share *share)
+{
+    // What the first thread did alone stays where it is; it writes there no more.
+    atomic_store_explicit(&course.is_shared, true, memory_order_relaxed);
+    add_shared(share, recorder_now_ms());
+    atomic_fetch_sub_explicit(&course.threads, 1, memory_order_relaxed);
+}
+
+// --- over time
+// --------------------------------------------------------------------------------------
+
+static uint64_t allocations_so_far(void)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < recorder.writer.tables[RECORD_TABLE_threads].count; i++) {
+        const struct record_thread *thread = recorder_row(RECORD_TABLE_threads, i);
+        sum += __atomic_load_n(&thread->allocations, __ATOMIC_RELAXED);
+    }
+    return sum;
+}
+
+// Every other point goes.
+static void coarsen(void)
+{
+    struct record_writer_table *table = &recorder.writer.tables[RECORD_TABLE_timeline];
+    for (uint32_t i = 0; i < RECORD_TIMELINE_MAX / 2; i++) {
+        struct record_point *point = recorder_row(RECORD_TABLE_timeline, i);
+        *point = *(struct record_point *)recorder_row(RECORD_TABLE_timeline, 2 * i + 1);
+    }
+    record_writer_cut(&recorder.writer, RECORD_TABLE_timeline, table->count / 2);
+    recorder.process->timeline_interval_ms *= 2;
+    course.shift++;
+}
+
+static void add_point(struct record_point point)
+{
+    uint32_t index;
+    struct record_point *row = record_writer_add(&recorder.writer, RECORD_TABLE_timeline, &index);
+    if (!row) return; // no room for the first ones: then there are none
+    *row = point;
+    record_writer_publish(&recorder.writer, RECORD_TABLE_timeline);
+    if (index + 1 == RECORD_TIMELINE_MAX) coarsen();
+}
+
+void course_tick(uint64_t now_ms)
+{
+    if (!lock_try(&recorder.lock)) return; // whoever adds rows: the next event looks again
+    struct record_point point = {
+        .live_bytes = recorder.process->live_bytes,
+        .allocations = allocations_so_far(),
+    };
+    uint64_t next = atomic_load_explicit(&course.next_ms, memory_order_relaxed);
+    while (next <= now_ms) {
+        add_point(point);
+        next += recorder.process->timeline_interval_ms;
+    }
+    uint32_t points = recorder.writer.tables[RECORD_TABLE_timeline].count;
+    atomic_store_explicit(&course.epoch, course_epoch(course.shift, points / POINTS_PER_SNAPSHOT),
+                          memory_order_relaxed);
+    atomic_store_explicit(&course.next_ms, next, memory_order_relaxed);
+    recorder.process->duration_ms = now_ms;
+    lock_give(&recorder.lock);
+}
+
+void course_end(void)
+{
+    uint64_t now_ms = recorder_now_ms();
+    course_look(now_ms);
+    recorder.process->duration_ms = now_ms;
+}

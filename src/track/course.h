@@ -1,0 +1,68 @@
+// Course: the process's live bytes over time, their peak, and the time that sites go by.
+//
+// While one thread alone has been counted, what is live is exact at every moment, and so is the
+// peak. Later each thread keeps up to a slack of its own before it adds to what all share, so that
+// the peak is right within max(1 %, threads * 4 KiB).
+//
+// A new peak only raises `peak_count`: each row notes what was live then at its next event (see
+// struct record_row). The clock is divided into intervals: RECORD_TIMELINE_MAX points of the whole
+// process, and one snapshot of the rows for eight points. When the points are full, every other one
+// goes and the intervals double; so there are never more than RECORD_SNAPSHOTS snapshots.
+#pragma once
+
+#include "track/recorder.h"
+
+#include <stdatomic.h>
+
+// How often the interval has doubled, and how many snapshots of that length are over.
+static inline uint32_t course_epoch(uint32_t shift, uint32_t snapshots)
+{
+    return shift << 16 | snapshots;
+}
+
+struct course {
+    _Atomic uint32_t peak_count; // as in struct record_process
+    _Atomic uint32_t epoch;      // course_epoch() of what is over
+    _Atomic uint64_t next_ms;    // when the running point ends
+    _Atomic bool is_shared;      // more than one thread has been counted
+    uint32_t shift;              // under the recorder's lock
+    int64_t first_bytes;         // by the first thread while it was alone: it alone writes these
+    int64_t first_blocks;
+    _Atomic int64_t shared_bytes; // by all others, and by the first later
+    _Atomic int64_t shared_blocks;
+    _Atomic uint32_t threads; // that are alive
+    struct lock peak_lock;
+};
+extern struct course course;
+
+// What one thread has not yet added.
+struct course_share {
+    int64_t bytes;
+    int64_t blocks;
+    bool is_first;
+};
+
+void course_begin(void);
+
+// Another thread begins; `share` is its own. A thread ends.
+void course_enter(struct course_share *share);
+void course_leave(struct course_share *share);
+
+// Counts blocks of the calling thread: +1 and their bytes, or -1.
+void course_add(struct course_share *share, uint64_t now_ms, int64_t bytes, int64_t blocks);
+
+// The same where neither a share nor a lock is to be had. No new peak is noticed.
+void course_add_bare(int64_t bytes, int64_t blocks);
+
+// The points up to now, when some are due. Cheap otherwise.
+COLD void course_tick(uint64_t now_ms);
+
+static inline void course_look(uint64_t now_ms)
+{
+    if (UNLIKELY(now_ms >= atomic_load_explicit(&course.next_ms, memory_order_relaxed))) {
+        course_tick(now_ms);
+    }
+}
+
+// At the end: the last figures.
+void course_end(void);

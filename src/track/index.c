@@ -1,0 +1,58 @@
+#include "track/index.h"
+
+#include "base/align.h"
+#include "os/pages.h"
+
+enum { ENTRIES_MIN = 255 }; // with the table's head a page
+
+static size_t table_size(size_t entries)
+{
+    return align_up(sizeof(struct index_table) + entries * sizeof(struct index_entry), PAGE_SIZE);
+}
+
+static void put(struct index_table *table, uint64_t key, uint32_t more, uint32_t value)
+{
+    size_t i = index_hash(key, more);
+    while (atomic_load_explicit(&table->entries[i & table->mask].value, memory_order_relaxed)) i++;
+    struct index_entry *entry = &table->entries[i & table->mask];
+    entry->key = key;
+    entry->more = more;
+    table->used++;
+    // release: pairs with the acquire in index_find()
+    atomic_store_explicit(&entry->value, value, memory_order_release);
+}
+
+// A table twice as large with the same entries; the first is the smallest.
+static struct index_table *grow(const struct index_table *old)
+{
+    size_t entries = old ? (old->mask + 1) * 2 : ENTRIES_MIN + 1;
+    struct index_table *table = pages_map(table_size(entries));
+    if (!table) return NULL;
+    table->mask = entries - 1;
+    for (size_t i = 0; old && i <= old->mask; i++) {
+        uint32_t value = atomic_load_explicit(&old->entries[i].value, memory_order_relaxed);
+        if (value) put(table, old->entries[i].key, old->entries[i].more, value);
+    }
+    return table;
+}
+
+bool index_add(struct index *self, uint64_t key, uint32_t more, uint32_t row)
+{
+    struct index_table *table = atomic_load_explicit(&self->table, memory_order_relaxed);
+    if (!table || table->used > table->mask / 2) {
+        struct index_table *grown = grow(table);
+        if (!grown) return false;
+        // release: pairs with the acquire in index_find()
+        atomic_store_explicit(&self->table, grown, memory_order_release);
+        table = grown;
+    }
+    put(table, key, more, row + 1);
+    return true;
+}
+
+void index_drop(struct index *self)
+{
+    struct index_table *table = atomic_load_explicit(&self->table, memory_order_relaxed);
+    if (table) (void)pages_unmap(table, table_size(table->mask + 1));
+    atomic_store_explicit(&self->table, NULL, memory_order_relaxed);
+}

@@ -1,0 +1,284 @@
+#include "track/ledger.h"
+
+#include "base/align.h"
+#include "heap/observer.h"
+#include "os/pages.h"
+#include "track/capture.h"
+#include "track/course.h"
+#include "track/sites.h"
+#include "track/tally.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+// One thread's part, in pages of its own.
+struct ledger_thread {
+    struct capture capture;
+    struct tally tally;
+    const void *last_block; // what its last call of the family gave it, until the next
+    bool was_temporary;     // its last free was of that
+    uint32_t node;          // of its last stack
+    uint32_t end;
+    uint32_t site;
+    struct ledger_thread *next_left;
+};
+
+static __thread struct ledger_thread *self;
+static __thread bool has_left;     // its end has been: what it still does is shared
+static __thread uintptr_t busy_at; // the stack pointer of who is counting; 0: nobody
+
+static struct {
+    struct lock lock;
+    struct ledger_thread *left; // memory of ended threads
+} state;
+
+// --- threads
+// ----------------------------------------------------------------------------------------
+
+static struct ledger_thread *take_memory(void)
+{
+    lock_take(&state.lock);
+    struct ledger_thread *thread = state.left;
+    if (thread) state.left = thread->next_left;
+    lock_give(&state.lock);
+    return thread ? thread : pages_map(align_up(sizeof(struct ledger_thread), PAGE_SIZE));
+}
+
+static void give_memory(struct ledger_thread *thread)
+{
+    lock_take(&state.lock);
+    thread->next_left = state.left;
+    state.left = thread;
+    lock_give(&state.lock);
+}
+
+// NULL: this thread shares.
+static COLD struct ledger_thread *enter_thread(void)
+{
+    if (has_left) return NULL;
+    struct ledger_thread *thread = take_memory();
+    if (thread && !tally_enter(&thread->tally)) {
+        give_memory(thread);
+        thread = NULL;
+    }
+    if (!thread) {
+        has_left = true;
+        return NULL;
+    }
+    capture_init(&thread->capture);
+    thread->last_block = NULL;
+    thread->node = RECORD_NONE;
+    thread->site = SITE_OTHERS;
+    self = thread;
+    return thread;
+}
+
+static void thread_gone(void)
+{
+    struct ledger_thread *thread = self;
+    has_left = true;
+    if (!thread) return;
+    self = NULL;
+    tally_leave(&thread->tally);
+    give_memory(thread);
+}
+
+// --- who counts
+// -------------------------------------------------------------------------------------
+
+// Whom an event is counted for.
+struct turn {
+    struct ledger_thread *thread; // NULL: whom all share, and we hold the recorder's lock
+    bool is_lost;
+    bool is_within; // a handler's, within another turn of the same thread
+};
+
+static struct turn lose(void)
+{
+    recorder_lose(LOSS_SIGNAL);
+    return (struct turn){.is_lost = true, .is_within = true};
+}
+
+// Somebody of this thread is counting: a handler interrupted it, or it was left by siglongjmp: then
+// we stand further out on the same stack.
+static COLD struct turn begin_within(uintptr_t here)
+{
+    if (!capture_is_abandoned(busy_at, here)) {
+        if (!lock_try(&recorder.lock)) return lose();
+        return (struct turn){.is_within = true};
+    }
+    busy_at = here;
+    return (struct turn){.thread = self ? self : enter_thread()};
+}
+
+static inline struct turn turn_begin(void)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    struct turn turn = {0};
+    if (UNLIKELY(busy_at)) {
+        turn = begin_within(here);
+    } else {
+        busy_at = here;
+        turn.thread = LIKELY(self != NULL) ? self : enter_thread();
+    }
+    if (UNLIKELY(!turn.thread && !turn.is_lost && !turn.is_within)) lock_take(&recorder.lock);
+    atomic_signal_fence(memory_order_seq_cst); // a handler of this thread sees us busy
+    return turn;
+}
+
+static inline void turn_end(const struct turn *turn)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    if (UNLIKELY(!turn->thread && !turn->is_lost)) lock_give(&recorder.lock);
+    if (LIKELY(!turn->is_within)) busy_at = 0;
+}
+
+static inline struct tally *tally_of(const struct turn *turn)
+{
+    return LIKELY(turn->thread != NULL) ? &turn->thread->tally : tally_shared();
+}
+
+// --- the site
+// ---------------------------------------------------------------------------------------
+
+static uint32_t site_of_stack(struct ledger_thread *thread)
+{
+    struct capture *capture = &thread->capture;
+    capture_take(capture);
+    uint32_t node = RECORD_NONE;
+    for (uint32_t i = capture->changed; i > 0; i--) {
+        // frames are innermost first: those below `changed` are new
+        struct capture_frame *frame = &capture->frames[i - 1];
+        uint32_t parent = i < capture->depth ? capture->frames[i].node : RECORD_NONE;
+        frame->node = sites_node(parent, frame->pc);
+        if (UNLIKELY(frame->node == RECORD_NONE)) {
+            capture_forget(capture);
+            recorder_lose(LOSS_ROOM);
+            return SITE_OTHERS;
+        }
+    }
+    if (LIKELY(capture->depth > 0)) node = capture->frames[0].node;
+    if (node == thread->node && capture->end == thread->end) return thread->site;
+    thread->site = sites_find(node, capture->end, capture->depth);
+    thread->node = node;
+    thread->end = capture->end;
+    return thread->site;
+}
+
+// --- what the heap tells
+// ----------------------------------------------------------------------------
+
+static uint32_t count_allocation(const struct turn *turn, struct event *event, const void *block)
+{
+    struct ledger_thread *thread = turn->thread;
+    if (UNLIKELY(!thread)) {
+        event->site = SITE_SIGNAL;
+    } else {
+        event->site = site_of_stack(thread);
+        thread->last_block = block;
+    }
+    if (UNLIKELY(!tally_allocation(tally_of(turn), event))) {
+        event->site = SITE_BEFORE; // nothing is known of it
+        recorder_lose(LOSS_ROOM);
+    }
+    course_look(event->now_ms);
+    return event->site;
+}
+
+static uint32_t allocated(void *block, size_t size, size_t block_size)
+{
+    struct turn turn = turn_begin();
+    if (UNLIKELY(turn.is_lost)) return SITE_BEFORE;
+    struct event event = {recorder_now_ms(), 0, size, block_size};
+    uint32_t site = count_allocation(&turn, &event, block);
+    turn_end(&turn);
+    return site;
+}
+
+static uint32_t resized(void *block, size_t old_size, size_t size, size_t block_size)
+{
+    struct turn turn = turn_begin();
+    if (UNLIKELY(turn.is_lost)) return SITE_BEFORE;
+    struct event event = {recorder_now_ms(), 0, size, block_size};
+    uint32_t site = count_allocation(&turn, &event, block);
+    if (LIKELY(site != SITE_BEFORE)) tally_resize(tally_of(&turn), &event, old_size);
+    turn_end(&turn);
+    return site;
+}
+
+static void count_free(const struct turn *turn, const struct event *event, const void *block)
+{
+    struct tally *tally = tally_of(turn);
+    struct ledger_thread *thread = turn->thread;
+    bool is_temporary = thread && thread->last_block == block;
+    if (thread) {
+        thread->last_block = NULL;
+        thread->was_temporary = is_temporary;
+    }
+    if (UNLIKELY(event->site == SITE_BEFORE)) {
+        tally_unseen(tally);
+    } else if (UNLIKELY(!tally_free(tally, event))) {
+        recorder_lose(LOSS_ROOM);
+    } else if (is_temporary) {
+        tally_temporary(tally, event->site, 1);
+    }
+    course_look(event->now_ms);
+}
+
+static void freeing(void *block, uint32_t site, size_t size, size_t block_size)
+{
+    struct turn turn = turn_begin();
+    if (UNLIKELY(turn.is_lost)) return;
+    struct event event = {recorder_now_ms(), site, size, block_size};
+    count_free(&turn, &event, block);
+    turn_end(&turn);
+}
+
+static void kept(void *block, uint32_t site, size_t size, size_t block_size)
+{
+    struct turn turn = turn_begin();
+    if (UNLIKELY(turn.is_lost || site == SITE_BEFORE)) {
+        if (!turn.is_lost) turn_end(&turn);
+        return;
+    }
+    struct event event = {recorder_now_ms(), site, size, block_size};
+    tally_keep(tally_of(&turn), &event);
+    if (turn.thread && turn.thread->was_temporary) {
+        tally_temporary(tally_of(&turn), site, -1);
+        turn.thread->last_block = block;
+    }
+    turn_end(&turn);
+}
+
+static const struct heap_observer observer = {
+    .allocated = allocated,
+    .freeing = freeing,
+    .resized = resized,
+    .kept = kept,
+    .thread_gone = thread_gone,
+};
+
+// --- beginning and end
+// ------------------------------------------------------------------------------
+
+int ledger_begin(const struct recorder_options *options)
+{
+    int error = recorder_open(options);
+    if (error) return error;
+    if (!tally_begin() || !sites_begin()) return -ENOMEM;
+    course_begin();
+    heap_observe(&observer);
+    return 0;
+}
+
+void ledger_end(void)
+{
+    course_end();
+    recorder_end(RECORD_ENDED);
+}
+
+void ledger_code_gone(void)
+{
+    sites_forget_code();
+    capture_forget_code();
+}

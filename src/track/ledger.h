@@ -1,0 +1,21 @@
+// Ledger: who allocated what. Fills the heap's observer: every allocation and free is counted at
+// its call stack, in a recording that outlives the process however it ends.
+//
+// Exact, by site and in total: what a thread counts it alone writes. A thread that is already
+// counting when a signal handler allocates does not count twice at once: the handler's events go to
+// a site of their own, or are lost and counted so.
+//
+// Called by the heap and by whoever starts and ends it; all of it from any thread, also in signal
+// handlers; nothing here allocates from the heap or touches errno.
+#pragma once
+
+#include "track/recorder.h"
+
+// Opens the recording and observes. 0, or -errno and nothing is observed.
+int ledger_begin(const struct recorder_options *options);
+
+// The process ends, as it chose to: what happens after this is counted too.
+void ledger_end(void);
+
+// Code has been unloaded (dlclose).
+void ledger_code_gone(void);

@@ -1,0 +1,153 @@
+#include "track/modules.h"
+
+#include "os/process.h"
+#include "track/recorder.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+
+enum { PATH_SIZE = 4096 };
+
+static struct record_module *module_at(uint32_t index)
+{
+    return recorder_row(RECORD_TABLE_modules, index);
+}
+
+static bool covers(const struct record_module *module, uintptr_t pc)
+{
+    return module->unloaded_ms == 0 && pc - module->start < module->size;
+}
+
+// --- build-ids
+// --------------------------------------------------------------------------------------
+
+struct bytes {
+    const char *start;
+    size_t size;
+};
+
+// The piece at `offset`; empty when it is not all inside.
+static struct bytes piece(struct bytes whole, size_t offset, size_t size)
+{
+    if (offset > whole.size || size > whole.size - offset) return (struct bytes){0};
+    return (struct bytes){whole.start + offset, size};
+}
+
+static bool take_build_id(struct bytes notes, struct record_module *module)
+{
+    for (size_t at = 0; at + sizeof(ElfW(Nhdr)) <= notes.size;) {
+        ElfW(Nhdr) note;
+        memcpy(&note, notes.start + at, sizeof note);
+        size_t name = at + sizeof note;
+        size_t content = name + (note.n_namesz + UINT64_C(3)) / 4 * 4;
+        struct bytes id = piece(notes, content, note.n_descsz);
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && id.start &&
+            memcmp(notes.start + name, "GNU", 4) == 0 && id.size <= RECORD_BUILD_ID_MAX) {
+            memcpy(module->build_id, id.start, id.size);
+            module->build_id_size = (uint32_t)id.size;
+            return true;
+        }
+        at = content + (note.n_descsz + UINT64_C(3)) / 4 * 4;
+    }
+    return false;
+}
+
+// The file's first page is the mapping's, as every linker makes them; if it is not, there is none.
+static void find_build_id(struct record_module *module)
+{
+    struct bytes image = {(const char *)module->start, module->size};
+    ElfW(Ehdr) header;
+    if (image.size < sizeof header) return;
+    memcpy(&header, image.start, sizeof header);
+    if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return;
+    if (header.e_phentsize != sizeof(ElfW(Phdr))) return;
+    for (size_t i = 0; i < header.e_phnum; i++) {
+        struct bytes place =
+            piece(image, header.e_phoff + i * sizeof(ElfW(Phdr)), sizeof(ElfW(Phdr)));
+        if (!place.start) return;
+        ElfW(Phdr) segment;
+        memcpy(&segment, place.start, sizeof segment);
+        if (segment.p_type != PT_NOTE) continue;
+        struct bytes notes =
+            piece(image, module->base + segment.p_vaddr - module->start, segment.p_memsz);
+        if (notes.start && take_build_id(notes, module)) return;
+    }
+}
+
+// --- rows
+// -------------------------------------------------------------------------------------------
+
+static void gone(struct record_module *module)
+{
+    uint64_t now_ms = recorder_now_ms();
+    module->unloaded_ms = now_ms > 0 ? now_ms : 1;
+}
+
+static struct record_text path_of(const struct link_map *map)
+{
+    char path[PATH_SIZE];
+    if (map->l_name && map->l_name[0]) return recorder_text(map->l_name);
+    process_program(path, sizeof path);
+    return recorder_text(path);
+}
+
+static uint32_t add(const struct dl_find_object *object)
+{
+    uint32_t index;
+    struct record_module *module =
+        record_writer_add(&recorder.writer, RECORD_TABLE_modules, &index);
+    if (!module) return RECORD_NONE;
+    module->path = path_of(object->dlfo_link_map);
+    module->base = object->dlfo_link_map->l_addr;
+    module->start = (uintptr_t)object->dlfo_map_start;
+    module->size = (uintptr_t)object->dlfo_map_end - module->start;
+    module->loaded_ms = recorder_now_ms();
+    find_build_id(module);
+    record_writer_publish(&recorder.writer, RECORD_TABLE_modules);
+    return index;
+}
+
+static bool is_same(const struct record_module *module, const struct dl_find_object *object)
+{
+    return module->start == (uintptr_t)object->dlfo_map_start &&
+           module->base == object->dlfo_link_map->l_addr &&
+           module->size == (uintptr_t)object->dlfo_map_end - module->start;
+}
+
+uint32_t modules_find(uintptr_t pc, uint64_t *offset_out)
+{
+    *offset_out = pc;
+    struct dl_find_object object;
+    if (_dl_find_object((void *)pc, &object) != 0) return RECORD_NONE;
+    uint32_t found = RECORD_NONE;
+    uint32_t count = recorder.writer.tables[RECORD_TABLE_modules].count;
+    for (uint32_t i = 0; i < count && found == RECORD_NONE; i++) {
+        if (!covers(module_at(i), pc)) continue;
+        if (is_same(module_at(i), &object)) {
+            found = i;
+        } else {
+            gone(module_at(i)); // and nobody has told us
+        }
+    }
+    if (found == RECORD_NONE) found = add(&object);
+    if (found != RECORD_NONE) *offset_out = pc - module_at(found)->base;
+    return found;
+}
+
+uint32_t modules_refresh(void)
+{
+    uint32_t lost = 0;
+    uint32_t count = recorder.writer.tables[RECORD_TABLE_modules].count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct record_module *module = module_at(i);
+        struct dl_find_object object;
+        if (module->unloaded_ms) continue;
+        void *start = (void *)(uintptr_t)module->start;
+        if (_dl_find_object(start, &object) == 0 && is_same(module, &object)) continue;
+        gone(module);
+        lost++;
+    }
+    return lost;
+}

@@ -1,0 +1,58 @@
+// Recorder: the recording that this process writes, its clock, and what could not be counted.
+// One per process; a forked child has to begin its own. Rows are added under the recorder's lock,
+// which is never held across anything that may block or run the program's code.
+#pragma once
+
+#include "os/clock.h"
+#include "os/lock.h"
+#include "record/writer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// Why an event is not in any site's figures; the words in the file are in recorder.c.
+enum recorder_loss {
+    LOSS_SIGNAL, // in a signal handler that interrupted the recorder
+    LOSS_ROOM,   // no room in the file for what was new
+    LOSS_MEMORY, // no memory for what stands beside it
+    LOSS_COUNT,
+};
+
+struct recorder {
+    struct record_writer writer;
+    struct lock lock;
+    struct record_process *process;
+    struct record_lost *lost[LOSS_COUNT];
+    uint64_t start_ms; // clock_coarse_ms() at time 0
+};
+extern struct recorder recorder;
+
+struct recorder_options {
+    const char *path;   // where: %p is the pid, %i the image; see recorder_open()
+    bool has_arguments; // whether the command line may be written down
+    int argument_count;
+    char **arguments;
+};
+
+// Begins the recording: PATH with the pid in place of %p and, in place of %i, the first number from
+// 1 on for which there is no file yet. 0, or -errno.
+int recorder_open(const struct recorder_options *options);
+
+// The last words: how it ended, and when.
+void recorder_end(enum record_state state);
+
+static inline uint64_t recorder_now_ms(void)
+{
+    return clock_coarse_ms() - recorder.start_ms;
+}
+
+// Takes no lock.
+void recorder_lose(enum recorder_loss why);
+
+// Under the lock.
+struct record_text recorder_text(const char *text);
+
+static inline void *recorder_row(enum record_table table, uint32_t index)
+{
+    return record_writer_row(&recorder.writer, table, index);
+}

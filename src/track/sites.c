@@ -1,0 +1,120 @@
+#include "track/sites.h"
+
+#include "track/index.h"
+#include "track/modules.h"
+#include "track/recorder.h"
+
+static struct {
+    struct index pcs;    // (address, generation) -> frame
+    struct index frames; // (offset, module) -> frame
+    struct index nodes;  // (frame, parent) -> node
+    struct index sites;  // (node, end) -> site
+    _Atomic uint32_t generation;
+} state;
+
+static bool add_site(const struct record_site *site, uint32_t *index_out)
+{
+    struct record_site *row = record_writer_add(&recorder.writer, RECORD_TABLE_sites, index_out);
+    if (!row) return false;
+    *row = *site;
+    record_writer_publish(&recorder.writer, RECORD_TABLE_sites);
+    return true;
+}
+
+bool sites_begin(void)
+{
+    static const struct record_site first[] = {
+        [SITE_BEFORE] = {.node = RECORD_NONE, .kind = RECORD_SITE_BEFORE},
+        [SITE_SIGNAL] = {.node = RECORD_NONE, .kind = RECORD_SITE_SIGNAL},
+        [SITE_OTHERS] = {.node = RECORD_NONE, .kind = RECORD_SITE_OTHERS},
+    };
+    uint32_t index;
+    for (uint32_t i = 0; i < sizeof first / sizeof first[0]; i++) {
+        if (!add_site(&first[i], &index)) return false;
+    }
+    return true;
+}
+
+// --- adding, with the lock
+// --------------------------------------------------------------------------
+
+static uint32_t add_frame(uintptr_t pc, uint32_t generation)
+{
+    uint32_t frame = index_find(&state.pcs, pc, generation);
+    if (frame != RECORD_NONE) return frame; // another thread was first
+    uint64_t offset;
+    uint32_t module = modules_find(pc, &offset);
+    frame = index_find(&state.frames, offset, module);
+    if (frame == RECORD_NONE) {
+        struct record_frame *row = record_writer_add(&recorder.writer, RECORD_TABLE_frames, &frame);
+        if (!row) return RECORD_NONE;
+        row->offset = offset;
+        row->module = module;
+        if (!index_add(&state.frames, offset, module, frame)) return RECORD_NONE;
+        record_writer_publish(&recorder.writer, RECORD_TABLE_frames);
+    }
+    (void)index_add(&state.pcs, pc, generation, frame); // without memory: found the long way
+    return frame;
+}
+
+static uint32_t add_node(uint32_t parent, uint32_t frame)
+{
+    uint32_t node = index_find(&state.nodes, frame, parent);
+    if (node != RECORD_NONE) return node;
+    struct record_node *row = record_writer_add(&recorder.writer, RECORD_TABLE_nodes, &node);
+    if (!row) return RECORD_NONE;
+    row->parent = parent;
+    row->frame = frame;
+    if (!index_add(&state.nodes, frame, parent, node)) return RECORD_NONE;
+    record_writer_publish(&recorder.writer, RECORD_TABLE_nodes);
+    return node;
+}
+
+static NOINLINE uint32_t add(uint32_t parent, uintptr_t pc, uint32_t generation)
+{
+    lock_take(&recorder.lock);
+    uint32_t frame = add_frame(pc, generation);
+    uint32_t node = frame == RECORD_NONE ? RECORD_NONE : add_node(parent, frame);
+    lock_give(&recorder.lock);
+    return node;
+}
+
+// --- finding
+// ----------------------------------------------------------------------------------------
+
+uint32_t sites_node(uint32_t parent, uintptr_t pc)
+{
+    uint32_t generation = atomic_load_explicit(&state.generation, memory_order_acquire);
+    uint32_t frame = index_find(&state.pcs, pc, generation);
+    if (LIKELY(frame != RECORD_NONE)) {
+        uint32_t node = index_find(&state.nodes, frame, parent);
+        if (LIKELY(node != RECORD_NONE)) return node;
+    }
+    return add(parent, pc, generation);
+}
+
+uint32_t sites_find(uint32_t node, uint32_t end, uint32_t depth)
+{
+    uint32_t site = index_find(&state.sites, node, end);
+    if (LIKELY(site != RECORD_NONE)) return site;
+    const struct record_site row = {.node = node, .end = end, .depth = depth};
+    lock_take(&recorder.lock);
+    site = index_find(&state.sites, node, end);
+    if (site == RECORD_NONE &&
+        !(add_site(&row, &site) && index_add(&state.sites, node, end, site))) {
+        site = SITE_OTHERS;
+        recorder_lose(LOSS_ROOM);
+    }
+    lock_give(&recorder.lock);
+    return site;
+}
+
+void sites_forget_code(void)
+{
+    lock_take(&recorder.lock);
+    // release: whoever sees it finds the modules as they are now
+    if (modules_refresh()) {
+        atomic_fetch_add_explicit(&state.generation, 1, memory_order_release);
+    }
+    lock_give(&recorder.lock);
+}

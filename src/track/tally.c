@@ -1,0 +1,320 @@
+#include "track/tally.h"
+
+#include "base/align.h"
+#include "os/pages.h"
+#include "os/process.h"
+
+#include <string.h>
+
+// Both plus one; 0: none. Private memory beside the recording.
+static struct {
+    _Atomic uint32_t *first; // of a site's rows
+    _Atomic uint32_t *next;  // of the same site's
+    struct tally shared;     // slot 0
+} state;
+
+static struct record_row *row_at(uint32_t index)
+{
+    return recorder_row(RECORD_TABLE_rows, index);
+}
+
+bool tally_begin(void)
+{
+    const struct record_writer_table *tables = recorder.writer.tables;
+    size_t sites = tables[RECORD_TABLE_sites].capacity * sizeof(uint32_t);
+    size_t rows = tables[RECORD_TABLE_rows].capacity * sizeof(uint32_t);
+    state.first = pages_map(align_up(sites, PAGE_SIZE));
+    state.next = pages_map(align_up(rows, PAGE_SIZE));
+    if (!state.first || !state.next) return false;
+    struct record_thread *thread =
+        record_writer_add(&recorder.writer, RECORD_TABLE_threads, &state.shared.slot);
+    if (!thread) return false;
+    thread->is_alive = 1; // for good: nobody takes its slot or its rows
+    memcpy(thread->name, "(shared)", sizeof "(shared)");
+    state.shared.thread = thread;
+    record_writer_publish(&recorder.writer, RECORD_TABLE_threads);
+    return true;
+}
+
+struct tally *tally_shared(void)
+{
+    return &state.shared;
+}
+
+// --- threads
+// ----------------------------------------------------------------------------------------
+
+// The slot of an ended thread, when the table is full.
+static struct record_thread *take_left(uint32_t *slot_out)
+{
+    uint32_t count = recorder.writer.tables[RECORD_TABLE_threads].count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct record_thread *thread = recorder_row(RECORD_TABLE_threads, i);
+        if (thread->is_alive) continue;
+        *slot_out = i;
+        return thread;
+    }
+    return NULL;
+}
+
+bool tally_enter(struct tally *self)
+{
+    *self = (struct tally){0};
+    lock_take(&recorder.lock);
+    struct record_thread *thread =
+        record_writer_add(&recorder.writer, RECORD_TABLE_threads, &self->slot);
+    bool is_new = thread != NULL;
+    if (!thread) thread = take_left(&self->slot);
+    if (thread) {
+        thread->tid = process_thread_id();
+        thread->is_alive = 1;
+        process_thread_name((char *)thread->name);
+        if (is_new) {
+            thread->first_ms = recorder_now_ms();
+            record_writer_publish(&recorder.writer, RECORD_TABLE_threads);
+        }
+        self->thread = thread;
+    }
+    lock_give(&recorder.lock);
+    if (thread) course_enter(&self->share);
+    return thread != NULL;
+}
+
+void tally_leave(struct tally *self)
+{
+    course_leave(&self->share);
+    process_thread_name((char *)self->thread->name);
+    // The lock: who takes the slot or its rows over sees all that was written.
+    lock_take(&recorder.lock);
+    self->thread->is_alive = 0;
+    lock_give(&recorder.lock);
+    index_drop(&self->rows);
+}
+
+// --- rows
+// -------------------------------------------------------------------------------------------
+
+static bool is_left(const struct record_row *row)
+{
+    const struct record_thread *thread = recorder_row(RECORD_TABLE_threads, row->thread);
+    return !thread->is_alive;
+}
+
+// A row of the site that is ours already or that somebody has left.
+static uint32_t find_row(const struct tally *self, uint32_t site)
+{
+    uint32_t found = 0;
+    for (uint32_t i = atomic_load_explicit(&state.first[site], memory_order_acquire); i;
+         i = atomic_load_explicit(&state.next[i - 1], memory_order_acquire)) {
+        if (row_at(i - 1)->thread == self->slot) return i;
+        if (!found && is_left(row_at(i - 1))) found = i;
+    }
+    return found;
+}
+
+// At the chain's end, so that the first row stays the first thread's.
+static void chain(uint32_t site, uint32_t row)
+{
+    _Atomic uint32_t *link = &state.first[site];
+    for (uint32_t i; (i = atomic_load_explicit(link, memory_order_relaxed)) != 0;) {
+        link = &state.next[i - 1];
+    }
+    // release: whoever follows the link finds the row
+    atomic_store_explicit(link, row + 1, memory_order_release);
+}
+
+static struct record_row *add_row(const struct tally *self, uint32_t site, uint64_t now_ms,
+                                  uint32_t *index_out)
+{
+    struct record_row *row = record_writer_add(&recorder.writer, RECORD_TABLE_rows, index_out);
+    if (!row) return NULL;
+    uint32_t epoch = atomic_load_explicit(&course.epoch, memory_order_relaxed);
+    row->site = site;
+    row->thread = self->slot;
+    row->first_ms = now_ms;
+    row->peak_count = atomic_load_explicit(&course.peak_count, memory_order_relaxed);
+    row->interval_shift = epoch >> 16;
+    row->snapshots = epoch & 0xffff; // nothing was live in them
+    record_writer_publish(&recorder.writer, RECORD_TABLE_rows);
+    chain(site, *index_out);
+    return row;
+}
+
+// With the lock.
+static uint32_t claim_row(struct tally *self, uint32_t site, uint64_t now_ms)
+{
+    uint32_t index = find_row(self, site);
+    if (index) {
+        row_at(index - 1)->thread = self->slot;
+        return index;
+    }
+    uint32_t added;
+    return add_row(self, site, now_ms, &added) ? added + 1 : 0;
+}
+
+static NOINLINE struct record_row *row_slow(struct tally *self, uint32_t site, uint64_t now_ms)
+{
+    if (self == &state.shared) { // who calls has the lock
+        uint32_t row = claim_row(self, site, now_ms);
+        return row ? row_at(row - 1) : NULL;
+    }
+    uint32_t known = index_find(&self->rows, site, 0);
+    if (known != (uint32_t)INDEX_NONE) return row_at(known);
+    lock_take(&recorder.lock);
+    uint32_t row = claim_row(self, site, now_ms);
+    lock_give(&recorder.lock);
+    if (!row) return NULL;
+    // Without memory for it we look again next time.
+    if (atomic_load_explicit(&state.first[site], memory_order_relaxed) != row) {
+        (void)index_add(&self->rows, site, 0, row - 1);
+    }
+    return row_at(row - 1);
+}
+
+// --- what rows say of the past
+// ----------------------------------------------------------------------
+
+static int64_t row_bytes(const struct record_row *row)
+{
+    return (int64_t)(row->bytes_allocated - row->bytes_freed);
+}
+
+static COLD void row_catch_up(struct record_row *row, uint32_t epoch)
+{
+    for (; row->interval_shift < epoch >> 16; row->interval_shift++) {
+        row->snapshots /= 2; // a last odd one's interval is not over: nothing has changed in it
+        for (uint32_t i = 0; i < row->snapshots; i++) {
+            row->live_over_time[i] = row->live_over_time[2 * i + 1];
+        }
+    }
+    uint32_t snapshots = epoch & 0xffff;
+    if (snapshots > RECORD_SNAPSHOTS) snapshots = RECORD_SNAPSHOTS;
+    while (row->snapshots < snapshots) {
+        row->live_over_time[row->snapshots++] = (float)row_bytes(row);
+    }
+}
+
+static inline void row_note_peak(struct record_row *row)
+{
+    uint32_t peaks = atomic_load_explicit(&course.peak_count, memory_order_relaxed);
+    if (row->peak_count == peaks) return;
+    row->at_peak_bytes = row_bytes(row);
+    row->at_peak_blocks = (int64_t)(row->allocations - row->frees);
+    row->at_peak_wasted = (int64_t)(row->wasted_allocated - row->wasted_freed);
+    row->peak_count = peaks; // last: until then what is live counts
+}
+
+// The thread's row of the event's site, which has noted what was until now. NULL without room.
+static inline struct record_row *row_of(struct tally *self, const struct event *event)
+{
+    uint32_t first = atomic_load_explicit(&state.first[event->site], memory_order_acquire);
+    struct record_row *row = LIKELY(first) ? row_at(first - 1) : NULL;
+    if (UNLIKELY(!row || row->thread != self->slot)) {
+        row = row_slow(self, event->site, event->now_ms);
+        if (UNLIKELY(!row)) return NULL;
+    }
+    uint32_t epoch = atomic_load_explicit(&course.epoch, memory_order_relaxed);
+    if (UNLIKELY(course_epoch(row->interval_shift, row->snapshots) != epoch)) {
+        row_catch_up(row, epoch);
+    }
+    row_note_peak(row);
+    return row;
+}
+
+// --- events
+// -----------------------------------------------------------------------------------------
+
+// Bucket i holds sizes up to 16 << i.
+static unsigned size_bucket(uint64_t size)
+{
+    if (size <= 16) return 0;
+    unsigned bucket = log2_floor(size - 1) - 3;
+    return bucket < RECORD_SIZE_BUCKETS ? bucket : RECORD_SIZE_BUCKETS - 1;
+}
+
+static void add_live(struct tally *self, const struct event *event, int64_t sign)
+{
+    int64_t bytes = sign * (int64_t)event->size;
+    if (UNLIKELY(self == &state.shared)) {
+        course_add_bare(bytes, sign);
+    } else {
+        course_add(&self->share, event->now_ms, bytes, sign);
+    }
+}
+
+bool tally_allocation(struct tally *self, const struct event *event)
+{
+    struct record_row *row = row_of(self, event);
+    if (UNLIKELY(!row)) return false;
+    uint64_t waste = event->block_size - event->size;
+    if (row->allocations++ == 0 || event->size < row->size_min) row->size_min = event->size;
+    if (event->size > row->size_max) row->size_max = event->size;
+    row->wasted_allocated += waste;
+    row->bytes_allocated += event->size;
+    row->sizes[size_bucket(event->size)]++;
+    row->last_ms = event->now_ms;
+    if (row_bytes(row) > row->peak_bytes) row->peak_bytes = row_bytes(row);
+    struct record_thread *thread = self->thread;
+    thread->allocations++;
+    thread->bytes_allocated += event->size;
+    thread->wasted_allocated += waste;
+    thread->last_ms = event->now_ms;
+    add_live(self, event, 1);
+    return true;
+}
+
+bool tally_free(struct tally *self, const struct event *event)
+{
+    struct record_row *row = row_of(self, event);
+    if (UNLIKELY(!row)) return false;
+    uint64_t waste = event->block_size - event->size;
+    row->frees++;
+    row->bytes_freed += event->size;
+    row->wasted_freed += waste;
+    row->last_ms = event->now_ms;
+    struct record_thread *thread = self->thread;
+    thread->frees++;
+    thread->bytes_freed += event->size;
+    thread->wasted_freed += waste;
+    thread->last_ms = event->now_ms;
+    add_live(self, event, -1);
+    return true;
+}
+
+void tally_keep(struct tally *self, const struct event *event)
+{
+    struct record_row *row = row_of(self, event);
+    if (UNLIKELY(!row)) return;
+    uint64_t waste = event->block_size - event->size;
+    row->frees--;
+    row->bytes_freed -= event->size;
+    row->wasted_freed -= waste;
+    self->thread->frees--;
+    self->thread->bytes_freed -= event->size;
+    self->thread->wasted_freed -= waste;
+    add_live(self, event, 1);
+}
+
+void tally_resize(struct tally *self, const struct event *event, uint64_t old_size)
+{
+    struct record_row *row = row_of(self, event);
+    if (UNLIKELY(!row)) return;
+    int64_t step = (int64_t)(event->size - old_size);
+    if (row->reallocations++ == 0 || step < row->step_min) row->step_min = step;
+    if (row->reallocations == 1 || step > row->step_max) row->step_max = step;
+    self->thread->reallocations++;
+}
+
+void tally_temporary(struct tally *self, uint32_t site, int by)
+{
+    struct event event = {.site = site, .now_ms = 0};
+    struct record_row *row = row_of(self, &event);
+    if (UNLIKELY(!row)) return;
+    row->temporary += (uint64_t)by;
+    self->thread->temporary += (uint64_t)by;
+}
+
+void tally_unseen(struct tally *self)
+{
+    self->thread->frees_unseen++;
+}

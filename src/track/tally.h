@@ -1,0 +1,52 @@
+// Tally: a site's figures, by thread. A thread writes only rows of its own, with plain stores; a
+// site's rows are chained. A thread that comes to a site for the first time goes on in a row that
+// an ended thread has left, or adds one. What has no thread of its own (an event in a handler, or
+// after a thread's end) goes into rows that are shared, under the recorder's lock.
+#pragma once
+
+#include "track/course.h"
+#include "track/index.h"
+#include "track/recorder.h"
+
+// What one thread writes. Its slot is its row in `threads`; a slot that an ended thread has left
+// goes to the next one when there are no others, with all rows that are its.
+struct tally {
+    uint32_t slot;
+    struct record_thread *thread;
+    struct index rows; // of sites whose first row is another's: the row that is ours
+    struct course_share share;
+};
+
+struct event {
+    uint64_t now_ms;
+    uint32_t site;
+    uint64_t size; // requested
+    uint64_t block_size;
+};
+
+// Once, after recorder_open(). False without memory.
+bool tally_begin(void);
+
+// Takes a slot for the calling thread. False without room: it shares.
+bool tally_enter(struct tally *self);
+void tally_leave(struct tally *self);
+
+// Counts. False, and the loss is counted, without room for a row.
+bool tally_allocation(struct tally *self, const struct event *event);
+bool tally_free(struct tally *self, const struct event *event);
+
+// The allocation that was counted before was the second half of a realloc from `old_size`.
+void tally_resize(struct tally *self, const struct event *event, uint64_t old_size);
+
+// The block that was freed at `site` had been this thread's last allocation; or that free is taken
+// back (-1).
+void tally_temporary(struct tally *self, uint32_t site, int by);
+
+// Takes a free back: the block was not freed after all.
+void tally_keep(struct tally *self, const struct event *event);
+
+// A block from before the observation was freed.
+void tally_unseen(struct tally *self);
+
+// The same for whom nothing is: with the recorder's lock.
+struct tally *tally_shared(void);
