@@ -54,6 +54,11 @@ void pages_purge(void *address, size_t size)
     __builtin_memset(address, 0, size);
 }
 
+bool pages_wipe_on_fork(void *address, size_t size)
+{
+    return syscall_4(SYS_madvise, (long)address, (long)size, MADV_WIPEONFORK, 0) == 0;
+}
+
 // Whether the kernel has the range in one mapping: programs split theirs by madvise and mlock, and
 // moved pages keep the borders that they had. Only one can be moved as a whole: Linux up to 6.16
 // refuses several, and later ones move them one by one, so that a failure leaves some here and some

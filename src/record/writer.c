@@ -221,6 +221,17 @@ void record_writer_publish(struct record_writer *self, enum record_table table)
     publish(self, table, 1);
 }
 
+bool record_writer_copy(struct record_writer *self, const struct record_writer *other,
+                        enum record_table table)
+{
+    const struct record_writer_table *rows = &other->tables[table];
+    if (!has_room(self, &self->tables[table], rows->count)) return false;
+    memcpy(record_writer_row(self, table, self->tables[table].count), rows->rows,
+           (size_t)rows->count * rows->row_size);
+    publish(self, table, rows->count);
+    return true;
+}
+
 void record_writer_cut(struct record_writer *self, enum record_table table, uint32_t count)
 {
     struct record_writer_table *rows = &self->tables[table];

@@ -38,6 +38,11 @@ void record_writer_close(struct record_writer *self);
 void *record_writer_add(struct record_writer *self, enum record_table table, uint32_t *index_out);
 void record_writer_publish(struct record_writer *self, enum record_table table);
 
+// All rows that `other` has of a table, after those that are here. False, and none of them, without
+// room.
+bool record_writer_copy(struct record_writer *self, const struct record_writer *other,
+                        enum record_table table);
+
 // Takes the last rows back until `count` are left: for the one table that is not append-only.
 void record_writer_cut(struct record_writer *self, enum record_table table, uint32_t count);
 

@@ -2,6 +2,7 @@
 
 #include "base/align.h"
 #include "heap/observer.h"
+#include "heap/resolve.h"
 #include "os/pages.h"
 #include "track/capture.h"
 #include "track/course.h"
@@ -30,6 +31,8 @@ static __thread uintptr_t busy_at; // the stack pointer of who is counting; 0: n
 static struct {
     struct lock lock;
     struct ledger_thread *left; // memory of ended threads
+    volatile char *mark;        // not zero in the process that began the recording, nor in one that
+                                // shares its memory; zero in a forked child
 } state;
 
 // --- threads
@@ -83,6 +86,58 @@ static void thread_gone(void)
     give_memory(thread);
 }
 
+// --- a forked child
+// ---------------------------------------------------------------------------------
+
+static bool mark_process(void)
+{
+    char *mark = pages_map(PAGE_SIZE);
+    if (!mark) return false;
+    (void)pages_wipe_on_fork(mark, PAGE_SIZE); // refused: a child would write its parent's
+    *mark = 1;
+    state.mark = mark;
+    return true;
+}
+
+// What lived at the fork is the child's too.
+static bool inherit_block(void *context, const struct heap_block *block)
+{
+    struct tally *tally = context;
+    if (block->site == SITE_BEFORE) return true;
+    const struct event event = {0, block->site, block->size, block->block_size};
+    if (tally_allocation(tally, &event)) {
+        tally_inherit(tally, &event);
+    } else {
+        recorder_lose(LOSS_ROOM);
+    }
+    return true;
+}
+
+static bool reopen(void)
+{
+    if (recorder_reopen() || !tally_begin()) return false;
+    course_begin();
+    struct ledger_thread *thread = enter_thread();
+    struct tally *tally = thread ? &thread->tally : tally_shared();
+    const struct memory_reader reader = memory_reader_own();
+    if (heap_walk(&reader, (uintptr_t)&mete_heap_root, inherit_block, tally)) return false;
+    return true;
+}
+
+// The first event of a child: it has one thread, and its parent's recording is not its own. False
+// when it cannot have one: then nobody observes any more.
+static COLD bool begin_in_child(void)
+{
+    state.lock = (struct lock){0};
+    *state.mark = 1;
+    self = NULL;
+    has_left = false;
+    busy_at = 0;
+    if (reopen()) return true;
+    heap_observe(NULL);
+    return false;
+}
+
 // --- who counts
 // -------------------------------------------------------------------------------------
 
@@ -115,6 +170,7 @@ static inline struct turn turn_begin(void)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     struct turn turn = {0};
+    if (UNLIKELY(!*state.mark) && !begin_in_child()) return (struct turn){.is_lost = true};
     if (UNLIKELY(busy_at)) {
         turn = begin_within(here);
     } else {
@@ -263,6 +319,7 @@ static const struct heap_observer observer = {
 
 int ledger_begin(const struct recorder_options *options)
 {
+    if (!mark_process()) return -ENOMEM;
     int error = recorder_open(options);
     if (error) return error;
     if (!tally_begin() || !sites_begin()) return -ENOMEM;
@@ -273,6 +330,7 @@ int ledger_begin(const struct recorder_options *options)
 
 void ledger_end(void)
 {
+    if (!state.mark || !*state.mark) return; // a child in which nothing has happened
     course_end();
     recorder_end(RECORD_ENDED);
 }

@@ -1,5 +1,6 @@
 #include "track/recorder.h"
 
+#include "base/pattern.h"
 #include "base/text.h"
 #include "mete/version.h"
 #include "os/process.h"
@@ -10,6 +11,8 @@
 enum { IMAGES_MAX = 1000, PATH_SIZE = 4096 };
 
 struct recorder recorder;
+
+static char pattern[PATH_SIZE]; // of its path: the program may change where it came from
 
 static const char *const loss_words[LOSS_COUNT] = {
     [LOSS_SIGNAL] = "in a signal handler that interrupted the recorder",
@@ -28,30 +31,34 @@ struct record_text recorder_text(const char *text)
     return record_writer_text(&recorder.writer, text, strlen(text));
 }
 
-static void write_path(char *path, size_t size, const char *pattern, uint32_t pid, uint32_t image)
+static bool write_path(char *path, size_t size, uint32_t pid, uint32_t image)
 {
-    struct text text = text_in(path, size);
-    for (const char *at = pattern; *at; at++) {
-        if (at[0] == '%' && at[1] == 'p') {
-            text_add_decimal(&text, pid);
-            at++;
-        } else if (at[0] == '%' && at[1] == 'i') {
-            text_add_decimal(&text, image);
-            at++;
-        } else {
-            text_add(&text, (char[]){*at, '\0'});
-        }
-    }
+    char pid_text[16];
+    char image_text[16];
+    char program[PATH_SIZE];
+    struct text words = text_in(pid_text, sizeof pid_text);
+    text_add_decimal(&words, pid);
+    words = text_in(image_text, sizeof image_text);
+    text_add_decimal(&words, image);
+    process_program(program, sizeof program);
+    const char *slash = strrchr(program, '/');
+    const struct pattern_field fields[] = {
+        {'p', pid_text},
+        {'i', image_text},
+        {'n', slash ? slash + 1 : program},
+    };
+    return pattern_expand(pattern, fields, sizeof fields / sizeof fields[0], path, size);
 }
 
-static int create_file(const char *pattern, uint32_t pid, uint32_t *image_out)
+static int create_file(uint32_t pid, uint32_t *image_out)
 {
     char path[PATH_SIZE];
     int error = -EEXIST;
     for (uint32_t image = 1; image <= IMAGES_MAX && error == -EEXIST; image++) {
         *image_out = image;
-        write_path(path, sizeof path, pattern, pid, image);
+        if (!write_path(path, sizeof path, pid, image)) return -ENAMETOOLONG;
         error = record_writer_open(&recorder.writer, path);
+        if (!pattern_has(pattern, 'i')) break;
     }
     return error;
 }
@@ -66,18 +73,32 @@ static struct record_text arguments_text(const struct recorder_options *options)
     return all;
 }
 
-static void describe_process(const struct recorder_options *options, uint32_t pid, uint32_t image)
+// A file, its clock, and who writes it. 0, or -errno.
+static int begin_file(void)
 {
+    uint32_t pid = process_id();
+    uint32_t image;
+    int error = create_file(pid, &image);
+    if (error) return error;
     uint32_t index;
     struct record_process *process =
         record_writer_add(&recorder.writer, RECORD_TABLE_process, &index);
-    if (!process) return;
-    char buffer[PATH_SIZE];
+    if (!process) return -ENOSPC;
+    recorder.start_ms = clock_coarse_ms();
     process->clock_real_ns = clock_real_ns();
     process->clock_monotonic_ms = recorder.start_ms;
     process->pid = pid;
     process->parent_pid = process_parent_id();
     process->image = image;
+    process->is_peak_exact = 1;
+    recorder.process = process;
+    return 0;
+}
+
+static void describe_process(const struct recorder_options *options)
+{
+    struct record_process *process = recorder.process;
+    char buffer[PATH_SIZE];
     process_program(buffer, sizeof buffer);
     process->program = recorder_text(buffer);
     process->command = arguments_text(options);
@@ -86,27 +107,58 @@ static void describe_process(const struct recorder_options *options, uint32_t pi
     process_host(buffer, sizeof buffer);
     process->host = recorder_text(buffer);
     process->version = recorder_text(METE_VERSION);
-    process->is_peak_exact = 1;
-    recorder.process = process;
-    record_writer_publish(&recorder.writer, RECORD_TABLE_process);
+}
+
+// A row per reason, in their order.
+static bool begin_losses(void)
+{
+    for (int i = 0; i < LOSS_COUNT; i++) {
+        uint32_t index;
+        recorder.lost[i] = record_writer_add(&recorder.writer, RECORD_TABLE_lost, &index);
+        if (!recorder.lost[i]) return false;
+        recorder.lost[i]->reason = recorder_text(loss_words[i]);
+        record_writer_publish(&recorder.writer, RECORD_TABLE_lost);
+    }
+    return true;
 }
 
 int recorder_open(const struct recorder_options *options)
 {
-    uint32_t pid = process_id();
-    uint32_t image;
-    int error = create_file(options->path, pid, &image);
+    struct text copy = text_in(pattern, sizeof pattern);
+    text_add(&copy, options->path);
+    int error = begin_file();
     if (error) return error;
-    recorder.start_ms = clock_coarse_ms();
-    describe_process(options, pid, image);
-    for (int i = 0; i < LOSS_COUNT; i++) {
-        uint32_t index;
-        recorder.lost[i] = record_writer_add(&recorder.writer, RECORD_TABLE_lost, &index);
-        if (!recorder.lost[i]) return -ENOSPC;
-        recorder.lost[i]->reason = recorder_text(loss_words[i]);
-        record_writer_publish(&recorder.writer, RECORD_TABLE_lost);
+    describe_process(options);
+    if (!begin_losses()) return -ENOSPC;
+    record_writer_publish(&recorder.writer, RECORD_TABLE_process);
+    return 0;
+}
+
+int recorder_reopen(void)
+{
+    static const enum record_table tables[] = {
+        RECORD_TABLE_bytes, RECORD_TABLE_modules, RECORD_TABLE_frames,
+        RECORD_TABLE_nodes, RECORD_TABLE_sites,
+    };
+    struct record_writer parent = recorder.writer; // its counts are ours since the fork
+    struct record_process was = *recorder.process;
+    recorder.lock = (struct lock){0};
+    int error = begin_file();
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0] && !error; i++) {
+        if (!record_writer_copy(&recorder.writer, &parent, tables[i])) error = -ENOSPC;
     }
-    return recorder.process ? 0 : -ENOSPC;
+    record_writer_close(&parent);
+    if (error) return error;
+    struct record_process *process = recorder.process;
+    process->inherits_from_pid = was.pid;
+    process->program = was.program;
+    process->command = was.command;
+    process->directory = was.directory;
+    process->host = was.host;
+    process->version = was.version;
+    if (!begin_losses()) return -ENOSPC;
+    record_writer_publish(&recorder.writer, RECORD_TABLE_process);
+    return 0;
 }
 
 void recorder_end(enum record_state state)

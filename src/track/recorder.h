@@ -28,15 +28,19 @@ struct recorder {
 extern struct recorder recorder;
 
 struct recorder_options {
-    const char *path;   // where: %p is the pid, %i the image; see recorder_open()
+    const char *path;   // where: a pattern with %p, %i and %n; see recorder_open()
     bool has_arguments; // whether the command line may be written down
     int argument_count;
     char **arguments;
 };
 
-// Begins the recording: PATH with the pid in place of %p and, in place of %i, the first number from
-// 1 on for which there is no file yet. 0, or -errno.
+// Begins the recording: its path has the pid in place of %p, the program's name in place of %n, and
+// in place of %i the first number from 1 on for which there is no file yet. 0, or -errno.
 int recorder_open(const struct recorder_options *options);
+
+// In a forked child: another recording, which knows the modules, frames, stacks and sites of the
+// parent's under the same numbers, and none of its rows. 0, or -errno.
+int recorder_reopen(void);
 
 // The last words: how it ended, and when.
 void recorder_end(enum record_state state);

@@ -10,7 +10,9 @@
 static struct {
     _Atomic uint32_t *first; // of a site's rows
     _Atomic uint32_t *next;  // of the same site's
-    struct tally shared;     // slot 0
+    size_t first_size;
+    size_t next_size;
+    struct tally shared; // slot 0
 } state;
 
 static struct record_row *row_at(uint32_t index)
@@ -18,14 +20,14 @@ static struct record_row *row_at(uint32_t index)
     return recorder_row(RECORD_TABLE_rows, index);
 }
 
-bool tally_begin(void)
+static size_t links_size(enum record_table table)
 {
-    const struct record_writer_table *tables = recorder.writer.tables;
-    size_t sites = tables[RECORD_TABLE_sites].capacity * sizeof(uint32_t);
-    size_t rows = tables[RECORD_TABLE_rows].capacity * sizeof(uint32_t);
-    state.first = pages_map(align_up(sites, PAGE_SIZE));
-    state.next = pages_map(align_up(rows, PAGE_SIZE));
-    if (!state.first || !state.next) return false;
+    return align_up(recorder.writer.tables[table].capacity * sizeof(uint32_t), PAGE_SIZE);
+}
+
+static bool begin_shared(void)
+{
+    state.shared = (struct tally){0};
     struct record_thread *thread =
         record_writer_add(&recorder.writer, RECORD_TABLE_threads, &state.shared.slot);
     if (!thread) return false;
@@ -34,6 +36,17 @@ bool tally_begin(void)
     state.shared.thread = thread;
     record_writer_publish(&recorder.writer, RECORD_TABLE_threads);
     return true;
+}
+
+bool tally_begin(void)
+{
+    if (state.first) (void)pages_unmap(state.first, state.first_size);
+    if (state.next) (void)pages_unmap(state.next, state.next_size);
+    state.first_size = links_size(RECORD_TABLE_sites);
+    state.next_size = links_size(RECORD_TABLE_rows);
+    state.first = pages_map(state.first_size);
+    state.next = pages_map(state.next_size);
+    return state.first && state.next && begin_shared();
 }
 
 struct tally *tally_shared(void)
@@ -303,6 +316,12 @@ void tally_resize(struct tally *self, const struct event *event, uint64_t old_si
     if (row->reallocations++ == 0 || step < row->step_min) row->step_min = step;
     if (row->reallocations == 1 || step > row->step_max) row->step_max = step;
     self->thread->reallocations++;
+}
+
+void tally_inherit(struct tally *self, const struct event *event)
+{
+    struct record_row *row = row_of(self, event);
+    if (row) row->inherited++;
 }
 
 void tally_temporary(struct tally *self, uint32_t site, int by)

@@ -24,7 +24,8 @@ struct event {
     uint64_t block_size;
 };
 
-// Once, after recorder_open(). False without memory.
+// After recorder_open(), and in a forked child after recorder_reopen(): no rows, no threads. False
+// without memory.
 bool tally_begin(void);
 
 // Takes a slot for the calling thread. False without room: it shares.
@@ -34,6 +35,9 @@ void tally_leave(struct tally *self);
 // Counts. False, and the loss is counted, without room for a row.
 bool tally_allocation(struct tally *self, const struct event *event);
 bool tally_free(struct tally *self, const struct event *event);
+
+// The allocation that was counted last is one of the forked parent's.
+void tally_inherit(struct tally *self, const struct event *event);
 
 // The allocation that was counted before was the second half of a realloc from `old_size`.
 void tally_resize(struct tally *self, const struct event *event, uint64_t old_size);
