@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE ((size_t)1 << PAGE_SHIFT)
@@ -41,3 +42,6 @@ bool pages_remap(void *address, size_t old_size, size_t new_size);
 // Moves one over the `new_size` bytes mapped at `target`, which it replaces, and makes it that
 // long.
 enum pages_moved pages_remap_to(void *address, size_t old_size, size_t new_size, void *target);
+
+// Whether the page that the address lies in can be read just now. Any address may be asked.
+bool pages_are_readable(uintptr_t address);

@@ -170,6 +170,28 @@ static void map_nothing(void *ignored)
     (void)pages_map(0);
 }
 
+static void whether_a_page_can_be_read_is_told_of_any_address(void **state)
+{
+    (void)state;
+    char *pages = pages_map(3 * PAGE_SIZE);
+    assert_int_equal(mprotect(pages + PAGE_SIZE, PAGE_SIZE, PROT_NONE), 0);
+    errno = 0;
+    for (size_t at = 0; at < PAGE_SIZE; at += 7) {
+        assert_true(pages_are_readable((uintptr_t)pages + at));
+        assert_false(pages_are_readable((uintptr_t)pages + PAGE_SIZE + at));
+    }
+    assert_true(pages_are_readable((uintptr_t)pages + 2 * PAGE_SIZE));
+    assert_true(pages_are_readable((uintptr_t)&pages));
+    assert_true(pages_are_readable((uintptr_t)&pages_are_readable));
+    assert_false(pages_are_readable(0));
+    assert_false(pages_are_readable(UINTPTR_MAX));
+    assert_false(pages_are_readable((uintptr_t)1 << 47));
+    assert_false(pages_are_readable((uintptr_t)1 << 63));
+    assert_true(pages_unmap(pages, 3 * PAGE_SIZE));
+    assert_false(pages_are_readable((uintptr_t)pages));
+    assert_int_equal(errno, 0);
+}
+
 static void a_bug_of_ours_panics(void **state)
 {
     (void)state;
@@ -189,6 +211,7 @@ int main(void)
         cmocka_unit_test(a_range_of_several_mappings_stays),
         cmocka_unit_test(growing_into_a_neighbour_is_refused_and_changes_nothing),
         cmocka_unit_test(want_of_memory_is_null_and_leaves_errno),
+        cmocka_unit_test(whether_a_page_can_be_read_is_told_of_any_address),
         cmocka_unit_test(a_bug_of_ours_panics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

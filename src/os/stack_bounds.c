@@ -1,0 +1,64 @@
+#include "os/stack_bounds.h"
+
+#include "base/align.h"
+#include "os/pages.h"
+#include "os/syscall.h"
+
+#include <stddef.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+
+#define MIB ((uintptr_t)1 << 20)
+
+enum {
+    // PTHREAD_STACK_MIN is 16 KiB, of which libc's thread block (below 4 KiB) stands at the top.
+    THREAD_STACK_CERTAIN = 12 * 1024,
+    LOWER_MAX = 1 << 14, // pages at once (64 MiB): what a look at them costs is 2 ms
+};
+
+// Where the limit is raised later, or unlimited, the kernel kept clear less than it says.
+static const uintptr_t initial_stack_default = 8 * MIB;
+static const uintptr_t initial_stack_max = 64 * MIB;
+
+static uintptr_t initial_stack_size(void)
+{
+    struct rlimit limit = {0};
+    (void)syscall_4(SYS_prlimit64, 0, RLIMIT_STACK, 0, (long)&limit); // refused: 0, nothing
+    if (limit.rlim_cur == RLIM_INFINITY) return initial_stack_default;
+    return limit.rlim_cur < initial_stack_max ? align_down(limit.rlim_cur, PAGE_SIZE)
+                                              : initial_stack_max;
+}
+
+static uintptr_t thread_block(void)
+{
+    uintptr_t address;
+    __asm__("mov %%fs:0x10, %0" : "=r"(address)); // its own address (ABI)
+    return address;
+}
+
+void stack_bounds_init(struct stack_bounds *self)
+{
+    uintptr_t high;
+    uintptr_t size;
+    // A process forked by another thread is on that one's stack, and nothing of it is certain.
+    if (syscall_2(SYS_gettid, 0, 0) == syscall_2(SYS_getpid, 0, 0)) {
+        high = align_down(getauxval(AT_RANDOM), sizeof(uintptr_t)); // above every frame
+        size = initial_stack_size();
+    } else {
+        high = thread_block();
+        size = THREAD_STACK_CERTAIN;
+    }
+    self->high = high;
+    self->low = high > size ? high - size : high;
+}
+
+bool stack_bounds_lower(struct stack_bounds *self, uintptr_t sp)
+{
+    uintptr_t low = align_down(sp, PAGE_SIZE);
+    if (low >= self->low || (self->low - low) / PAGE_SIZE > LOWER_MAX) return false;
+    for (uintptr_t page = low; page < self->low; page += PAGE_SIZE) {
+        if (!pages_are_readable(page)) return false;
+    }
+    self->low = low;
+    return true;
+}

@@ -1,0 +1,38 @@
+// Stack bounds: memory that is part of the calling thread's own stack for certain, so that it can
+// be read at any time while the thread lives. Other stacks come and go (coroutines, alternate
+// signal stacks): they are never within.
+//
+// Known without asking:
+// - The initial thread: from what the kernel put at the top, down as far as its limit was when we
+//   first looked. The kernel keeps that range clear of mappings, and a thread of it that runs there
+//   has all from its stack pointer upwards.
+// - Others made through libc: it puts the thread block at the top of the stack, which is at least
+//   PTHREAD_STACK_MIN long. So what lies a bit below the block is the thread's stack.
+// From there the bounds grow downwards: a chain of frames that begins at a stack pointer below and
+// arrives within, over pages that can all be read, is one stack. No /proc is needed, no descriptor,
+// and guard pages that /proc does not show (MADV_GUARD_INSTALL) are seen.
+//
+// Invariant: low <= high, both multiples of the word size. Belongs to one thread.
+#pragma once
+
+#include "base/attributes.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct stack_bounds {
+    uintptr_t low; // low == high: nothing is certain
+    uintptr_t high;
+};
+
+// Those of the calling thread.
+void stack_bounds_init(struct stack_bounds *self);
+
+static ALWAYS_INLINE bool stack_bounds_hold(const struct stack_bounds *self, uintptr_t address)
+{
+    return address - self->low < self->high - self->low;
+}
+
+// The calling thread's frames lead from `sp` into the bounds: makes them hold it, and whatever lies
+// between. False when there is a hole between: it is another stack.
+bool stack_bounds_lower(struct stack_bounds *self, uintptr_t sp);

@@ -1,0 +1,378 @@
+#include "track/capture.h"
+
+#include "base/align.h"
+#include "os/pages.h"
+#include "os/registers.h"
+#include "track/rule_table.h"
+
+#include <string.h>
+
+enum {
+    WALK_ARRIVED = -1, // beside enum record_stack_end
+    VERIFIED_AT_ONCE = 4,
+};
+
+static const uintptr_t addresses_end = (uintptr_t)1 << 47;
+
+// What the walk may rely on.
+enum stack_kind {
+    STACK_KNOWN,   // every word between the walk's start and its end can be read
+    STACK_UNKNOWN, // each page must be asked for
+};
+
+// A walk on its way up. Frames that it finds stand at the end of the capture's arrays, the first at
+// the very end; what the last capture left stands at their beginning. So do words.
+// Invariant: candidates <= position; what lies between the two is nobody's.
+struct walk {
+    struct capture *capture;
+    uint32_t generation;
+    uintptr_t address; // a return address, or where the walk begins
+    uintptr_t cfa;     // the stack pointer there
+    uintptr_t bp;      // the base pointer there
+    uintptr_t start;   // of what may be read
+    uintptr_t end;
+    uintptr_t page; // the last that was asked for
+    uint32_t position;
+    uint32_t candidates; // frames of the last capture, outermost first, that may be arrived at
+    uintptr_t next_slot; // of the innermost of them; none: no address
+    uint32_t word_position;
+    uint32_t bp_position; // of the frame since which bp has been what it is
+    uintptr_t bp_word;    // where it was stored; 0: it is the register's
+    bool is_bp_lost;
+    bool is_bp_noted;  // that frames depend on it
+    bool is_too_wordy; // words did not fit: the next capture cannot check this one
+};
+
+static struct {
+    uintptr_t start;
+    uintptr_t size;
+} own;
+
+void capture_set_own(uintptr_t start, uintptr_t end)
+{
+    own.start = start;
+    own.size = end - start;
+}
+
+void capture_init(struct capture *self)
+{
+    self->depth = 0;
+    self->unchanged = 0;
+    self->count = 0;
+    self->kept = 0;
+    self->word_count = 0;
+    self->is_known = false;
+    self->generation = 0;
+    stack_bounds_init(&self->bounds);
+}
+
+// --- what the last capture left
+// ---------------------------------------------------------------------
+
+static ALWAYS_INLINE uintptr_t change_of(const struct capture_frame *frame)
+{
+    return registers_load(frame->slot) ^ frame->address;
+}
+
+// How many frames, outermost first, lie at or above `sp` and still hold their return addresses, and
+// are where the frame inside them says.
+static ALWAYS_INLINE uint32_t verify(const struct capture *self, uint32_t count, uintptr_t sp)
+{
+    const struct capture_frame *at = self->frames;
+    while (count > 0 && at[count - 1].slot < sp) count--;
+    for (uint32_t left = count / VERIFIED_AT_ONCE; left > 0; left--) {
+        if (change_of(at) | change_of(at + 1) | change_of(at + 2) | change_of(at + 3)) break;
+        at += VERIFIED_AT_ONCE;
+    }
+    uint32_t good = (uint32_t)(at - self->frames);
+    while (good < count && change_of(&self->frames[good]) == 0) good++;
+    for (uint32_t i = 0; i < self->word_count && self->words[i].frame + 1 < good; i++) {
+        const struct capture_word *word = &self->words[i];
+        if (registers_load(word->address) != word->value) return word->frame + 1;
+    }
+    return good;
+}
+
+// --- the walk
+// ---------------------------------------------------------------------
+
+static ALWAYS_INLINE void set_candidates(struct walk *self, uint32_t count)
+{
+    self->candidates = count;
+    self->next_slot = count > 0 ? self->capture->frames[count - 1].slot : UINTPTR_MAX;
+}
+
+// Addresses that may be read are multiples of the word size: rules that count from the stack
+// pointer keep to that, and those that count from elsewhere are asked.
+static ALWAYS_INLINE bool can_read(struct walk *self, uintptr_t address, enum stack_kind kind)
+{
+    if (address < self->start || address >= self->end) return false;
+    if (kind == STACK_KNOWN || address >> PAGE_SHIFT == self->page) return true;
+    if (!pages_are_readable(address)) return false;
+    self->page = address >> PAGE_SHIFT;
+    return true;
+}
+
+static ALWAYS_INLINE bool is_word(uintptr_t address)
+{
+    return address % sizeof(uintptr_t) == 0;
+}
+
+static ALWAYS_INLINE void note_word(struct walk *self, uintptr_t address, uintptr_t value,
+                                    uint32_t position)
+{
+    struct capture *capture = self->capture;
+    if (UNLIKELY(self->word_position <= capture->word_count)) {
+        capture->word_count = 0; // no room for the old ones, nor for frames that need them
+        set_candidates(self, 0);
+    }
+    if (UNLIKELY(self->word_position == 0)) {
+        self->is_too_wordy = true;
+        return;
+    }
+    capture->words[--self->word_position] =
+        (struct capture_word){.address = address, .value = value, .frame = position};
+}
+
+// The place of what comes next depends on the base pointer.
+static ALWAYS_INLINE void note_bp(struct walk *self)
+{
+    if (self->is_bp_noted) return;
+    self->is_bp_noted = true;
+    uint32_t last = self->bp_position;
+    if (last < CAPTURE_FRAMES_MAX) {
+        note_word(self, self->bp_word, self->bp, last);
+    } else {
+        last = CAPTURE_FRAMES_MAX - 1;
+    }
+    for (uint32_t i = self->position; i <= last; i++) self->capture->needs_bp[i] = true;
+}
+
+// The CFA by a rule that uses the base pointer, further up than the last; or 0.
+static ALWAYS_INLINE uintptr_t cfa_by_bp(struct walk *self, struct rule rule, enum stack_kind kind)
+{
+    if (self->is_bp_lost) return 0;
+    note_bp(self);
+    uintptr_t cfa = self->bp + (uintptr_t)(intptr_t)rule.offset;
+    if (UNLIKELY(rule.cfa == RULE_STORED_BY_BP)) {
+        uintptr_t place = cfa;
+        if (!is_word(place) || !can_read(self, place, kind)) return 0;
+        cfa = registers_load(place);
+        note_word(self, place, cfa, self->position - 1);
+    }
+    return is_word(cfa) && cfa > self->cfa ? cfa : 0;
+}
+
+static ALWAYS_INLINE void restore_bp(struct walk *self, struct rule rule, uintptr_t cfa,
+                                     enum stack_kind kind)
+{
+    uintptr_t offset = (uintptr_t)(intptr_t)rule.bp_words * sizeof(uintptr_t);
+    uintptr_t place = cfa + offset;
+    if (UNLIKELY(rule.bp == RULE_BP_BY_BP) && !self->is_bp_lost) {
+        note_bp(self);
+        place = self->bp + offset;
+    } else if (UNLIKELY(rule.bp != RULE_BP_BY_CFA)) {
+        self->is_bp_lost = true;
+        return;
+    }
+    self->is_bp_lost = !is_word(place) || !can_read(self, place, kind);
+    if (self->is_bp_lost) return;
+    self->bp = registers_load(place);
+    self->bp_word = place;
+    self->bp_position = self->position - 1;
+    self->is_bp_noted = false;
+}
+
+static ALWAYS_INLINE bool is_own(uintptr_t address)
+{
+    return address - own.start < own.size;
+}
+
+// Of all frames, `adopted` ones of the last capture and those from `first` on, how many are mete's.
+static ALWAYS_INLINE uint32_t count_own(const struct capture *self, uint32_t first,
+                                        uint32_t adopted)
+{
+    uint32_t at = CAPTURE_FRAMES_MAX;
+    while (at > first && is_own(self->frames[at - 1].address)) at--;
+    uint32_t count = CAPTURE_FRAMES_MAX - at;
+    if (at > first) return count;
+    while (adopted > 0 && is_own(self->frames[--adopted].address)) count++;
+    return count;
+}
+
+// Whether the frame just found is one of the last capture, and all further out can be taken over.
+static ALWAYS_INLINE bool arrives(struct walk *self, uintptr_t slot)
+{
+    struct capture *capture = self->capture;
+    while (self->next_slot < slot) set_candidates(self, self->candidates - 1);
+    if (self->next_slot != slot) return false;
+    uint32_t candidates = self->candidates;
+    bool needs_bp = capture->needs_bp[candidates - 1];
+    if (UNLIKELY(needs_bp)) {
+        if (self->is_bp_lost || capture->bps[candidates - 1] != self->bp) return false;
+    }
+    uint32_t first = self->position + 1;
+    uint32_t depth =
+        candidates + CAPTURE_FRAMES_MAX - first - count_own(capture, first, candidates);
+    // A stack that was cut off is the same only if it is cut off at the same frame.
+    if (capture->end == RECORD_END_DEPTH ? depth != RECORD_STACK_MAX : depth > RECORD_STACK_MAX) {
+        set_candidates(self, 0);
+        return false;
+    }
+    if (UNLIKELY(needs_bp)) note_bp(self); // of ours, from here inwards
+    return self->candidates != 0;
+}
+
+static ALWAYS_INLINE void add_frame(struct walk *self, uintptr_t slot)
+{
+    struct capture *capture = self->capture;
+    uint32_t position = --self->position;
+    if (UNLIKELY(self->candidates > position)) set_candidates(self, position);
+    capture->frames[position] = (struct capture_frame){.slot = slot, .address = self->address};
+    capture->bps[position] = self->bp;
+    capture->needs_bp[position] = false;
+}
+
+// An enum record_stack_end, or WALK_ARRIVED.
+static ALWAYS_INLINE int walk_up(struct walk *self, enum stack_kind kind)
+{
+    struct code_module *recent = &self->capture->recent;
+    while (LIKELY(self->position > 0)) {
+        struct rule rule = rule_table_find(self->address, self->generation, recent);
+        uintptr_t cfa = self->cfa + (uintptr_t)(intptr_t)rule.offset;
+        if (UNLIKELY(rule.cfa != RULE_FROM_SP)) {
+            if (rule.cfa == RULE_END) return rule.offset;
+            cfa = cfa_by_bp(self, rule, kind);
+            if (cfa == 0) return self->is_bp_lost ? RECORD_END_UNSUPPORTED : RECORD_END_BOUNDS;
+        }
+        uintptr_t slot = cfa - sizeof(uintptr_t);
+        if (UNLIKELY(slot >= self->end)) return RECORD_END_BOUNDS;
+        if (kind == STACK_UNKNOWN && !can_read(self, slot, kind)) return RECORD_END_BOUNDS;
+        if (rule.bp != RULE_BP_SAME) restore_bp(self, rule, cfa, kind);
+        self->address = registers_load(slot);
+        self->cfa = cfa;
+        if (UNLIKELY(self->address == 0)) return RECORD_END_COMPLETE;
+        add_frame(self, slot);
+        if (kind == STACK_KNOWN && arrives(self, slot)) return WALK_ARRIVED;
+    }
+    return RECORD_END_DEPTH;
+}
+
+// --- what comes of it
+// ---------------------------------------------------------------------
+
+static ALWAYS_INLINE void move_frames(struct capture *self, uint32_t to, uint32_t from)
+{
+    for (; from < CAPTURE_FRAMES_MAX; from++, to++) {
+        self->frames[to] = self->frames[from];
+        self->bps[to] = self->bps[from];
+        self->needs_bp[to] = self->needs_bp[from];
+    }
+}
+
+// Words of frames further in than the one arrived at give way to those that the walk noted.
+static ALWAYS_INLINE void move_words(struct walk *self, uint32_t adopted, uint32_t first)
+{
+    struct capture *capture = self->capture;
+    uint32_t count = capture->word_count;
+    while (count > 0 && capture->words[count - 1].frame + 1 >= adopted) count--;
+    for (uint32_t i = self->word_position; i < CAPTURE_FRAMES_MAX; i++) {
+        struct capture_word word = capture->words[i];
+        if (word.frame + adopted < first) continue; // the frame is cut off
+        word.frame = word.frame + adopted - first;
+        capture->words[count++] = word;
+    }
+    capture->word_count = count;
+}
+
+static ALWAYS_INLINE void finish(struct walk *self, int end, uint32_t kept)
+{
+    struct capture *capture = self->capture;
+    bool has_arrived = end == WALK_ARRIVED;
+    uint32_t adopted = has_arrived ? self->candidates : 0;
+    uint32_t first = self->position + has_arrived; // what was arrived at is there already
+    uint32_t comparable = kept < self->position ? kept : self->position;
+    uint32_t own_count = count_own(capture, first, adopted);
+    uint32_t depth = adopted + CAPTURE_FRAMES_MAX - first - own_count;
+    if (!has_arrived) capture->end = (enum record_stack_end)end;
+    if (UNLIKELY(depth > RECORD_STACK_MAX)) { // never of adopted ones: see arrives()
+        first += depth - RECORD_STACK_MAX;
+        depth = RECORD_STACK_MAX;
+        capture->end = RECORD_END_DEPTH;
+    }
+    // Nodes belong to sequences of addresses: they may last where slots do not.
+    uint32_t unchanged = adopted;
+    for (uint32_t from = first; from < CAPTURE_FRAMES_MAX && unchanged < comparable; from++) {
+        if (capture->frames[unchanged].address != capture->frames[from].address) break;
+        unchanged++;
+    }
+    move_words(self, adopted, first);
+    move_frames(capture, adopted, first);
+    capture->depth = depth;
+    capture->count = depth + own_count;
+    capture->unchanged = unchanged < depth ? unchanged : depth;
+}
+
+static ALWAYS_INLINE struct walk begin(struct capture *self, struct registers from)
+{
+    return (struct walk){
+        .capture = self,
+        .generation = self->generation,
+        .address = from.pc,
+        .cfa = from.sp,
+        .bp = from.bp,
+        .start = from.sp,
+        .end = self->bounds.high,
+        .position = CAPTURE_FRAMES_MAX,
+        .word_position = CAPTURE_FRAMES_MAX,
+        .bp_position = CAPTURE_FRAMES_MAX,
+        .next_slot = UINTPTR_MAX,
+    };
+}
+
+// On a stack that may be anybody's. Where it turns out to be the thread's own, the next capture
+// knows.
+static NOINLINE void take_unknown(struct capture *self, struct registers from, uint32_t kept)
+{
+    struct walk walk = begin(self, from);
+    walk.end = addresses_end;
+    walk.page = from.sp >> PAGE_SHIFT;
+    self->word_count = 0;
+    int end = walk_up(&walk, STACK_UNKNOWN);
+    bool has_come_home = stack_bounds_hold(&self->bounds, walk.cfa - sizeof(uintptr_t)) &&
+                         stack_bounds_lower(&self->bounds, from.sp);
+    self->is_known = has_come_home && !walk.is_too_wordy;
+    finish(&walk, end, kept);
+}
+
+// What is known of code may be wrong from now on.
+static NOINLINE void begin_anew(struct capture *self, uint32_t generation)
+{
+    self->generation = generation;
+    self->recent = (struct code_module){0};
+    self->word_count = 0;
+}
+
+void capture_take(struct capture *self)
+{
+    struct registers from = registers_here();
+    uint32_t kept = self->kept;
+    self->kept = 0;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST); // before anything of it changes
+    uint32_t generation = rule_table_generation();
+    if (UNLIKELY(generation != self->generation)) {
+        begin_anew(self, generation);
+        kept = 0;
+    }
+    if (UNLIKELY(!stack_bounds_hold(&self->bounds, from.sp))) {
+        take_unknown(self, from, kept);
+        return;
+    }
+    struct walk walk = begin(self, from);
+    uint32_t known = self->is_known ? kept : 0;
+    if (known == 0) self->word_count = 0;
+    set_candidates(&walk, verify(self, known, from.sp));
+    int end = walk_up(&walk, STACK_KNOWN);
+    self->is_known = !walk.is_too_wordy;
+    finish(&walk, end, kept);
+}
