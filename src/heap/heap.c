@@ -72,7 +72,6 @@ static void record_free(struct found *found, void *block)
     found->size_freed = found->block_size - found->note.slack;
     found->is_freed = true;
     observer->freeing(block, found->note.site, found->size_freed, found->block_size);
-    note_write(found->span, found->index, 0, 0);
 }
 
 // After record_free(): what was `old` is now `block` of `span`, for `size` bytes.

@@ -5,15 +5,7 @@
 #include "heap/page_heap.h"
 #include "heap/span_map.h"
 
-static struct {
-    _Atomic(const struct heap_observer *) observer;
-} state;
-
-const struct heap_observer *heap_observed_by(void)
-{
-    // acquire: pairs with the release in heap_observe(): the table's contents
-    return atomic_load_explicit(&state.observer, memory_order_acquire);
-}
+_Atomic(const struct heap_observer *) heap_observer_now;
 
 // No block has a site yet.
 static void forget_notes(void)
@@ -42,7 +34,7 @@ static void slow_every_free(void)
 void heap_observe(const struct heap_observer *observer)
 {
     if (observer) forget_notes();
-    atomic_store_explicit(&state.observer, observer, memory_order_release);
+    atomic_store_explicit(&heap_observer_now, observer, memory_order_release);
     if (!observer) return; // fast paths come back with the next span that each bin turns to
     slow_every_free();
     if (thread_heap != &thread_heap_none) thread_heap_withhold(thread_heap);

@@ -4,6 +4,7 @@
 // where the fast paths do not find them, so that every call takes the slow path, which asks here.
 #pragma once
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,5 +34,11 @@ struct heap_observer {
 // each class of theirs was handed before: observe before threads start to miss nothing.
 void heap_observe(const struct heap_observer *observer);
 
+extern _Atomic(const struct heap_observer *) heap_observer_now;
+
 // Who watches now, or NULL.
-const struct heap_observer *heap_observed_by(void);
+static inline const struct heap_observer *heap_observed_by(void)
+{
+    // acquire: pairs with the release in heap_observe(): the table's contents
+    return atomic_load_explicit(&heap_observer_now, memory_order_acquire);
+}

@@ -9,6 +9,7 @@
 #include "preload/alone.h"
 #include "preload/figures.h"
 #include "preload/neighbour.h"
+#include "preload/observe.h"
 #include "preload/perturb.h"
 
 #include <pthread.h>
@@ -107,7 +108,7 @@ static void read_glibc_variables(struct settings *settings, char **environment)
     }
 }
 
-static void apply(const struct settings *settings)
+static void apply(const struct settings *settings, int argument_count, char **arguments)
 {
     struct heap_settings heap = {
         .direct_size_min = settings->direct_size,
@@ -119,6 +120,7 @@ static void apply(const struct settings *settings)
     heap_configure(&heap);
     perturb_set((int)settings->perturb);
     start.prints_figures = settings->stats;
+    observe_begin(settings, argument_count, arguments); // the rest holds already
 }
 
 static void read_environment(struct settings *settings, char **environment)
@@ -158,8 +160,6 @@ static void resume_child(void)
 // glibc hands a constructor what main() gets.
 __attribute__((constructor)) static void start_process(int argc, char **argv, char **environment)
 {
-    (void)argc;
-    (void)argv;
     // First of all handlers where the loader lets us be (see meson.build): then those of libraries
     // run while the heap is not locked, in the parent before ours and in the child after it.
     // It fails only for want of memory, in which case fork() works while one thread is alone.
@@ -172,10 +172,11 @@ __attribute__((constructor)) static void start_process(int argc, char **argv, ch
     settings_init(&settings);
     // The one who runs a setuid program must not decide how it behaves.
     if (!getauxval(AT_SECURE)) read_environment(&settings, environment);
-    apply(&settings);
+    apply(&settings, argc, argv);
 }
 
 __attribute__((destructor)) static void end_process(void)
 {
     if (start.prints_figures) figures_print();
+    observe_end();
 }

@@ -24,7 +24,6 @@ enum {
     RECORD_TIMELINE_MAX = 512, // points of the process's timeline
     RECORD_STACK_MAX = 256,    // frames of one call stack
     RECORD_BUILD_ID_MAX = 32,  // bytes; GNU build-ids have 20
-    RECORD_THREAD_SHARED = -1, // a row that several threads write, atomically
 };
 
 #define RECORD_MAGIC "mete\r\n\032\n" // 8 bytes: a transfer that mends line ends breaks it
@@ -139,36 +138,38 @@ enum record_stack_end {
 // less, nothing has happened here since, and what is live now was live then.
 // `live_over_time`: live bytes at the end of each interval i < snapshots of the process's
 // snapshot_interval_ms << interval_shift; what lies past the last is live now.
+// The order is that of use: a free touches the first cache line, an allocation the first two.
 #define RECORD_ROWS_COLUMNS(X, A)                                                                  \
     X(U32, site)                                                                                   \
-    X(U32, thread) /* the last that owned it, an index into `threads`; RECORD_NONE: shared */      \
+    X(U32, thread) /* the last that owned it, an index into `threads` */                           \
+    X(U32, peak_count)                                                                             \
+    X(U8, snapshots)                                                                               \
+    X(U8, interval_shift)                                                                          \
     X(U64, allocations)                                                                            \
     X(U64, bytes_allocated)                                                                        \
     X(U64, wasted_allocated) /* block sizes minus requested sizes */                               \
     X(U64, frees)                                                                                  \
     X(U64, bytes_freed)                                                                            \
     X(U64, wasted_freed)                                                                           \
+    X(U64, last_ms)                                                                                \
+    X(I64, peak_bytes) /* the most that was live of this row: a lower bound over several rows */   \
+    X(U64, size_min)                                                                               \
+    X(U64, size_max)                                                                               \
     X(U64, temporary)                                                                              \
+    A(U64, sizes, RECORD_SIZE_BUCKETS)                                                             \
     X(U64, reallocations) /* successful ones that ended at this stack */                           \
     X(I64, step_min)      /* new size - old size; 0 and 0 without any */                           \
     X(I64, step_max)                                                                               \
-    X(U64, size_min)                                                                               \
-    X(U64, size_max)                                                                               \
     X(U64, first_ms)                                                                               \
-    X(U64, last_ms)                                                                                \
-    X(I64, peak_bytes) /* the most that was live of this row: a lower bound over several rows */   \
     X(I64, at_peak_bytes)                                                                          \
     X(I64, at_peak_blocks)                                                                         \
     X(I64, at_peak_wasted)                                                                         \
-    X(U32, peak_count)                                                                             \
-    X(U32, snapshots)                                                                              \
-    X(U32, interval_shift)                                                                         \
-    X(U32, inherited) /* of `allocations`, those that the forked parent had made */                \
-    A(U64, sizes, RECORD_SIZE_BUCKETS)                                                             \
+    X(U64, inherited) /* of `allocations`, those that the forked parent had made */                \
     A(F32, live_over_time, RECORD_SNAPSHOTS)
 
-// A thread that allocated or freed. Rows are reused after a thread's end only when there are no
-// others left, and then go on counting. The sums over threads are the process's totals.
+// A thread that allocated or freed; the first row stands for what no thread of its own could count
+// (in signal handlers, after a thread's end). Rows are reused after a thread's end only when there
+// are no others left, and then go on counting. The sums over threads are the process's totals.
 #define RECORD_THREADS_COLUMNS(X, A)                                                               \
     X(U32, tid)                                                                                    \
     X(U32, is_alive)                                                                               \

@@ -17,10 +17,11 @@
 // How often the interval has doubled, and how many snapshots of that length are over.
 static inline uint32_t course_epoch(uint32_t shift, uint32_t snapshots)
 {
-    return shift << 16 | snapshots;
+    return shift << 8 | snapshots;
 }
 
 struct course {
+    _Atomic uint64_t now_ms;     // the clock when an event last read it
     _Atomic uint32_t peak_count; // as in struct record_process
     _Atomic uint32_t epoch;      // course_epoch() of what is over
     _Atomic uint64_t next_ms;    // when the running point ends
@@ -56,6 +57,14 @@ void course_add_bare(int64_t bytes, int64_t blocks);
 
 // The points up to now, when some are due. Cheap otherwise.
 COLD void course_tick(uint64_t now_ms);
+
+// Reads the clock.
+static inline uint64_t course_now(void)
+{
+    uint64_t now_ms = recorder_now_ms();
+    atomic_store_explicit(&course.now_ms, now_ms, memory_order_relaxed);
+    return now_ms;
+}
 
 static inline void course_look(uint64_t now_ms)
 {

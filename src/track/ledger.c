@@ -6,6 +6,7 @@
 #include "os/pages.h"
 #include "track/capture.h"
 #include "track/course.h"
+#include "track/rule_table.h"
 #include "track/sites.h"
 #include "track/tally.h"
 
@@ -18,6 +19,7 @@ struct ledger_thread {
     struct tally tally;
     const void *last_block; // what its last call of the family gave it, until the next
     bool was_temporary;     // its last free was of that
+    uint32_t frees;         // since it last read the clock
     uint32_t node;          // of its last stack
     uint32_t end;
     uint32_t site;
@@ -158,7 +160,10 @@ static struct turn lose(void)
 // we stand further out on the same stack.
 static COLD struct turn begin_within(uintptr_t here)
 {
-    if (!capture_is_abandoned(busy_at, here)) {
+    const struct stack_bounds *bounds = self ? &self->capture.bounds : NULL;
+    bool is_abandoned = bounds && here > busy_at && stack_bounds_hold(bounds, busy_at) &&
+                        stack_bounds_hold(bounds, here);
+    if (!is_abandoned) {
         if (!lock_try(&recorder.lock)) return lose();
         return (struct turn){.is_within = true};
     }
@@ -201,19 +206,17 @@ static uint32_t site_of_stack(struct ledger_thread *thread)
 {
     struct capture *capture = &thread->capture;
     capture_take(capture);
-    uint32_t node = RECORD_NONE;
-    for (uint32_t i = capture->changed; i > 0; i--) {
-        // frames are innermost first: those below `changed` are new
-        struct capture_frame *frame = &capture->frames[i - 1];
-        uint32_t parent = i < capture->depth ? capture->frames[i].node : RECORD_NONE;
-        frame->node = sites_node(parent, frame->pc);
-        if (UNLIKELY(frame->node == RECORD_NONE)) {
-            capture_forget(capture);
+    uint32_t unchanged = capture->unchanged;
+    uint32_t node = unchanged > 0 ? capture->nodes[unchanged - 1] : RECORD_NONE;
+    for (uint32_t i = unchanged; i < capture->depth; i++) {
+        node = sites_node(node, capture->frames[i].address);
+        if (UNLIKELY(node == RECORD_NONE)) {
             recorder_lose(LOSS_ROOM);
             return SITE_OTHERS;
         }
+        capture->nodes[i] = node;
     }
-    if (LIKELY(capture->depth > 0)) node = capture->frames[0].node;
+    capture_keep(capture);
     if (node == thread->node && capture->end == thread->end) return thread->site;
     thread->site = sites_find(node, capture->end, capture->depth);
     thread->node = node;
@@ -245,7 +248,7 @@ static uint32_t allocated(void *block, size_t size, size_t block_size)
 {
     struct turn turn = turn_begin();
     if (UNLIKELY(turn.is_lost)) return SITE_BEFORE;
-    struct event event = {recorder_now_ms(), 0, size, block_size};
+    struct event event = {course_now(), 0, size, block_size};
     uint32_t site = count_allocation(&turn, &event, block);
     turn_end(&turn);
     return site;
@@ -255,7 +258,7 @@ static uint32_t resized(void *block, size_t old_size, size_t size, size_t block_
 {
     struct turn turn = turn_begin();
     if (UNLIKELY(turn.is_lost)) return SITE_BEFORE;
-    struct event event = {recorder_now_ms(), 0, size, block_size};
+    struct event event = {course_now(), 0, size, block_size};
     uint32_t site = count_allocation(&turn, &event, block);
     if (LIKELY(site != SITE_BEFORE)) tally_resize(tally_of(&turn), &event, old_size);
     turn_end(&turn);
@@ -281,11 +284,21 @@ static void count_free(const struct turn *turn, const struct event *event, const
     course_look(event->now_ms);
 }
 
+// The clock is read for every allocation and for some frees: most are soon after one.
+static uint64_t time_of_free(struct ledger_thread *thread)
+{
+    enum { FREES_PER_LOOK = 32 };
+    if (LIKELY(thread && ++thread->frees % FREES_PER_LOOK)) {
+        return atomic_load_explicit(&course.now_ms, memory_order_relaxed);
+    }
+    return course_now();
+}
+
 static void freeing(void *block, uint32_t site, size_t size, size_t block_size)
 {
     struct turn turn = turn_begin();
     if (UNLIKELY(turn.is_lost)) return;
-    struct event event = {recorder_now_ms(), site, size, block_size};
+    struct event event = {time_of_free(turn.thread), site, size, block_size};
     count_free(&turn, &event, block);
     turn_end(&turn);
 }
@@ -297,7 +310,7 @@ static void kept(void *block, uint32_t site, size_t size, size_t block_size)
         if (!turn.is_lost) turn_end(&turn);
         return;
     }
-    struct event event = {recorder_now_ms(), site, size, block_size};
+    struct event event = {course_now(), site, size, block_size};
     tally_keep(tally_of(&turn), &event);
     if (turn.thread && turn.thread->was_temporary) {
         tally_temporary(tally_of(&turn), site, -1);
@@ -320,6 +333,8 @@ static const struct heap_observer observer = {
 int ledger_begin(const struct recorder_options *options)
 {
     if (!mark_process()) return -ENOMEM;
+    struct code_module own;
+    if (code_find_module((uintptr_t)&ledger_begin, &own)) capture_set_own(own.start, own.end);
     int error = recorder_open(options);
     if (error) return error;
     if (!tally_begin() || !sites_begin()) return -ENOMEM;
@@ -337,6 +352,6 @@ void ledger_end(void)
 
 void ledger_code_gone(void)
 {
+    rule_table_forget();
     sites_forget_code();
-    capture_forget_code();
 }

@@ -1,9 +1,9 @@
 #include "track/modules.h"
 
+#include "os/code.h"
 #include "os/process.h"
 #include "track/recorder.h"
 
-#include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
 #include <string.h>
@@ -93,45 +93,44 @@ static struct record_text path_of(const struct link_map *map)
     return recorder_text(path);
 }
 
-static uint32_t add(const struct dl_find_object *object)
+static uint32_t add(const struct code_module *code)
 {
     uint32_t index;
     struct record_module *module =
         record_writer_add(&recorder.writer, RECORD_TABLE_modules, &index);
     if (!module) return RECORD_NONE;
-    module->path = path_of(object->dlfo_link_map);
-    module->base = object->dlfo_link_map->l_addr;
-    module->start = (uintptr_t)object->dlfo_map_start;
-    module->size = (uintptr_t)object->dlfo_map_end - module->start;
+    module->path = path_of(code->link_map);
+    module->base = code->bias;
+    module->start = code->start;
+    module->size = code->end - code->start;
     module->loaded_ms = recorder_now_ms();
     find_build_id(module);
     record_writer_publish(&recorder.writer, RECORD_TABLE_modules);
     return index;
 }
 
-static bool is_same(const struct record_module *module, const struct dl_find_object *object)
+static bool is_same(const struct record_module *module, const struct code_module *code)
 {
-    return module->start == (uintptr_t)object->dlfo_map_start &&
-           module->base == object->dlfo_link_map->l_addr &&
-           module->size == (uintptr_t)object->dlfo_map_end - module->start;
+    return module->start == code->start && module->base == code->bias &&
+           module->size == code->end - code->start;
 }
 
 uint32_t modules_find(uintptr_t pc, uint64_t *offset_out)
 {
     *offset_out = pc;
-    struct dl_find_object object;
-    if (_dl_find_object((void *)pc, &object) != 0) return RECORD_NONE;
+    struct code_module code;
+    if (!code_find_module(pc, &code)) return RECORD_NONE;
     uint32_t found = RECORD_NONE;
     uint32_t count = recorder.writer.tables[RECORD_TABLE_modules].count;
     for (uint32_t i = 0; i < count && found == RECORD_NONE; i++) {
         if (!covers(module_at(i), pc)) continue;
-        if (is_same(module_at(i), &object)) {
+        if (is_same(module_at(i), &code)) {
             found = i;
         } else {
             gone(module_at(i)); // and nobody has told us
         }
     }
-    if (found == RECORD_NONE) found = add(&object);
+    if (found == RECORD_NONE) found = add(&code);
     if (found != RECORD_NONE) *offset_out = pc - module_at(found)->base;
     return found;
 }
@@ -142,10 +141,9 @@ uint32_t modules_refresh(void)
     uint32_t count = recorder.writer.tables[RECORD_TABLE_modules].count;
     for (uint32_t i = 0; i < count; i++) {
         struct record_module *module = module_at(i);
-        struct dl_find_object object;
+        struct code_module code;
         if (module->unloaded_ms) continue;
-        void *start = (void *)(uintptr_t)module->start;
-        if (_dl_find_object(start, &object) == 0 && is_same(module, &object)) continue;
+        if (code_find_module(module->start, &code) && is_same(module, &code)) continue;
         gone(module);
         lost++;
     }

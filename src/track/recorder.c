@@ -41,11 +41,14 @@ static bool write_path(char *path, size_t size, uint32_t pid, uint32_t image)
     words = text_in(image_text, sizeof image_text);
     text_add_decimal(&words, image);
     process_program(program, sizeof program);
-    const char *slash = strrchr(program, '/');
+    const char *name = program;
+    for (const char *at = program; *at; at++) {
+        if (*at == '/') name = at + 1;
+    }
     const struct pattern_field fields[] = {
         {'p', pid_text},
         {'i', image_text},
-        {'n', slash ? slash + 1 : program},
+        {'n', name},
     };
     return pattern_expand(pattern, fields, sizeof fields / sizeof fields[0], path, size);
 }

@@ -146,8 +146,8 @@ static struct record_row *add_row(const struct tally *self, uint32_t site, uint6
     row->thread = self->slot;
     row->first_ms = now_ms;
     row->peak_count = atomic_load_explicit(&course.peak_count, memory_order_relaxed);
-    row->interval_shift = epoch >> 16;
-    row->snapshots = epoch & 0xffff; // nothing was live in them
+    row->interval_shift = (uint8_t)(epoch >> 8);
+    row->snapshots = (uint8_t)epoch; // nothing was live in them
     record_writer_publish(&recorder.writer, RECORD_TABLE_rows);
     chain(site, *index_out);
     return row;
@@ -192,16 +192,16 @@ static int64_t row_bytes(const struct record_row *row)
     return (int64_t)(row->bytes_allocated - row->bytes_freed);
 }
 
+// The epoch's snapshots are never more than there is room for: course_tick() halves them first.
 static COLD void row_catch_up(struct record_row *row, uint32_t epoch)
 {
-    for (; row->interval_shift < epoch >> 16; row->interval_shift++) {
+    for (; row->interval_shift < epoch >> 8; row->interval_shift++) {
         row->snapshots /= 2; // a last odd one's interval is not over: nothing has changed in it
         for (uint32_t i = 0; i < row->snapshots; i++) {
             row->live_over_time[i] = row->live_over_time[2 * i + 1];
         }
     }
-    uint32_t snapshots = epoch & 0xffff;
-    if (snapshots > RECORD_SNAPSHOTS) snapshots = RECORD_SNAPSHOTS;
+    uint8_t snapshots = (uint8_t)epoch;
     while (row->snapshots < snapshots) {
         row->live_over_time[row->snapshots++] = (float)row_bytes(row);
     }

@@ -124,9 +124,7 @@ int main(void)
         cmocka_unit_test_teardown(what_is_written_to_memory_is_in_the_file, remove_file),
         cmocka_unit_test_teardown(what_is_there_already_stays, remove_file),
         cmocka_unit_test_teardown(the_limit_on_files_is_asked_first, remove_file),
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
         cmocka_unit_test(an_eighth_of_the_address_space_is_enough),
-#endif
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

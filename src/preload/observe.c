@@ -1,0 +1,56 @@
+#include "preload/observe.h"
+
+#include "base/attributes.h"
+#include "base/text.h"
+#include "os/console.h"
+#include "preload/export.h"
+#include "track/ledger.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+
+static struct {
+    bool is_on;
+    int (*dlclose)(void *);
+} state;
+
+static void warn(const char *path, int error)
+{
+    char line[512];
+    struct text text = text_in(line, sizeof line);
+    text_add(&text, "mete: nothing is recorded: '");
+    text_add(&text, path);
+    text_add(&text, "': error ");
+    text_add_decimal(&text, (uint64_t)-error);
+    text_add(&text, "\n");
+    console_write(line, text.length);
+}
+
+void observe_begin(const struct settings *settings, int argument_count, char **arguments)
+{
+    if (!settings->observe) return;
+    const struct recorder_options options = {
+        .path = settings->recording[0] ? settings->recording : "%n.%p.%i.mete",
+        .has_arguments = settings->arguments,
+        .argument_count = argument_count,
+        .arguments = arguments,
+    };
+    int error = ledger_begin(&options);
+    state.is_on = error == 0;
+    if (error) warn(options.path, error);
+}
+
+void observe_end(void)
+{
+    if (state.is_on) ledger_end();
+}
+
+// Nothing is to be known of dlopen: code that comes is found when it is first seen. (It could not
+// be passed through anyway: whose search path holds depends on who calls.)
+EXPORT int dlclose(void *handle)
+{
+    if (UNLIKELY(!state.dlclose)) *(void **)&state.dlclose = dlsym(RTLD_NEXT, "dlclose");
+    int result = state.dlclose(handle);
+    if (state.is_on) ledger_code_gone();
+    return result;
+}

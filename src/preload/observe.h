@@ -1,0 +1,10 @@
+// Observe: has the ledger count what the program allocates, when the settings say so.
+#pragma once
+
+#include "base/settings.h"
+
+// Before main(). A recording that cannot be made is one line on fd 2, and the program runs on.
+void observe_begin(const struct settings *settings, int argument_count, char **arguments);
+
+// After it.
+void observe_end(void);
