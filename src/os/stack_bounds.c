@@ -13,6 +13,11 @@
 enum {
     // PTHREAD_STACK_MIN is 16 KiB, of which libc's thread block (below 4 KiB) stands at the top.
     THREAD_STACK_CERTAIN = 12 * 1024,
+    THREAD_STACK_MIN = 16 * 1024,
+    // Of the block: 2304 bytes in glibc 2.36, of which the stack's place is at 1680. It ends with
+    // the stack, but for alignment.
+    THREAD_BLOCK_WORDS = 256,
+    THREAD_BLOCK_MAX = 8 * 1024,
     LOWER_MAX = 1 << 14, // pages at once (64 MiB): what a look at them costs is 2 ms
 };
 
@@ -36,20 +41,37 @@ static uintptr_t thread_block(void)
     return address;
 }
 
+// Where the stack begins, above its guard, on which libc's thread block stands, or 0: it stands on
+// none (the initial thread's), or libc is not as we know it.
+static uintptr_t find_stack(uintptr_t block)
+{
+    const uintptr_t *words = (const uintptr_t *)block;
+    for (int i = 0; i + 2 < THREAD_BLOCK_WORDS; i++) {
+        uintptr_t start = words[i];
+        uintptr_t size = words[i + 1];
+        uintptr_t guard_size = words[i + 2];
+        uintptr_t past_block = start + size - block; // where it ends
+        if (start < block && size >= THREAD_STACK_MIN && size < start && guard_size < size &&
+            past_block > 0 && past_block <= THREAD_BLOCK_MAX) {
+            return start + guard_size; // its lowest pages
+        }
+    }
+    return 0;
+}
+
 void stack_bounds_init(struct stack_bounds *self)
 {
-    uintptr_t high;
-    uintptr_t size;
-    // A process forked by another thread is on that one's stack, and nothing of it is certain.
-    if (syscall_2(SYS_gettid, 0, 0) == syscall_2(SYS_getpid, 0, 0)) {
+    uintptr_t high = thread_block();
+    uintptr_t size = THREAD_STACK_CERTAIN;
+    uintptr_t start = find_stack(high);
+    if (start) {
+        size = high - start;
+    } else if (syscall_2(SYS_gettid, 0, 0) == syscall_2(SYS_getpid, 0, 0)) {
         high = align_down(getauxval(AT_RANDOM), sizeof(uintptr_t)); // above every frame
         size = initial_stack_size();
-    } else {
-        high = thread_block();
-        size = THREAD_STACK_CERTAIN;
     }
     self->high = high;
-    self->low = high > size ? high - size : high;
+    self->low = align_up(high > size ? high - size : high, sizeof(uintptr_t));
 }
 
 bool stack_bounds_lower(struct stack_bounds *self, uintptr_t sp)

@@ -2,12 +2,14 @@
 // be read at any time while the thread lives. Other stacks come and go (coroutines, alternate
 // signal stacks): they are never within.
 //
-// Known without asking:
+// Known without asking the kernel:
+// - Threads made by libc: its thread block stands at the top of the stack, and holds where that
+//   begins and how long it is: two words next to each other whose sum is where the block ends, an
+//   address first. No other two are so. Should they not be found, what lies a bit below the block
+//   is stack still: one is at least PTHREAD_STACK_MIN long.
 // - The initial thread: from what the kernel put at the top, down as far as its limit was when we
 //   first looked. The kernel keeps that range clear of mappings, and a thread of it that runs there
 //   has all from its stack pointer upwards.
-// - Others made through libc: it puts the thread block at the top of the stack, which is at least
-//   PTHREAD_STACK_MIN long. So what lies a bit below the block is the thread's stack.
 // From there the bounds grow downwards: a chain of frames that begins at a stack pointer below and
 // arrives within, over pages that can all be read, is one stack. No /proc is needed, no descriptor,
 // and guard pages that /proc does not show (MADV_GUARD_INSTALL) are seen.

@@ -111,12 +111,21 @@ static void add_bp(const struct frame_register *bp, struct rule *rule)
     }
 }
 
+// A return address that is the very start of a function, and no call before it: it was put there by
+// hand, below the outermost frame of a stack that begins so (makecontext).
+static bool is_start_by_hand(const struct code_module *module, uintptr_t pc)
+{
+    struct frame_entry entry;
+    return frame_entry_find(module, pc + 1, &entry) == FRAME_ENTRY_FOUND && entry.start == pc + 1;
+}
+
 struct rule rule_compile(const struct code_module *module, uintptr_t pc)
 {
     struct frame_entry entry;
     switch (frame_entry_find(module, pc, &entry)) {
     case FRAME_ENTRY_FOUND: break;
-    case FRAME_ENTRY_NONE: return rule_end(RECORD_END_NO_RULE);
+    case FRAME_ENTRY_NONE:
+        return rule_end(is_start_by_hand(module, pc) ? RECORD_END_COMPLETE : RECORD_END_NO_RULE);
     case FRAME_ENTRY_UNREADABLE: return rule_end(RECORD_END_UNSUPPORTED);
     }
     if (entry.is_signal_frame) return rule_end(RECORD_END_SIGNAL);

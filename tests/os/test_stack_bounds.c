@@ -2,6 +2,7 @@
 // a coroutine's never is, and the bounds grow over pages that can be read only.
 #include "os/stack_bounds.h"
 
+#include "base/align.h"
 #include "os/pages.h"
 
 #include <setjmp.h>
@@ -36,38 +37,82 @@ static void the_initial_threads_stack_is_known_down_to_its_limit(void **state)
     }
 }
 
-static void *look_from_a_thread(void *wrong)
-{
-    volatile char deep[DEEP];
+static __thread char large[DEEP]; // stands between the stack and libc's thread block
+
+struct seen {
+    uintptr_t start; // by libc
+    uintptr_t end;
+    uintptr_t sp;
+    uintptr_t local; // of the thread
     struct stack_bounds bounds;
-    stack_bounds_init(&bounds);
+};
+
+static void *look_from_a_thread(void *argument)
+{
+    struct seen *seen = argument;
     pthread_attr_t attributes;
     void *start;
     size_t size;
     pthread_getattr_np(pthread_self(), &attributes);
     pthread_attr_getstack(&attributes, &start, &size);
     pthread_attr_destroy(&attributes);
-    uintptr_t sp = (uintptr_t)deep;
-    uintptr_t end = (uintptr_t)start + size;
-    // At first, but what is at the top; then from a place that frames lead up from.
-    if (stack_bounds_hold(&bounds, sp)) *(int *)wrong = 1;
-    if (bounds.low < (uintptr_t)start || bounds.high > end) *(int *)wrong = 2;
-    if (!stack_bounds_lower(&bounds, sp)) *(int *)wrong = 3;
-    if (!stack_bounds_hold(&bounds, sp)) *(int *)wrong = 4;
-    if (bounds.low > sp || bounds.low < (uintptr_t)start) *(int *)wrong = 5;
-    // Not past the guard page.
-    if (stack_bounds_lower(&bounds, (uintptr_t)start - 2 * PAGE_SIZE)) *(int *)wrong = 6;
+    seen->start = (uintptr_t)start;
+    seen->end = seen->start + size;
+    seen->sp = here();
+    seen->local = (uintptr_t)large;
+    stack_bounds_init(&seen->bounds);
     return NULL;
 }
 
-static void other_threads_stacks_are_known_as_far_as_they_were_seen(void **state)
+static void expect_thread(const struct seen *seen)
+{
+    assert_in_range(seen->bounds.low, seen->start, seen->start + (1 << 16)); // a guard at most
+    assert_in_range(seen->bounds.high, seen->local, seen->end);
+    assert_true(stack_bounds_hold(&seen->bounds, seen->sp));
+}
+
+static void other_threads_stacks_are_known_as_libc_made_them(void **state)
 {
     (void)state;
     pthread_t thread;
-    int wrong = 0;
-    assert_int_equal(pthread_create(&thread, NULL, look_from_a_thread, &wrong), 0);
+    struct seen seen = {0};
+    assert_int_equal(pthread_create(&thread, NULL, look_from_a_thread, &seen), 0);
     pthread_join(thread, NULL);
-    assert_int_equal(wrong, 0);
+    expect_thread(&seen);
+}
+
+static void a_stack_of_the_programs_own_is_known_as_it_was_given(void **state)
+{
+    (void)state;
+    const size_t size = 3 * DEEP + 16;
+    char *memory = pages_map(align_up(size, PAGE_SIZE));
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    assert_int_equal(pthread_attr_setstack(&attributes, memory + 16, size - 16), 0);
+    pthread_t thread;
+    struct seen seen = {0};
+    assert_int_equal(pthread_create(&thread, &attributes, look_from_a_thread, &seen), 0);
+    pthread_join(thread, NULL);
+    pthread_attr_destroy(&attributes);
+    expect_thread(&seen);
+    assert_true(seen.bounds.low >= (uintptr_t)memory);
+    (void)pages_unmap(memory, align_up(size, PAGE_SIZE));
+}
+
+static void bounds_grow_over_what_can_be_read(void **state)
+{
+    (void)state;
+    char *pages = pages_map(16 * PAGE_SIZE);
+    uintptr_t start = (uintptr_t)pages;
+    assert_int_equal(mprotect(pages + 4 * PAGE_SIZE, PAGE_SIZE, PROT_NONE), 0);
+    struct stack_bounds bounds = {.low = start + 12 * PAGE_SIZE, .high = start + 16 * PAGE_SIZE};
+    assert_true(stack_bounds_lower(&bounds, start + 6 * PAGE_SIZE + 100));
+    assert_int_equal(bounds.low, start + 6 * PAGE_SIZE);
+    assert_false(stack_bounds_lower(&bounds, start + 7 * PAGE_SIZE)); // within already
+    assert_false(stack_bounds_lower(&bounds, start + 3 * PAGE_SIZE)); // the guard page is between
+    assert_false(stack_bounds_lower(&bounds, 16));
+    assert_int_equal(bounds.low, start + 6 * PAGE_SIZE);
+    (void)pages_unmap(pages, 16 * PAGE_SIZE);
 }
 
 static ucontext_t outside;
@@ -110,7 +155,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_initial_threads_stack_is_known_down_to_its_limit),
-        cmocka_unit_test(other_threads_stacks_are_known_as_far_as_they_were_seen),
+        cmocka_unit_test(other_threads_stacks_are_known_as_libc_made_them),
+        cmocka_unit_test(a_stack_of_the_programs_own_is_known_as_it_was_given),
+        cmocka_unit_test(bounds_grow_over_what_can_be_read),
         cmocka_unit_test(a_coroutines_stack_is_never_the_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,11 +2,11 @@
 // frame, and a node for each frame that only its address and its parent's node make.
 #pragma once
 
-#include "track/capture.h"
-
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#include "track/capture.h"
 
 // Whose frames are taken off: a function that calls must not be left out of its own stack.
 #define NO_TAIL_CALL __asm__ volatile("" ::: "memory")
