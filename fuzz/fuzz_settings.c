@@ -1,5 +1,5 @@
-// Any text in METE: nothing is read past its end, every value stays within its row's limits, and
-// every complaint is one printable line.
+// Any text in METE: nothing is read past its end, every value stays within its row's limits, texts
+// survive their encoding, and every complaint is one printable line.
 #include "base/settings.h"
 
 #include <stdint.h>
@@ -24,6 +24,19 @@ static void report(void *context, const struct settings_problem *problem)
     for (size_t i = 0; i + 1 < len; i++) require(line[i] >= ' ' && line[i] <= '~');
 }
 
+// A text that was read can be written, in printable bytes, and reads as the same again.
+static void check_encoding(const char *text, const struct setting *row)
+{
+    char encoded[SETTINGS_ENCODED_SIZE];
+    require(settings_encode(text, encoded));
+    for (const char *at = encoded; *at; at++) require(*at > ' ' && *at <= '~' && *at != ',');
+    struct settings settings;
+    settings_init(&settings);
+    const char *reason = NULL;
+    require(settings_set(&settings, row, encoded, strlen(encoded), &reason));
+    require(strcmp(settings_text(&settings, row), text) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = malloc(size + 1);
@@ -38,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const struct setting *row = &settings_table[i];
         const size_t value = settings_value(&settings, row);
         require(row->min <= value && value <= row->max);
+        if (row->kind == SETTING_TEXT) check_encoding(settings_text(&settings, row), row);
     }
 
     // Reading the same text again changes nothing.
@@ -47,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const struct setting *row = &settings_table[i];
         require(settings_value(&again, row) == settings_value(&settings, row));
     }
+    require(strcmp(again.recording, settings.recording) == 0);
     free(text);
     return 0;
 }

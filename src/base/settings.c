@@ -9,6 +9,7 @@
 #define GIB ((size_t)1 << 30)
 
 static_assert(SIZE_MAX >= UINT64_MAX, "sizes are read into 64 bits");
+static_assert(SETTINGS_TEXT_SIZE == sizeof(((struct settings *)0)->recording), "its row's limit");
 
 // The limits are guesses that keep a slip of the pen from doing harm: below a page a mapping per
 // block is all loss, above a TiB nothing would ever be returned, and a day is no delay any more.
@@ -27,6 +28,12 @@ const struct setting settings_table[SETTINGS_COUNT] = {
      "fill freed blocks with it, as M_PERTURB"},
     {"stats", SETTING_BOOL, offsetof(struct settings, stats), 0, 0, 1,
      "malloc_stats to standard error at exit"},
+    {"observe", SETTING_BOOL, offsetof(struct settings, observe), 0, 0, 1,
+     "record who allocates what"},
+    {"recording", SETTING_TEXT, offsetof(struct settings, recording), 0, 0, SETTINGS_TEXT_SIZE - 1,
+     "the recording's path: %p pid, %i image, %n program"},
+    {"arguments", SETTING_BOOL, offsetof(struct settings, arguments), 1, 0, 1,
+     "keep the command line in the recording"},
 };
 
 static bool text_is(const char *text, size_t len, const char *word)
@@ -52,10 +59,21 @@ static size_t *size_at(struct settings *self, const struct setting *row)
     return (size_t *)(void *)((char *)self + row->offset);
 }
 
+static char *text_at(struct settings *self, const struct setting *row)
+{
+    return (char *)self + row->offset;
+}
+
+const char *settings_text(const struct settings *self, const struct setting *row)
+{
+    return (const char *)self + row->offset;
+}
+
 size_t settings_value(const struct settings *self, const struct setting *row)
 {
     const char *at = (const char *)self + row->offset;
     if (row->kind == SETTING_BOOL) return *(const bool *)at;
+    if (row->kind == SETTING_TEXT) return strlen(at);
     return *(const size_t *)(const void *)at;
 }
 
@@ -65,13 +83,15 @@ void settings_init(struct settings *self)
         const struct setting *row = &settings_table[i];
         if (row->kind == SETTING_BOOL) {
             *bool_at(self, row) = row->value_default != 0;
+        } else if (row->kind == SETTING_TEXT) {
+            text_at(self, row)[0] = '\0';
         } else {
             *size_at(self, row) = row->value_default;
         }
     }
 }
 
-static bool bool_read(const char *text, size_t len, bool *value_out)
+bool settings_read_bool(const char *text, size_t len, bool *value_out)
 {
     static const char *const words[2][4] = {
         {"no", "off", "false", "0"},
@@ -120,18 +140,77 @@ static const char *kind_reason(enum setting_kind kind)
     case SETTING_BOOL: return "wants yes or no";
     case SETTING_SIZE: return "wants a size, such as 65536, 64K, 4M or 1G";
     case SETTING_MILLISECONDS: return "wants a number of milliseconds";
+    case SETTING_TEXT:
     case SETTING_NUMBER: break;
     }
     return "wants a number";
 }
 
+// 16 for what is no hexadecimal digit.
+static unsigned hex_value(char c)
+{
+    if (c >= '0' && c <= '9') return (unsigned)(c - '0');
+    if (c >= 'A' && c <= 'F') return (unsigned)(c - 'A') + 10;
+    if (c >= 'a' && c <= 'f') return (unsigned)(c - 'a') + 10;
+    return 16;
+}
+
+// The byte that %XX at text[0] stands for, or -1 when that is not what stands there.
+static int byte_decode(const char *text, size_t len)
+{
+    if (len < 3 || text[0] != '%') return -1;
+    const unsigned high = hex_value(text[1]);
+    const unsigned low = hex_value(text[2]);
+    return high < 16 && low < 16 ? (int)(high << 4 | low) : -1;
+}
+
+bool settings_encode(const char *text, char encoded[static SETTINGS_ENCODED_SIZE])
+{
+    const size_t len = strlen(text);
+    if (len >= SETTINGS_TEXT_SIZE) return false;
+    char *end = encoded;
+    for (size_t i = 0; i < len; i++) {
+        const unsigned char byte = (unsigned char)text[i];
+        if (byte > ' ' && byte <= '~' && byte != ',' && byte_decode(text + i, len - i) < 0) {
+            *end++ = text[i];
+            continue;
+        }
+        *end++ = '%';
+        *end++ = "0123456789ABCDEF"[byte >> 4];
+        *end++ = "0123456789ABCDEF"[byte & 15];
+    }
+    *end = '\0';
+    return true;
+}
+
+static bool text_set(struct settings *self, const struct setting *row, const char *value,
+                     size_t len, const char **reason_out)
+{
+    char text[SETTINGS_TEXT_SIZE];
+    size_t count = 0;
+    for (size_t i = 0; i < len; i++) {
+        const int byte = byte_decode(value + i, len - i);
+        text[count] = byte >= 0 ? (char)byte : value[i];
+        if (byte >= 0) i += 2;
+        if (text[count] == '\0' || count == row->max) {
+            *reason_out = count == row->max ? "is too long" : "holds a zero byte";
+            return false;
+        }
+        count++;
+    }
+    memcpy(text_at(self, row), text, count);
+    text_at(self, row)[count] = '\0';
+    return true;
+}
+
 bool settings_set(struct settings *self, const struct setting *row, const char *value, size_t len,
                   const char **reason_out)
 {
+    if (row->kind == SETTING_TEXT) return text_set(self, row, value, len, reason_out);
     bool truth = false;
     size_t size = 0;
     bool is_read = row->kind == SETTING_BOOL
-                       ? bool_read(value, len, &truth)
+                       ? settings_read_bool(value, len, &truth)
                        : size_read(value, len, row->kind == SETTING_SIZE, &size);
     if (!is_read) {
         *reason_out = kind_reason(row->kind);

@@ -56,6 +56,7 @@ static const char *complaint_about(const char *text)
         assert_int_equal(settings_value(&after, &settings_table[i]),
                          settings_value(&before, &settings_table[i]));
     }
+    assert_string_equal(after.recording, before.recording);
     return complaints.text;
 }
 
@@ -85,19 +86,81 @@ static void nothing_said_leaves_the_defaults(void **state)
     assert_int_equal(settings.perturb, 0);
     assert_true(settings.helper);
     assert_false(settings.stats);
+    assert_false(settings.observe);
+    assert_true(settings.arguments);
+    assert_string_equal(settings.recording, "");
 }
 
 static void every_key_reaches_its_field(void **state)
 {
     (void)state;
     struct settings settings = parse_well("direct_size=1M,dirty_keep=2G,purge_delay=5,"
-                                          "helper=no,perturb=255,stats=yes");
+                                          "helper=no,perturb=255,stats=yes,observe=yes,"
+                                          "arguments=no,recording=/run/%p.%i.mete");
     assert_int_equal(settings.direct_size, 1 << 20);
     assert_int_equal(settings.dirty_keep, (size_t)2 << 30);
     assert_int_equal(settings.purge_delay_ms, 5);
     assert_false(settings.helper);
     assert_int_equal(settings.perturb, 255);
     assert_true(settings.stats);
+    assert_true(settings.observe);
+    assert_false(settings.arguments);
+    assert_string_equal(settings.recording, "/run/%p.%i.mete");
+    assert_string_equal(settings_text(&settings, settings_find("recording", 9)), "/run/%p.%i.mete");
+}
+
+static void texts_stand_encoded(void **state)
+{
+    (void)state;
+    assert_string_equal(parse_well("recording=").recording, "");
+    assert_string_equal(parse_well("recording=a%2cb%20c%25%2C").recording, "a,b c%,");
+    assert_string_equal(parse_well("recording=%,stats=1").recording, "%");
+    assert_string_equal(parse_well("recording=%2").recording, "%2");
+    assert_string_equal(parse_well("recording=%%41%g1").recording, "%A%g1");
+    assert_string_equal(parse_well("recording=a=b=c").recording, "a=b=c");
+    assert_string_equal(parse_well("recording=long,recording=s").recording, "s");
+    assert_string_equal(complaint_about("recording=a%00b"),
+                        "mete: METE: 'recording=a%00b' holds a zero byte; ignored\n");
+}
+
+static void assert_survives(const char *text)
+{
+    char encoded[SETTINGS_ENCODED_SIZE];
+    assert_true(settings_encode(text, encoded));
+    for (const char *at = encoded; *at; at++) {
+        assert_true(*at > ' ' && *at <= '~' && *at != ',');
+    }
+    char whole[SETTINGS_ENCODED_SIZE + 16];
+    (void)snprintf(whole, sizeof whole, "recording=%s", encoded);
+    assert_string_equal(parse_well(whole).recording, text);
+}
+
+static void any_text_survives_its_encoding(void **state)
+{
+    (void)state;
+    const char *texts[] = {"",       "/run/%p.%i.mete", "a,b", "%2C", "%%2C", "%,",
+                           "%\0011", "\n \t\x7f\xff",   "%2",  "%",   "%25",  "%%%25%%2%,%"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) assert_survives(texts[i]);
+    for (int byte = 1; byte < 256; byte++) {
+        assert_survives((char[]){(char)byte, '%', (char)byte, '4', '1', '\0'});
+    }
+}
+
+static void a_text_has_a_limit_that_encoding_does_not_shrink(void **state)
+{
+    (void)state;
+    char text[SETTINGS_TEXT_SIZE + 1];
+    memset(text, ',', sizeof text);
+    text[SETTINGS_TEXT_SIZE - 1] = '\0';
+    assert_survives(text);
+    text[SETTINGS_TEXT_SIZE - 1] = ',';
+    text[SETTINGS_TEXT_SIZE] = '\0';
+    char encoded[SETTINGS_ENCODED_SIZE];
+    assert_false(settings_encode(text, encoded));
+    char whole[SETTINGS_TEXT_SIZE + 16] = "recording=";
+    memset(whole + 10, 'x', SETTINGS_TEXT_SIZE);
+    whole[10 + SETTINGS_TEXT_SIZE] = '\0';
+    assert_non_null(strstr(complaint_about(whole), "is too long; ignored"));
 }
 
 static void sizes_take_units_that_are_powers_of_1024(void **state)
@@ -211,6 +274,9 @@ int main(void)
         cmocka_unit_test(every_row_can_be_found_and_its_default_is_within_its_limits),
         cmocka_unit_test(nothing_said_leaves_the_defaults),
         cmocka_unit_test(every_key_reaches_its_field),
+        cmocka_unit_test(texts_stand_encoded),
+        cmocka_unit_test(any_text_survives_its_encoding),
+        cmocka_unit_test(a_text_has_a_limit_that_encoding_does_not_shrink),
         cmocka_unit_test(sizes_take_units_that_are_powers_of_1024),
         cmocka_unit_test(booleans_take_the_usual_words),
         cmocka_unit_test(the_last_of_two_equal_keys_wins_and_empty_parts_are_skipped),
