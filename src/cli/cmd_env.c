@@ -1,13 +1,12 @@
 // Answers what must stand in the environment of a program for mete to serve it.
 #include "cli/cmd.h"
+#include "cli/environment.h"
 #include "cli/output.h"
-#include "cli/place.h"
 
 #include <jansson.h>
 
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum form { FORM_PLAIN, FORM_GDB, FORM_SYSTEMD, FORM_COUNT };
@@ -16,8 +15,7 @@ static const char *const form_names[FORM_COUNT] = {"plain", "gdb", "systemd"};
 struct env_call {
     enum form form;
     bool as_json;
-    char settings[1024]; // "key=value,key=value" as given on the command line
-    size_t settings_len;
+    struct environment_settings settings;
 };
 
 static const struct option options[] = {
@@ -48,57 +46,7 @@ static int take(void *context, const struct option *option, const char *value)
         call->as_json = value[0] == 'y';
         return 0;
     }
-    const char *reason = NULL;
-    struct settings ignored;
-    if (!settings_set(&ignored, option->setting, value, strlen(value), &reason)) {
-        const struct option_text text = option_text(option);
-        say("env: '%s': '%s' %s", text.call, value, reason);
-        return STATUS_USAGE;
-    }
-    const size_t room = sizeof call->settings - call->settings_len;
-    const int len = snprintf(call->settings + call->settings_len, room, "%s%s=%s",
-                             call->settings_len > 0 ? "," : "", option->name, value);
-    if (len < 0 || (size_t)len >= room) {
-        say("env: more settings than fit into %zu bytes", sizeof call->settings);
-        return STATUS_USAGE;
-    }
-    call->settings_len += (size_t)len;
-    return 0;
-}
-
-// LD_PRELOAD with our object first and what was there behind it; NULL for want of memory. The
-// loader takes spaces and colons as separators: we write colons, so that the value stays one word.
-static char *preload_list(const char *object)
-{
-    const char *given = getenv("LD_PRELOAD");
-    char *list = malloc(strlen(object) + 1 + (given ? strlen(given) : 0) + 1);
-    if (!list) return NULL;
-    char *end = stpcpy(list, object);
-    for (const char *at = given ? given : ""; *at;) {
-        const size_t len = strcspn(at, " :");
-        if (len > 0 && !(strlen(object) == len && memcmp(at, object, len) == 0)) {
-            *end++ = ':';
-            end = mempcpy(end, at, len);
-        }
-        at += len;
-        at += strspn(at, " :");
-    }
-    *end = '\0';
-    return list;
-}
-
-// METE with what was there first, so that the command line has the last word; NULL for want of
-// memory.
-static char *settings_list(const char *more)
-{
-    const char *given = getenv("METE");
-    const size_t given_len = given ? strlen(given) : 0;
-    char *list = malloc(given_len + 1 + strlen(more) + 1);
-    if (!list) return NULL;
-    char *end = given_len > 0 ? mempcpy(list, given, given_len) : list;
-    if (given_len > 0 && *more) *end++ = ',';
-    (void)stpcpy(end, more);
-    return list;
+    return environment_take(&call->settings, "env", option, value);
 }
 
 static bool text_is_utf8(const char *text)
@@ -177,24 +125,10 @@ static int env(const struct cmd *self, char **words)
     if (status) return status;
     if (words[read]) return command_refuse(self, words[read]);
 
-    char *object = place_find("libmete-preload.so");
-    if (!object) return STATUS_FAILED;
-    if (strpbrk(object, " :")) {
-        say("env: the loader cannot preload '%s': a space or colon in the path", object);
-        free(object);
-        return STATUS_FAILED;
-    }
-    char *preload = preload_list(object);
-    char *settings = settings_list(call.settings);
-    if (preload && settings) {
-        status = print(&call, preload, settings);
-    } else {
-        say("env: out of memory");
-        status = STATUS_FAILED;
-    }
-    free(settings);
-    free(preload);
-    free(object);
+    struct environment environment;
+    status = environment_make(&environment, self->name, &call.settings);
+    if (!status) status = print(&call, environment.preload, environment.settings);
+    environment_deinit(&environment);
     return status;
 }
 
@@ -207,6 +141,6 @@ const struct cmd cmd_env = {
               "METE carries settings; it is printed when there are any, and later ones win:\n"
               "those of the command line come after those that METE holds already.\n"
               "For example: env $(mete env --stats) python3 program.py\n",
-    .options = {options, sizeof options / sizeof *options, true},
+    .options = {.rows = options, .count = sizeof options / sizeof *options, .takes_settings = true},
     .exec = env,
 };

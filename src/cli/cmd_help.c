@@ -46,6 +46,6 @@ const struct cmd cmd_help = {
     .question = "how is a command called?",
     .summary = "Tells how a command is called, or which commands there are",
     .detail = "'mete COMMAND --help' prints the same.\n",
-    .options = {options, sizeof options / sizeof *options, false},
+    .options = {.rows = options, .count = sizeof options / sizeof *options},
     .exec = help,
 };

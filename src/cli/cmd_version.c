@@ -40,6 +40,6 @@ const struct cmd cmd_version = {
     .question = "which mete is this?",
     .summary = "Prints the version of mete",
     .detail = "'mete --version' prints the same.\n",
-    .options = {options, sizeof options / sizeof *options, false},
+    .options = {.rows = options, .count = sizeof options / sizeof *options},
     .exec = version,
 };

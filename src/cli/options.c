@@ -8,21 +8,30 @@
 
 enum { OPTIONS_MAX = 64 }; // of one command; more would not fit on a screen
 
-size_t option_count(struct option_table table)
+static bool is_taken(struct option_table table, const struct setting *setting)
 {
-    return table.count + (table.takes_settings ? SETTINGS_COUNT : 0);
+    for (const char *const *key = table.without; key && *key; key++) {
+        if (strcmp(*key, setting->key) == 0) return false;
+    }
+    return table.takes_settings;
 }
 
-struct option option_at(struct option_table table, size_t index)
+size_t option_count(struct option_table table)
 {
-    if (index < table.count) return table.rows[index];
+    size_t count = table.count;
+    for (size_t i = 0; i < SETTINGS_COUNT; i++) count += is_taken(table, &settings_table[i]);
+    return count;
+}
+
+static struct option option_of(const struct setting *setting)
+{
     static const char *const values[] = {
         [SETTING_BOOL] = NULL,
         [SETTING_SIZE] = "SIZE",
         [SETTING_MILLISECONDS] = "MILLISECONDS",
         [SETTING_NUMBER] = "NUMBER",
+        [SETTING_TEXT] = "TEXT",
     };
-    const struct setting *setting = &settings_table[index - table.count];
     return (struct option){
         .name = setting->key,
         .kind = setting->kind == SETTING_BOOL ? OPTION_FLAG : OPTION_VALUE,
@@ -32,12 +41,25 @@ struct option option_at(struct option_table table, size_t index)
     };
 }
 
+struct option option_at(struct option_table table, size_t index)
+{
+    if (index < table.count) return table.rows[index];
+    size_t left = index - table.count;
+    const struct setting *setting = settings_table;
+    while (!is_taken(table, setting) || left-- > 0) setting++;
+    return option_of(setting);
+}
+
 // A default as a person would write it.
 static void value_text(const struct setting *row, char *text, size_t size)
 {
     size_t value = row->value_default;
     if (row->kind == SETTING_BOOL) {
         (void)snprintf(text, size, "%s", value ? "yes" : "no");
+        return;
+    }
+    if (row->kind == SETTING_TEXT) {
+        (void)snprintf(text, size, "none");
         return;
     }
     const char *unit = "";
@@ -60,8 +82,10 @@ struct option_text option_text(const struct option *option)
 {
     struct option_text text;
     const bool is_flag = option->kind == OPTION_FLAG;
-    (void)snprintf(text.call, sizeof text.call, "--%s%s%s%s", is_flag ? "[no-]" : "", option->name,
-                   is_flag ? "" : "=", is_flag ? "" : option->value);
+    const char letter[] = {'-', option->letter, ',', ' ', '\0'};
+    (void)snprintf(text.call, sizeof text.call, "%s--%s%s%s%s", option->letter ? letter : "",
+                   is_flag ? "[no-]" : "", option->name, is_flag ? "" : "=",
+                   is_flag ? "" : option->value);
     dash(text.call);
     char fallback[32];
     if (option->setting) value_text(option->setting, fallback, sizeof fallback);
@@ -120,36 +144,69 @@ static int unknown_option(const char *command, struct option_table table, const 
     return STATUS_USAGE;
 }
 
+// What an option was given: by which name it was called, and the value that stands in its word.
+struct option_given {
+    struct option option;
+    bool is_negated;
+    const char *name;  // as it was written, with its dashes; not terminated
+    int len;           // of the name
+    const char *value; // NULL when the next word is it
+};
+
+static int option_take_value(const char *command, const struct option_given *given,
+                             const char *next, option_take take, void *context, size_t *read_out)
+{
+    const struct option *option = &given->option;
+    *read_out = 1;
+    if (option->kind == OPTION_VALUE) {
+        const char *value = given->value ? given->value : next;
+        if (value != given->value) *read_out = 2;
+        if (value) return take(context, option, value);
+        say("%s: '%.*s' wants a value: %s", command, given->len, given->name,
+            option_text(option).call);
+        return STATUS_USAGE;
+    }
+    bool truth = true;
+    if (given->value && given->is_negated) {
+        say("%s: '%.*s' takes no value", command, given->len, given->name);
+        return STATUS_USAGE;
+    }
+    if (given->value && !settings_read_bool(given->value, strlen(given->value), &truth)) {
+        say("%s: '%.*s=%s': it wants yes or no", command, given->len, given->name, given->value);
+        return STATUS_USAGE;
+    }
+    return take(context, option, truth != given->is_negated ? "yes" : "no");
+}
+
 // One option that begins at words[0]; the number of words it took is in *read_out.
 static int option_read(const char *command, struct option_table table, char **words,
                        option_take take, void *context, size_t *read_out)
 {
-    const char *name = words[0] + 2;
-    size_t len = strcspn(name, "=");
-    const char *value = name[len] == '=' ? name + len + 1 : NULL;
-    bool is_negated = false;
-    struct option option;
-    if (!option_find(table, name, len, &option, &is_negated)) {
-        return unknown_option(command, table, name, len);
+    const char *word = words[0];
+    const size_t len = strcspn(word, "=");
+    struct option_given given = {.name = word, .len = (int)len};
+    if (word[len] == '=') given.value = word + len + 1;
+    if (!option_find(table, word + 2, len - 2, &given.option, &given.is_negated)) {
+        return unknown_option(command, table, word + 2, len - 2);
     }
+    return option_take_value(command, &given, words[1], take, context, read_out);
+}
 
-    *read_out = 1;
-    if (option.kind == OPTION_FLAG) {
-        if (value) {
-            say("%s: '--%.*s' takes no value", command, (int)len, name);
-            return STATUS_USAGE;
-        }
-        return take(context, &option, is_negated ? "no" : "yes");
+// The same where a single dash stands before a letter.
+static int letter_read(const char *command, struct option_table table, char **words,
+                       option_take take, void *context, size_t *read_out)
+{
+    const char *word = words[0];
+    struct option_given given = {.name = word, .len = 2, .value = word[2] ? word + 2 : NULL};
+    for (size_t i = 0; i < table.count; i++) {
+        given.option = table.rows[i];
+        if (given.option.letter != word[1]) continue;
+        if (given.option.kind == OPTION_FLAG && given.value) break;
+        return option_take_value(command, &given, words[1], take, context, read_out);
     }
-    if (!value) {
-        value = words[1];
-        *read_out = 2;
-    }
-    if (!value) {
-        say("%s: '--%s' wants a value: --%s=%s", command, name, name, option.value);
-        return STATUS_USAGE;
-    }
-    return take(context, &option, value);
+    say("%s: unknown option '%s'; options are whole words: see 'mete help %s'", command, word,
+        command);
+    return STATUS_USAGE;
 }
 
 int options_read(const char *command, struct option_table table, char **words, option_take take,
@@ -163,13 +220,10 @@ int options_read(const char *command, struct option_table table, char **words, o
             break;
         }
         if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) return OPTIONS_HELP_WANTED;
-        if (word[1] != '-') {
-            say("%s: unknown option '%s'; options are whole words: see 'mete help %s'", command,
-                word, command);
-            return STATUS_USAGE;
-        }
         size_t taken = 0;
-        int status = option_read(command, table, words + read, take, context, &taken);
+        int status = word[1] == '-'
+                         ? option_read(command, table, words + read, take, context, &taken)
+                         : letter_read(command, table, words + read, take, context, &taken);
         if (status) return status;
         read += taken;
     }

@@ -1,6 +1,8 @@
 // Options: reads the words after a command by the command's table, and knows nothing of what they
-// mean. `--name=value`, `--name value`, `--flag`, `--no-flag`; options end at the first word that
-// is none, or after `--`. Belongs to the command line.
+// mean. `--name=value`, `--name value`, `--flag`, `--no-flag`, `--flag=no`, and where an option has
+// a letter `-l value`, `-lvalue`, `-l`; options end at the first word that is none, or after `--`.
+// An option may be given more than once; what that means is up to the command. Belongs to the
+// command line.
 #pragma once
 
 #include "base/settings.h"
@@ -9,12 +11,13 @@
 #include <stddef.h>
 
 enum option_kind {
-    OPTION_FLAG,  // --name and --no-name; the value is "yes" or "no"
+    OPTION_FLAG,  // --name, --no-name, --name=no; the value is "yes" or "no"
     OPTION_VALUE, // --name=value or --name value
 };
 
 struct option {
     const char *name; // without the dashes; '_' stands for '-'
+    char letter;      // 'o' where -o means the same; 0 where none does
     enum option_kind kind;
     const char *value;             // how help calls the value: "SIZE"; NULL for a flag
     const char *help;              // one line
@@ -26,6 +29,7 @@ struct option_table {
     const struct option *rows;
     size_t count;
     bool takes_settings;
+    const char *const *without; // keys of settings that it does not take, up to a NULL; may be NULL
 };
 
 size_t option_count(struct option_table table);

@@ -74,7 +74,8 @@ def test_version_is_the_projects(mete, source):
         ("env --drty-keep=1", "env: unknown option '--drty-keep'; did you mean '--dirty-keep'?"),
         ("env --colour", "env: unknown option '--colour'; see 'mete help env'"),
         ("env -x", "env: unknown option '-x'; options are whole words: see 'mete help env'"),
-        ("env --json=1", "env: '--json' takes no value"),
+        ("env --json=2", "env: '--json=2': it wants yes or no"),
+        ("env --no-json=no", "env: '--no-json' takes no value"),
         ("env --dirty-keep", "env: '--dirty-keep' wants a value: --dirty-keep=SIZE"),
         ("env --dirty-keep=4T",
          "env: '--dirty-keep=SIZE': '4T' wants a size, such as 65536, 64K, 4M or 1G"),
@@ -111,6 +112,18 @@ def test_env_keeps_what_is_there(mete, preload):
     given = {"LD_PRELOAD": f"/a.so  b.so:{ours}", "METE": "stats=yes"}
     out = call(mete, "env", "--perturb=7", "--no-helper", env=given)[1]
     assert out == f"LD_PRELOAD={ours}:/a.so:b.so\nMETE=stats=yes,perturb=7,helper=no\n"
+
+
+def test_env_encodes_texts(mete, preload):
+    words = ["--observe", "--recording=/a, b%2C/%p.mete", "--no-arguments"]
+    status, out, err = call(mete, "env", *words)
+    assert (status, err) == (0, "")
+    assert out == (
+        f"LD_PRELOAD={preload.resolve()}\n"
+        "METE=observe=yes,recording=/a%2C%20b%252C/%p.mete,arguments=no\n"
+    )
+    status, out, err = call(mete, "env", "--recording=" + "x" * 1024)
+    assert (status, out) == (2, "") and err.endswith("xx' is too long\n")
 
 
 def test_env_writes_for_gdb_and_systemd(mete, preload):

@@ -12,9 +12,9 @@
 
 static const struct option rows[] = {
     {.name = "json", .kind = OPTION_FLAG, .help = "as JSON"},
-    {.name = "for", .kind = OPTION_VALUE, .value = "FORM", .help = "how"},
+    {.name = "for", .letter = 'f', .kind = OPTION_VALUE, .value = "FORM", .help = "how"},
 };
-static const struct option_table table = {rows, 2, true};
+static const struct option_table table = {rows, 2, true, NULL};
 
 static char taken[256]; // "name=value " for each option taken
 
@@ -61,6 +61,39 @@ static void every_flag_can_be_said_no_to(void **state)
     assert_string_equal(taken, "json=no helper=no stats=yes ");
 }
 
+static void every_flag_takes_the_words_for_yes_and_no(void **state)
+{
+    (void)state;
+    size_t read = 0;
+    assert_int_equal(READ(&read, "--json=no", "--json=on", "--helper=0"), 0);
+    assert_string_equal(taken, "json=no json=yes helper=no ");
+}
+
+static void a_letter_means_its_option(void **state)
+{
+    (void)state;
+    size_t read = 0;
+    assert_int_equal(READ(&read, "-f", "x", "-fy", "-f=z", "-f", "-", "prog"), 0);
+    assert_int_equal(read, 6);
+    assert_string_equal(taken, "for=x for=y for==z for=- ");
+}
+
+static void settings_that_a_command_does_not_take_are_no_options_of_it(void **state)
+{
+    (void)state;
+    const char *const without[] = {"direct_size", "stats", NULL};
+    const struct option_table some = {rows, 2, true, without};
+    assert_int_equal(option_count(some), option_count(table) - 2);
+    for (size_t i = 0; i < option_count(some); i++) {
+        assert_string_not_equal(option_at(some, i).name, "direct_size");
+        assert_string_not_equal(option_at(some, i).name, "stats");
+    }
+    assert_string_equal(option_at(some, 2).name, "dirty_keep");
+    size_t read = 0;
+    char *words[] = {"--stats", NULL};
+    assert_int_equal(options_read("try", some, words, take, NULL, &read), STATUS_USAGE);
+}
+
 static void settings_are_options_with_dashes(void **state)
 {
     (void)state;
@@ -82,12 +115,15 @@ static void what_cannot_be_read_is_wrong_usage(void **state)
     (void)state;
     size_t read = 0;
     assert_int_equal(READ(&read, "--jsn"), STATUS_USAGE);
-    assert_int_equal(READ(&read, "--json=yes"), STATUS_USAGE);
+    assert_int_equal(READ(&read, "--json=maybe"), STATUS_USAGE);
+    assert_int_equal(READ(&read, "--json="), STATUS_USAGE);
+    assert_int_equal(READ(&read, "--no-json=yes"), STATUS_USAGE);
     assert_int_equal(READ(&read, "--for"), STATUS_USAGE);
     assert_int_equal(READ(&read, "--no-for"), STATUS_USAGE);
     assert_int_equal(READ(&read, "--no-"), STATUS_USAGE);
     assert_int_equal(READ(&read, "--="), STATUS_USAGE);
     assert_int_equal(READ(&read, "-j"), STATUS_USAGE);
+    assert_int_equal(READ(&read, "-f"), STATUS_USAGE);
     assert_string_equal(taken, "");
 }
 
@@ -123,6 +159,7 @@ static void every_setting_is_an_option_and_shows_its_default(void **state)
     assert_string_equal(option_text(&size).call, "--direct-size=SIZE");
     assert_non_null(strstr(option_text(&size).help, "(default 32M)"));
     assert_string_equal(option_text(&rows[0]).call, "--[no-]json");
+    assert_string_equal(option_text(&rows[1]).call, "-f, --for=FORM");
 }
 
 int main(void)
@@ -131,6 +168,9 @@ int main(void)
         cmocka_unit_test(options_end_at_the_first_word_that_is_none),
         cmocka_unit_test(two_dashes_end_them_too_and_are_eaten),
         cmocka_unit_test(every_flag_can_be_said_no_to),
+        cmocka_unit_test(every_flag_takes_the_words_for_yes_and_no),
+        cmocka_unit_test(a_letter_means_its_option),
+        cmocka_unit_test(settings_that_a_command_does_not_take_are_no_options_of_it),
         cmocka_unit_test(settings_are_options_with_dashes),
         cmocka_unit_test(a_value_may_be_empty_or_hold_an_equals_sign),
         cmocka_unit_test(what_cannot_be_read_is_wrong_usage),
