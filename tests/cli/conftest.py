@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
@@ -68,7 +69,7 @@ def run(mete, tmp_path):
 
 @pytest.fixture(scope="session")
 def compile_words(tmp_path_factory):
-    """Compiles C given as text or as a file of programs/, once: compile_words(name, text, *flags)."""
+    """Compiles C, given as text or as a file of programs/, once: compile_words(name, text)."""
     built = {}
 
     def compile_text(name, text=None, flags=(), compiler="gcc"):
@@ -112,13 +113,16 @@ def fake_mete(fake_folder):
 
 @pytest.fixture()
 def run_fake(fake_mete, tmp_path):
-    """The same as `run`, with recordings; what lies in the folder of live ones must go."""
-    live = pathlib.Path("/dev/shm")
+    """The same as `run`, with recordings; none may be left in memory but by those who say so."""
+    # A folder of our own in memory, since other tests run beside this one.
+    memory = pathlib.Path(tempfile.mkdtemp(prefix="mete-test-", dir="/dev/shm"))
 
     def run_words(*words, **options):
         options.setdefault("cwd", tmp_path)
+        options["env"] = {"XDG_RUNTIME_DIR": memory, **(options.get("env") or {})}
         return call_mete(fake_mete, ["run", *words], **options)
 
-    before = set(live.glob(".mete-*"))
     yield run_words
-    assert set(live.glob(".mete-*")) == before, "a live folder was left behind"
+    left = list(memory.iterdir())
+    shutil.rmtree(memory)
+    assert not left, "a live folder was left behind"

@@ -322,7 +322,8 @@ class Terminal:
 
 
 def test_the_program_is_in_our_process_group_and_in_the_foreground(mete, tmp_path):
-    program = "import os; print('same', os.getpgid(os.getppid()) == os.getpgrp() == os.tcgetpgrp(0))"
+    groups = "os.getpgid(os.getppid()) == os.getpgrp() == os.tcgetpgrp(0)"
+    program = f"import os; print('same', {groups})"
     terminal = Terminal([mete, "run", sys.executable, "-c", program], tmp_path)
     terminal.wait_for("same True")
     assert terminal.end() == 0

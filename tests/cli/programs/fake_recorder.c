@@ -1,6 +1,6 @@
 // What the preload object does for `mete run`, without an allocator: reads METE and makes a
-// recording of one process row. FAKE_PEAK is its peak, FAKE_STATE its state at the end; FAKE_BROKEN
-// leaves a file that never became a recording.
+// recording of one process row. FAKE_PEAK is its peak, FAKE_STATE its state instead of running and
+// ended; FAKE_BROKEN leaves a file that never became a recording.
 #include "base/pattern.h"
 #include "base/settings.h"
 #include "record/tables.h"
@@ -82,6 +82,8 @@ static void fill(void)
     };
     ssize_t len = readlink("/proc/self/exe", fake->text, sizeof fake->text);
     fake->process.program.size = len > 0 ? (uint32_t)len : 0;
+    const char *state = getenv("FAKE_STATE");
+    if (state) fake->process.state = (uint32_t)atoi(state);
     const char *peak = getenv("FAKE_PEAK");
     if (peak) fake->process.peak_bytes = strtoul(peak, NULL, 10);
 }
@@ -108,6 +110,5 @@ __attribute__((constructor)) static void begin(void)
 
 __attribute__((destructor)) static void end(void)
 {
-    const char *state = getenv("FAKE_STATE");
-    if (fake) fake->process.state = state ? (uint32_t)atoi(state) : RECORD_ENDED;
+    if (fake && !getenv("FAKE_STATE")) fake->process.state = RECORD_ENDED;
 }
