@@ -1,4 +1,4 @@
-"""What cannot be observed is said at once, with what to do; it never hangs, and never says nothing."""
+"""What cannot be observed is said at once, with what to do."""
 
 import os
 import pathlib

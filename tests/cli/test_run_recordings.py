@@ -165,7 +165,8 @@ def test_neither_links_nor_what_is_no_file_are_followed_or_replaced(run_fake, tm
 
 def live_of(done):
     """The path in memory that a message names."""
-    (path,) = re.findall(r"stays in '(/dev/shm/\S*\.mete-\w+/\d+\.1\.mete)'", "\n".join(done.said()))
+    pattern = r"stays in '(/dev/shm/\S*\.mete-\w+/\d+\.1\.mete)'"
+    (path,) = re.findall(pattern, "\n".join(done.said()))
     return pathlib.Path(path)
 
 
