@@ -90,9 +90,9 @@ int environment_make(struct environment *self, const char *command,
         free(object);
         return STATUS_FAILED;
     }
+    self->object = object;
     self->preload = preload_list(object);
     self->settings = settings_list(settings->text);
-    free(object);
     if (self->preload && self->settings) return STATUS_OK;
     say("%s: out of memory", command);
     return STATUS_FAILED;
@@ -100,6 +100,7 @@ int environment_make(struct environment *self, const char *command,
 
 void environment_deinit(struct environment *self)
 {
+    free(self->object);
     free(self->preload);
     free(self->settings);
     *self = (struct environment){0};

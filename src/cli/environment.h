@@ -23,6 +23,7 @@ int environment_take(struct environment_settings *self, const char *command,
 bool environment_add(struct environment_settings *self, const char *key, const char *value);
 
 struct environment {
+    char *object;   // the path of the preload object
     char *preload;  // the value of LD_PRELOAD
     char *settings; // the value of METE, possibly empty
 };

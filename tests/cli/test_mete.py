@@ -29,9 +29,9 @@ def test_mete_alone_lists_its_commands_and_fails(mete):
     status, out, err = call(mete)
     assert status == 2
     assert err == ""
-    for line in ("mete env [OPTIONS]", "mete version [OPTIONS]", "mete help [COMMAND]"):
-        assert line in out
-    assert out.count("?") == 3
+    for line in ("run [OPTIONS] CMD...", "env [OPTIONS]", "version [OPTIONS]", "help [COMMAND]"):
+        assert f"mete {line}" in out
+    assert out.count("?") == 4
 
 
 def test_help_lists_the_same_and_succeeds(mete):
@@ -39,7 +39,7 @@ def test_help_lists_the_same_and_succeeds(mete):
         assert call(mete, word) == (0, call(mete)[1], "")
 
 
-@pytest.mark.parametrize("command", ["help", "env", "version"])
+@pytest.mark.parametrize("command", ["run", "help", "env", "version"])
 def test_help_of_a_command(mete, command):
     status, out, err = call(mete, "help", command)
     assert (status, err) == (0, "")
@@ -223,11 +223,11 @@ def test_env_in_a_path_that_the_loader_cannot_name(mete, preload, tmp_path):
 
 def test_the_manual_is_made_of_the_same_table(mete):
     manual = call(mete, "help", "--manual")[1]
-    for command in ("help", "env", "version"):
+    for command in ("run", "help", "env", "version"):
         assert f"## mete {command} " in manual
         for line in call(mete, "help", command)[1].splitlines():
-            if line.startswith("  --"):
-                assert f"*{line.split()[0]}*" in manual
+            if line.startswith("  -"):
+                assert f"*{line.strip().split('  ')[0]}*" in manual
     if shutil.which("scdoc"):
         page = subprocess.run(
             ["scdoc"], input=manual, stdout=subprocess.PIPE, text=True, check=True, timeout=60

@@ -1,0 +1,387 @@
+// Answers where the memory of a program goes, while it runs as if nobody looked.
+#include "base/pattern.h"
+#include "cli/cmd.h"
+#include "cli/environment.h"
+#include "cli/live_folder.h"
+#include "cli/observable.h"
+#include "cli/output.h"
+#include "cli/place.h"
+#include "cli/program_find.h"
+#include "cli/recording_name.h"
+#include "cli/recordings_keep.h"
+#include "cli/run_child.h"
+#include "cli/run_summary.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    STATUS_NOT_RUNNABLE = 126, // as env says
+    STATUS_NOT_FOUND = 127,
+    STATUS_SIGNAL = 128, // and the signal's number
+    SKIPS_MAX = 64,
+};
+
+struct run_call {
+    struct summary_options summary;
+    const char *skips[SKIPS_MAX];
+    const char *output;
+    const char *summary_path; // NULL: standard error
+    bool runs_anyway;
+    int error_status; // -1: none was asked for
+    struct environment_settings settings;
+    char **command;
+};
+
+static const struct option options[] = {
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTION_VALUE,
+     .value = "NAME",
+     .help = "name the recording; %p pid, %n program, %h host"},
+    {.name = "summary",
+     .kind = OPTION_VALUE,
+     .value = "FILE",
+     .help = "write the summary there, not to standard error"},
+    {.name = "symbols",
+     .kind = OPTION_FLAG,
+     .help = "name functions in the recording (default yes)"},
+    {.name = "children",
+     .kind = OPTION_FLAG,
+     .help = "keep those of child processes (default yes)"},
+    {.name = "skip",
+     .kind = OPTION_VALUE,
+     .value = "PATTERN",
+     .help = "functions that only pass on; may be repeated"},
+    {.name = "full", .kind = OPTION_FLAG, .help = "show every stack in full"},
+    {.name = "top", .kind = OPTION_VALUE, .value = "COUNT", .help = "show so many rows"},
+    {.name = "anyway", .kind = OPTION_FLAG, .help = "run also what cannot be observed"},
+    {.name = "error-status",
+     .kind = OPTION_VALUE,
+     .value = "STATUS",
+     .help = "end with it if nothing was recorded and the program succeeded"},
+};
+
+// Settings that are ours to choose.
+static const char *const without[] = {"observe", "recording", NULL};
+
+static int take_number(const struct option *option, const char *value, unsigned long min,
+                       unsigned long max, unsigned long *number_out)
+{
+    char *end = NULL;
+    errno = 0;
+    const unsigned long number = strtoul(value, &end, 10);
+    if (value[0] >= '0' && value[0] <= '9' && *end == '\0' && errno == 0 && number >= min &&
+        number <= max) {
+        *number_out = number;
+        return STATUS_OK;
+    }
+    say("run: '--%s=%s': it wants a number from %lu to %lu", option->name, value, min, max);
+    return STATUS_USAGE;
+}
+
+static int take_output(struct run_call *call, const char *value)
+{
+    const char *wrong = NULL;
+    if (strcmp(value, "-") == 0) {
+        say("run: '-o -': standard output is the program's own; name a file");
+    } else if (*value == '\0') {
+        say("run: '-o': the name is empty");
+    } else if (!pattern_check(value, RECORDING_NAME_LETTERS, &wrong)) {
+        say("run: '-o %s': '%.2s' is none of %%p, %%n, %%h and %%%%", value, wrong);
+    } else {
+        call->output = value;
+        return STATUS_OK;
+    }
+    return STATUS_USAGE;
+}
+
+static int take_skip(struct run_call *call, const char *value)
+{
+    if (call->summary.skip_count == SKIPS_MAX) {
+        say("run: more than %d times --skip", SKIPS_MAX);
+        return STATUS_USAGE;
+    }
+    call->skips[call->summary.skip_count++] = value;
+    return STATUS_OK;
+}
+
+static int take(void *context, const struct option *option, const char *value)
+{
+    struct run_call *call = context;
+    const bool truth = value[0] == 'y';
+    if (option->setting) return environment_take(&call->settings, "run", option, value);
+    if (option->letter == 'o') return take_output(call, value);
+    if (strcmp(option->name, "skip") == 0) return take_skip(call, value);
+    if (strcmp(option->name, "top") == 0) {
+        return take_number(option, value, 1, 1000000, &call->summary.top);
+    }
+    if (strcmp(option->name, "error-status") == 0) {
+        unsigned long status = 0;
+        const int error = take_number(option, value, 0, 255, &status);
+        if (!error) call->error_status = (int)status;
+        return error;
+    }
+    if (strcmp(option->name, "summary") == 0) call->summary_path = value;
+    if (strcmp(option->name, "symbols") == 0) call->summary.has_symbols = truth;
+    if (strcmp(option->name, "children") == 0) call->summary.has_children = truth;
+    if (strcmp(option->name, "full") == 0) call->summary.is_full = truth;
+    if (strcmp(option->name, "anyway") == 0) call->runs_anyway = truth;
+    return STATUS_OK;
+}
+
+// A descriptor below 3 that is closed stays so for the program, but what we open must not take its
+// place: what we say would go there.
+static void reserve_standard_descriptors(void)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", O_RDWR | O_CLOEXEC);
+    }
+}
+
+// Says what stands in the way; whether the program runs nonetheless.
+static bool may_run(const struct run_call *call, const struct obstacle *obstacle)
+{
+    const char *how = "may be observed in part only";
+    if (obstacle->kind == OBSTACLE_NONE) return true;
+    if (obstacle->kind == OBSTACLE_ALL) how = "cannot be observed";
+    const bool may = obstacle->kind == OBSTACLE_PART || call->runs_anyway;
+    say("run: '%s' %s: it %s", obstacle->subject, how, obstacle->reason);
+    if (obstacle->kind == OBSTACLE_PART) say("run: %s", obstacle->mend);
+    if (!may) say("run: %s; 'mete run --anyway' runs it unobserved", obstacle->mend);
+    return may;
+}
+
+// The folder where recordings end, as far as it is known before.
+static void output_folder(const struct run_call *call, char *folder, size_t size)
+{
+    const char *slash = strrchr(call->output, '/');
+    const int len = slash ? (int)(slash - call->output) + 1 : 1;
+    const int made = snprintf(folder, size, "%.*s", len, slash ? call->output : ".");
+    if (made < 0 || (size_t)made >= size || strchr(folder, '%')) strcpy(folder, ".");
+}
+
+static int not_started(char **command, int error, bool is_exec)
+{
+    const char *program = command[0];
+    if (!is_exec) {
+        say("run: cannot start a process: %s", strerror(error));
+        return STATUS_FAILED;
+    }
+    char found[PATH_MAX];
+    const int status = error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_RUNNABLE;
+    if (status == STATUS_NOT_FOUND && program_find(program, found, sizeof found) == 0) {
+        say("run: '%s' names an interpreter or a loader that is not there", found);
+    } else if (status == STATUS_NOT_FOUND && program_suggest(program, found, sizeof found)) {
+        say("run: '%s': %s; did you mean '%s'?", program, strerror(error), found);
+    } else {
+        say("run: '%s': %s", program, strerror(error));
+    }
+    return status;
+}
+
+static int exit_status(int status)
+{
+    return WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static const char *program_name(const struct run_call *call)
+{
+    const char *slash = strrchr(call->command[0], '/');
+    return slash && slash[1] ? slash + 1 : call->command[0];
+}
+
+// Prepares the settings and the folder of an observed run. 0, or a status after a message.
+static int prepare(struct run_call *call, struct live_folder *folder,
+                   struct environment *environment)
+{
+    char beside[PATH_MAX];
+    output_folder(call, beside, sizeof beside);
+    if (access(beside, W_OK | X_OK) != 0) {
+        say("run: '%s' cannot be written: %s; recordings will stay elsewhere", beside,
+            strerror(errno));
+    }
+    const int error = live_folder_create(folder, beside);
+    if (error) {
+        say("run: nowhere to record: %s; set TMPDIR to a folder with room", strerror(-error));
+        return STATUS_FAILED;
+    }
+    char pattern[SETTINGS_TEXT_SIZE];
+    live_folder_pattern(folder, pattern, sizeof pattern);
+    const bool fits = environment_add(&call->settings, "observe", "yes") &&
+                      environment_add(&call->settings, "recording", pattern);
+    int status = STATUS_FAILED;
+    if (!fits) say("run: more settings than fit into %zu bytes", sizeof call->settings.text);
+    if (fits) status = environment_make(environment, "run", &call->settings);
+    return status;
+}
+
+// Gathers what an observed run left.
+static void gather(const struct run_call *call, const struct child_end *end,
+                   struct live_folder *folder, struct recordings *recordings, size_t *main_out)
+{
+    char host[256] = "";
+    (void)gethostname(host, sizeof host - 1); // no longer ones on Linux
+    const struct keep_plan plan = {
+        .pattern = call->output,
+        .program = program_name(call),
+        .keeps_children = call->summary.has_children,
+        .host = host,
+    };
+    const int error = recordings_find(recordings, folder->fd, folder->path, end->pid);
+    if (error) say("run: cannot read '%s': %s", folder->path, strerror(-error));
+    *main_out = recordings_main(recordings, end->pid);
+    recordings_keep(recordings, *main_out, &plan, folder);
+    if (recordings_end_in_exec(recordings, end->pid)) {
+        say("run: '%s' became another program, which left no recording: %s", plan.program,
+            observable_absence(end->status));
+    }
+}
+
+// Runs the command and gathers what it left. 0 and the result, or a status after a message.
+static int observe(struct run_call *call, bool is_observed, struct run_result *result,
+                   struct recordings *recordings)
+{
+    struct live_folder folder = {.fd = -1};
+    struct environment environment = {0};
+    struct child_end end;
+    struct signal_hold hold;
+    bool is_exec = false;
+    int status = STATUS_OK;
+    // From here on nothing keeps us from removing the folder again.
+    signals_hold(&hold);
+    if (is_observed) status = prepare(call, &folder, &environment);
+    int error = 0;
+    if (!status) {
+        error = child_run(call->command, is_observed ? &environment : NULL, &hold, &end, &is_exec);
+    }
+    if (!status && !error) {
+        *result = (struct run_result){
+            .command = call->command,
+            .status = end.status,
+            .usage = end.usage,
+            .wall_ns = end.wall_ns,
+            .recordings = recordings,
+        };
+        if (is_observed) gather(call, &end, &folder, recordings, &result->main);
+    } else if (folder.path[0]) {
+        (void)live_folder_destroy(&folder); // nothing ran, so it is empty
+    }
+    environment_deinit(&environment);
+    signals_release(&hold);
+    return error ? not_started(call->command, -error, is_exec) : status;
+}
+
+// Whether something stands in the way, said at once. False when the program must not run.
+static bool look(const struct run_call *call, struct obstacle *obstacle_out)
+{
+    *obstacle_out = observable_look(call->command);
+    if (obstacle_out->kind == OBSTACLE_ALL) return may_run(call, obstacle_out);
+    char *object = place_find("libmete-preload.so");
+    if (!object) return false;
+    const struct obstacle of_object = observable_object(object);
+    free(object);
+    if (of_object.kind != OBSTACLE_NONE) *obstacle_out = of_object;
+    return may_run(call, obstacle_out);
+}
+
+static FILE *summary_open(const char *path)
+{
+    if (!path) return stderr;
+    if (strcmp(path, "-") == 0) return stdout;
+    FILE *file = fopen(path, "we");
+    if (!file) say("run: cannot write '%s': %s", path, strerror(errno));
+    return file;
+}
+
+static bool summary_close(FILE *file, const char *path)
+{
+    if (file == stderr || file == stdout) return true; // main looks after standard output
+    errno = 0;
+    const bool has_failed = ferror(file);
+    if (fclose(file) == 0 && !has_failed) return true;
+    say("run: cannot write '%s': %s", path, errno ? strerror(errno) : "an earlier write failed");
+    return false;
+}
+
+static int run_and_tell(struct run_call *call, const struct obstacle *obstacle, FILE *out)
+{
+    struct recordings recordings = {0};
+    struct run_result result;
+    char absence[1024];
+    const bool is_hidden = obstacle->kind == OBSTACLE_ALL;
+    const bool is_observed = !is_hidden || !obstacle->forbids_preload;
+    int status = observe(call, is_observed, &result, &recordings);
+    if (!status) {
+        status = exit_status(result.status);
+        if (recordings.count == 0) {
+            (void)snprintf(absence, sizeof absence, "'%s' %s", obstacle->subject, obstacle->reason);
+            const bool has_obstacle = obstacle->kind != OBSTACLE_NONE;
+            result.absence = has_obstacle ? absence : observable_absence(result.status);
+        }
+        const bool has_findings = run_summarize(&result, &call->summary, out);
+        if (has_findings && call->error_status >= 0 && status == STATUS_OK) {
+            status = call->error_status;
+        }
+    }
+    recordings_deinit(&recordings);
+    return status;
+}
+
+static int run(const struct cmd *self, char **words)
+{
+    struct run_call call = {
+        .summary = {.has_symbols = true, .has_children = true},
+        .output = RECORDING_NAME_DEFAULT,
+        .error_status = -1,
+    };
+    call.summary.skips = call.skips;
+    size_t read = 0;
+    int status = options_read(self->name, self->options, words, take, &call, &read);
+    if (status) return status;
+    if (!words[read]) {
+        say("run: which program? usage: mete run %s", self->usage);
+        return STATUS_USAGE;
+    }
+    call.command = words + read;
+    reserve_standard_descriptors();
+    struct obstacle obstacle;
+    if (!look(&call, &obstacle)) return STATUS_FAILED;
+    FILE *out = summary_open(call.summary_path);
+    if (!out) return STATUS_FAILED;
+    status = run_and_tell(&call, &obstacle, out);
+    if (!summary_close(out, call.summary_path) && status == STATUS_OK) status = STATUS_FAILED;
+    return status;
+}
+
+const struct cmd cmd_run = {
+    .name = "run",
+    .usage = "[OPTIONS] CMD...",
+    .question = "where did the memory of this program go?",
+    .summary = "Runs a program and records who allots its memory",
+    .detail =
+        "The program runs as without mete: its input, output, terminal and signals are its\n"
+        "own, and its status is the status of 'mete run' (128 and the signal's number where a\n"
+        "signal ended it; 125 where mete failed, 126 and 127 where the program cannot be run\n"
+        "or found). What mete has to say goes to standard error, or with --summary elsewhere.\n"
+        "\n"
+        "Each process leaves a recording, PROGRAM.PID.mete in the current folder, .2.mete and\n"
+        "so on for what a process becomes by exec. A NAME without %p is the main program's,\n"
+        "the others get numbers; one that ends in '/' is a folder. %% is a percent sign. Nothing\n"
+        "but an older recording is replaced. Until a process ends its recording lies in memory\n"
+        "($XDG_RUNTIME_DIR or /dev/shm) where 64 MiB are free, and else beside its name; what\n"
+        "cannot be moved stays there, and so does that of a process that outlives the command:\n"
+        "'mete run' does not wait for it, and names it.\n"
+        "\n"
+        "What cannot be observed is refused before it starts, with the reason: programs that\n"
+        "are linked statically, setuid, with an allocator or a sanitizer inside, or for another\n"
+        "machine or C library. With --anyway they run, unobserved.\n",
+    .options = {options, sizeof options / sizeof *options, true, without},
+    .exec = run,
+};

@@ -1,0 +1,19 @@
+// Recording facts: the little that `mete run` must know of a recording to name and sort it. Reads
+// by name what record/tables.h describes, and trusts nothing in the file. Belongs to the command
+// line.
+#pragma once
+
+#include "cli/byte_source.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct recording_facts {
+    bool is_recording; // it begins as one
+    bool has_process;  // what follows is known
+    char program[128]; // the last part of its path, fit to be part of a file's name; may be empty
+    uint32_t state;    // enum record_state
+    uint64_t peak_bytes;
+};
+
+struct recording_facts recording_facts_read(const struct byte_source *source);

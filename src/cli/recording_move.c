@@ -1,0 +1,145 @@
+#include "cli/recording_move.h"
+
+#include "cli/recording_facts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// 0 when the name is free, 1 when a recording stands there, else -errno.
+static int look_at_target(const char *target)
+{
+    struct stat file;
+    if (lstat(target, &file) < 0) return errno == ENOENT ? 0 : -errno;
+    if (!S_ISREG(file.st_mode)) return -EEXIST;
+    const int fd = open(target, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) return -EEXIST; // nobody can say that it is one
+    struct byte_source source;
+    const bool is_recording =
+        byte_source_of_file(&source, fd) == 0 && recording_facts_read(&source).is_recording;
+    close(fd);
+    return is_recording ? 1 : -EEXIST;
+}
+
+static int rename_to(const char *path, const char *target, bool replaces)
+{
+    if (!replaces) {
+        if (renameat2(AT_FDCWD, path, AT_FDCWD, target, RENAME_NOREPLACE) == 0) return 0;
+        if (errno != EINVAL && errno != ENOSYS) return -errno;
+        // A file system without that: link() replaces nothing either.
+        if (link(path, target) == 0) return unlink(path) == 0 ? 0 : -errno;
+        if (errno != EPERM && errno != ENOTSUP && errno != EOPNOTSUPP) return -errno;
+    }
+    return rename(path, target) == 0 ? 0 : -errno;
+}
+
+static int write_all(int fd, const char *bytes, size_t count, off_t offset)
+{
+    while (count > 0) {
+        const ssize_t written = pwrite(fd, bytes, count, offset);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return -errno;
+        bytes += written;
+        offset += written;
+        count -= (size_t)written;
+    }
+    return 0;
+}
+
+// Copies bytes [at, end).
+static int copy_range(int from, int to, off_t at, off_t end)
+{
+    static char buffer[1 << 16];
+    while (at < end) {
+        const size_t left = (size_t)(end - at);
+        const ssize_t count = pread(from, buffer, left < sizeof buffer ? left : sizeof buffer, at);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return -errno;
+        if (count == 0) break; // it was cut short meanwhile
+        const int error = write_all(to, buffer, (size_t)count, at);
+        if (error) return error;
+        at += count;
+    }
+    return 0;
+}
+
+static int copy_data(int from, int to)
+{
+    struct stat file;
+    if (fstat(from, &file) < 0 || ftruncate(to, file.st_size) < 0) return -errno;
+    off_t end = 0;
+    while (end < file.st_size) {
+        const off_t at = lseek(from, end, SEEK_DATA);
+        if (at < 0 && errno == ENXIO) break; // a hole up to the end
+        if (at < 0) return -errno;
+        end = lseek(from, at, SEEK_HOLE);
+        if (end < 0) return -errno;
+        const int error = copy_range(from, to, at, end);
+        if (error) return error;
+    }
+    return fsync(to) == 0 ? 0 : -errno;
+}
+
+// A file in the folder of `target` with another name, made by us; -errno when there is none.
+static int temporary_create(const char *target, char *temporary, size_t size)
+{
+    const char *slash = strrchr(target, '/');
+    const int folder_len = slash ? (int)(slash - target) + 1 : 0;
+    const int len = snprintf(temporary, size, "%.*s.mete-XXXXXX", folder_len, target);
+    if (len < 0 || (size_t)len >= size) return -ENAMETOOLONG;
+    const int fd = mkostemp(temporary, O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+// The name itself must last as long as what it names.
+static void sync_folder(const char *target)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(target, '/');
+    if (snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - target) + 1 : 1,
+                 slash ? target : ".") >= (int)sizeof folder) {
+        return;
+    }
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    (void)fsync(fd); // the file itself is on the disk; some file systems cannot do this
+    close(fd);
+}
+
+static int copy_to(const char *path, const char *target, bool replaces)
+{
+    const int from = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (from < 0) return -errno;
+    char temporary[PATH_MAX];
+    const int to = temporary_create(target, temporary, sizeof temporary);
+    if (to < 0) {
+        close(from);
+        return to;
+    }
+    int error = fchmod(to, 0600) == 0 ? copy_data(from, to) : -errno;
+    close(from);
+    if (close(to) < 0 && !error) error = -errno;
+    if (!error) error = rename_to(temporary, target, replaces);
+    if (error) {
+        (void)unlink(temporary);
+        return error;
+    }
+    sync_folder(target);
+    (void)unlink(path); // what is left is a copy in our own folder
+    return 0;
+}
+
+int recording_move(const char *path, const char *target, bool may_replace)
+{
+    const int there = look_at_target(target);
+    if (there < 0) return there;
+    if (there == 1 && !may_replace) return -EEXIST;
+    (void)chmod(path, 0600); // in our own folder, so nobody has put a link there
+    const int error = rename_to(path, target, there == 1);
+    return error == -EXDEV ? copy_to(path, target, there == 1) : error;
+}

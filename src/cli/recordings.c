@@ -1,0 +1,218 @@
+#include "cli/recordings.h"
+
+#include "record/tables.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// Reads decimal digits without leading zeroes up to the byte `end`.
+static bool number_read(const char **text, char end, unsigned *number_out)
+{
+    unsigned number = 0;
+    const char *at = *text;
+    if (*at < '1' || *at > '9') return false;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        if (__builtin_mul_overflow(number, 10U, &number) ||
+            __builtin_add_overflow(number, (unsigned)(*at - '0'), &number)) {
+            return false;
+        }
+    }
+    if (*at != end || number > INT_MAX) return false;
+    *text = at + 1;
+    *number_out = number;
+    return true;
+}
+
+bool recording_parse_name(const char *name, pid_t *pid_out, unsigned *image_out)
+{
+    unsigned pid = 0;
+    unsigned image = 0;
+    const char *at = name;
+    if (!number_read(&at, '.', &pid) || !number_read(&at, '.', &image)) return false;
+    if (strcmp(at, "mete") != 0) return false;
+    *pid_out = (pid_t)pid;
+    *image_out = image;
+    return true;
+}
+
+static struct recording_facts facts_of(int folder, const char *name)
+{
+    struct recording_facts facts = {0};
+    const int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) return facts;
+    struct byte_source source;
+    if (byte_source_of_file(&source, fd) == 0) facts = recording_facts_read(&source);
+    close(fd);
+    return facts;
+}
+
+static int by_pid_and_image(const void *a, const void *b)
+{
+    const struct recording *left = a;
+    const struct recording *right = b;
+    if (left->pid != right->pid) return left->pid < right->pid ? -1 : 1;
+    return (left->image > right->image) - (left->image < right->image);
+}
+
+static int add(struct recordings *self, const char *folder, const char *name,
+               const struct recording *item)
+{
+    struct recording *items = realloc(self->items, (self->count + 1) * sizeof *items);
+    if (!items) return -ENOMEM;
+    self->items = items;
+    items[self->count] = *item;
+    if (asprintf(&items[self->count].path, "%s/%s", folder, name) < 0) return -ENOMEM;
+    self->count++;
+    return 0;
+}
+
+// Marks the recordings that a process's mappings name; *is_open_out: whether they could be read.
+static void mark_mapped(struct recordings *self, const char *folder, const char *maps_path,
+                        bool *is_open_out)
+{
+    FILE *maps = fopen(maps_path, "re");
+    *is_open_out = maps != NULL || errno == ENOENT || errno == ESRCH;
+    if (!maps) return;
+    // A line may show another path, from another root; the folder's own name is one of a kind.
+    const char *needle = strrchr(folder, '/');
+    char *line = NULL;
+    size_t size = 0;
+    while (getline(&line, &size, maps) > 0) {
+        const char *at = strstr(line, needle);
+        if (!at || at[strlen(needle)] != '/') continue;
+        const char *name = at + strlen(needle) + 1;
+        for (size_t i = 0; i < self->count; i++) {
+            const char *own = strrchr(self->items[i].path, '/') + 1;
+            const size_t len = strlen(own);
+            if (strncmp(name, own, len) == 0 && (name[len] == '\n' || name[len] == ' ')) {
+                self->items[i].is_alive = true;
+            }
+        }
+    }
+    free(line);
+    (void)fclose(maps);
+}
+
+// Finds out which recordings are still written to: those that some process has mapped. A pid alone
+// says little, for it may be another's by now, or count in another namespace.
+static void mark_alive(struct recordings *self, const char *folder)
+{
+    DIR *processes = opendir("/proc");
+    if (!processes) return;
+    const struct dirent *entry;
+    while ((entry = readdir(processes))) {
+        unsigned pid = 0;
+        const char *at = entry->d_name;
+        if (!number_read(&at, '\0', &pid)) continue;
+        char path[64];
+        (void)snprintf(path, sizeof path, "/proc/%u/maps", pid);
+        bool is_open = false;
+        mark_mapped(self, folder, path, &is_open);
+        // Closed to us since it has become another user's: then the pid must do.
+        for (size_t i = 0; !is_open && i < self->count; i++) {
+            if ((unsigned)self->items[i].pid == pid) self->items[i].is_alive = true;
+        }
+    }
+    closedir(processes);
+}
+
+// Whether it can be that somebody still writes to it.
+static bool may_be_alive(const struct recording *item, pid_t main_pid)
+{
+    if (item->pid == main_pid) return false; // it has been waited for
+    return !item->facts.has_process || item->facts.state == RECORD_RUNNING;
+}
+
+int recordings_find(struct recordings *self, int fd, const char *folder, pid_t main_pid)
+{
+    *self = (struct recordings){0};
+    const int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *opened = again < 0 ? NULL : fdopendir(again);
+    if (!opened) {
+        const int error = -errno;
+        if (again >= 0) close(again);
+        return error;
+    }
+    int error = 0;
+    bool any_may_be_alive = false;
+    const struct dirent *entry;
+    while (!error && (entry = readdir(opened))) {
+        struct recording item = {0};
+        if (!recording_parse_name(entry->d_name, &item.pid, &item.image)) continue;
+        item.facts = facts_of(fd, entry->d_name);
+        any_may_be_alive |= may_be_alive(&item, main_pid);
+        error = add(self, folder, entry->d_name, &item);
+    }
+    closedir(opened);
+    if (self->count > 0) qsort(self->items, self->count, sizeof *self->items, by_pid_and_image);
+    if (any_may_be_alive) mark_alive(self, folder);
+
+    size_t kept = 0;
+    for (size_t i = 0; i < self->count; i++) {
+        struct recording *item = &self->items[i];
+        if (!may_be_alive(item, main_pid)) item->is_alive = false;
+        if (item->facts.is_recording || item->is_alive) {
+            self->items[kept++] = *item;
+            continue;
+        }
+        (void)unlink(item->path); // its process was killed before it was one
+        free(item->path);
+    }
+    self->count = kept;
+    return error;
+}
+
+// Programs whose job it is to start others. Where the command became one of these, what somebody
+// wants to know is how the one it started fared.
+static bool starts_others(const char *program)
+{
+    static const char *const names[] = {
+        "sh",  "ash",  "bash", "busybox", "dash",   "fish",    "ksh",    "mksh",  "rbash",
+        "zsh", "doas", "env",  "flock",   "make",   "ninja",   "nice",   "nohup", "runuser",
+        "su",  "sudo", "time", "timeout", "setsid", "setpriv", "script", "xargs", "unshare",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], program) == 0) return true;
+    }
+    return false;
+}
+
+size_t recordings_main(const struct recordings *self, pid_t main_pid)
+{
+    size_t own = self->count;
+    size_t largest = self->count;
+    for (size_t i = 0; i < self->count; i++) {
+        const struct recording *item = &self->items[i];
+        if (item->pid == main_pid) own = i; // sorted, so the last image wins
+        if (largest == self->count ||
+            item->facts.peak_bytes > self->items[largest].facts.peak_bytes) {
+            largest = i;
+        }
+    }
+    if (own == self->count) return largest;
+    return starts_others(self->items[own].facts.program) ? largest : own;
+}
+
+bool recordings_end_in_exec(const struct recordings *self, pid_t main_pid)
+{
+    bool ends = false;
+    for (size_t i = 0; i < self->count; i++) {
+        const struct recording *item = &self->items[i];
+        if (item->pid != main_pid) continue;
+        ends = item->facts.has_process && item->facts.state == RECORD_EXECED;
+    }
+    return ends;
+}
+
+void recordings_deinit(struct recordings *self)
+{
+    for (size_t i = 0; i < self->count; i++) free(self->items[i].path);
+    free(self->items);
+    *self = (struct recordings){0};
+}

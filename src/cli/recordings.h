@@ -1,0 +1,41 @@
+// Recordings: what the processes of one run have left in its live folder, sorted by pid and image,
+// with the main program's picked out. Belongs to the command line.
+#pragma once
+
+#include "cli/recording_facts.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct recording {
+    char *path; // where it is now
+    pid_t pid;
+    unsigned image;  // 1, and one more after each exec that kept the pid
+    bool is_alive;   // its process still runs and goes on recording
+    bool is_main;    // of the program that the run is about
+    bool is_dropped; // was removed
+    struct recording_facts facts;
+};
+
+struct recordings {
+    struct recording *items;
+    size_t count;
+};
+
+// Reads the pid and the image out of a name such as 77.1.mete.
+bool recording_parse_name(const char *name, pid_t *pid_out, unsigned *image_out);
+
+// Finds the recordings in a folder, of which `fd` is open, and removes what is left of files that
+// never became one. `main_pid` has ended. 0 or -errno; to be released either way.
+int recordings_find(struct recordings *self, int fd, const char *folder, pid_t main_pid);
+
+// Which of them is the main program's, by what is known of each: the last image of the process that
+// the command became; or where that is but a shell or the like, the one whose peak was the largest.
+// `count` if there is none.
+size_t recordings_main(const struct recordings *self, pid_t main_pid);
+
+// Whether the process that the command became was replaced by a program that left none.
+bool recordings_end_in_exec(const struct recordings *self, pid_t main_pid);
+
+void recordings_deinit(struct recordings *self);

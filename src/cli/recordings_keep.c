@@ -1,0 +1,131 @@
+#include "cli/recordings_keep.h"
+
+#include "base/pattern.h"
+#include "cli/output.h"
+#include "cli/recording_move.h"
+#include "cli/recording_name.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    LINES_MAX = 10,   // of one kind: nobody reads more
+    TRIES_MAX = 1000, // names that are taken by what is no recording
+};
+
+struct keep {
+    struct recordings *recordings;
+    const struct keep_plan *plan;
+    bool *is_kept;        // by index
+    unsigned number_next; // where names are to be told apart by numbers alone
+    size_t alive_count;
+    size_t stayed_count;
+};
+
+static bool is_used(const struct keep *self, const char *path)
+{
+    for (size_t i = 0; i < self->recordings->count; i++) {
+        if (self->is_kept[i] && strcmp(self->recordings->items[i].path, path) == 0) return true;
+    }
+    return false;
+}
+
+static const char *program_of(const struct keep *self, const struct recording *item)
+{
+    return item->facts.program[0] ? item->facts.program : self->plan->program;
+}
+
+static void say_where_it_stays(struct keep *self, const struct recording *item, const char *target,
+                               int error, bool is_in_memory)
+{
+    if (self->stayed_count++ >= LINES_MAX) return;
+    say("run: cannot write '%s': %s; the recording stays in '%s'%s", target, strerror(-error),
+        item->path, is_in_memory ? ", in memory: move it where there is room" : "");
+}
+
+// Moves one to the first name that is free or holds an older recording.
+static void keep_one(struct keep *self, size_t index, bool is_in_memory)
+{
+    struct recording *item = &self->recordings->items[index];
+    const char *pattern = self->plan->pattern;
+    struct recording_name name = {program_of(self, item), self->plan->host, item->pid, 1};
+    if (pattern_has(pattern, 'p') || pattern[strlen(pattern) - 1] == '/') name.number = item->image;
+    char target[PATH_MAX];
+    char refused[PATH_MAX] = "";
+    int error = -EEXIST;
+    for (unsigned i = 0; error == -EEXIST && i < TRIES_MAX + self->recordings->count; i++) {
+        if (!recording_name_write(&name, pattern, target, sizeof target)) {
+            error = -ENAMETOOLONG;
+            break;
+        }
+        if (!is_used(self, target)) {
+            error = recording_move(item->path, target, refused[0] == '\0');
+            if (error == -EEXIST && !refused[0]) strcpy(refused, target);
+        }
+        if (error == -EEXIST) {
+            name.number = self->number_next > name.number ? self->number_next : name.number + 1;
+        }
+    }
+    if (error) {
+        say_where_it_stays(self, item, target, error, is_in_memory);
+        return;
+    }
+    if (!pattern_has(pattern, 'p') && name.number > 1) self->number_next = name.number + 1;
+    char *path = strdup(target);
+    if (path) {
+        free(item->path);
+        item->path = path;
+        self->is_kept[index] = true;
+    }
+    if (refused[0]) {
+        say("run: '%s' is no recording and is left alone; this one is in '%s'", refused, target);
+    }
+}
+
+static void keep(struct keep *self, size_t index, size_t main, bool is_in_memory)
+{
+    struct recording *item = &self->recordings->items[index];
+    item->is_main = index == main;
+    if (!item->is_main && !self->plan->keeps_children) {
+        item->is_dropped = true;
+        (void)unlink(item->path); // a process that still has it mapped does not mind
+    } else if (!item->is_alive) {
+        keep_one(self, index, is_in_memory);
+    } else if (self->alive_count++ < LINES_MAX) {
+        say("run: %s (pid %d) still runs and goes on recording in '%s'", program_of(self, item),
+            (int)item->pid, item->path);
+    }
+}
+
+void recordings_keep(struct recordings *self, size_t main, const struct keep_plan *plan,
+                     struct live_folder *folder)
+{
+    struct keep state = {
+        .recordings = self,
+        .plan = plan,
+        .is_kept = calloc(self->count + 1, sizeof(bool)),
+        .number_next = 2,
+    };
+    if (state.is_kept) {
+        // A plain name is the main program's.
+        if (main < self->count) keep(&state, main, main, folder->is_in_memory);
+        for (size_t i = 0; i < self->count; i++) {
+            if (i != main) keep(&state, i, main, folder->is_in_memory);
+        }
+    }
+    if (state.alive_count > LINES_MAX) {
+        say("run: and %zu more that still run", state.alive_count - LINES_MAX);
+    }
+    if (state.stayed_count > LINES_MAX) {
+        say("run: and %zu more that stay there", state.stayed_count - LINES_MAX);
+    }
+    const bool is_explained = !state.is_kept || state.alive_count > 0 || state.stayed_count > 0;
+    if (!live_folder_destroy(folder) && !is_explained) {
+        say("run: '%s' is not empty and stays", folder->path);
+    }
+    free(state.is_kept);
+}

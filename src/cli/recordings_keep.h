@@ -1,0 +1,19 @@
+// Recordings keep: takes the recordings of a run from their live folder to their names, and says
+// where they are when that is elsewhere. Belongs to the command line.
+#pragma once
+
+#include "cli/live_folder.h"
+#include "cli/recordings.h"
+
+struct keep_plan {
+    const char *pattern; // as -o takes it
+    const char *program; // what to call a program that its recording does not name
+    bool keeps_children; // else all but the main program's are removed
+    const char *host;
+};
+
+// Moves those whose processes have ended; their `path` is then where they are. `main` is the index
+// of the main program's, or the count if there is none. Messages go to standard error. Then the
+// folder goes, unless something stays in it.
+void recordings_keep(struct recordings *self, size_t main, const struct keep_plan *plan,
+                     struct live_folder *folder);

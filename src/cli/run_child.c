@@ -1,0 +1,184 @@
+#include "cli/run_child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+// What is handed on. The terminal sends some of these to the whole process group.
+static const int relayed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP};
+#define RELAYED_COUNT (sizeof relayed / sizeof relayed[0])
+
+static sigset_t relayed_set(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < RELAYED_COUNT; i++) sigaddset(&set, relayed[i]);
+    return set;
+}
+
+void signals_hold(struct signal_hold *self)
+{
+    // Blocked, not handled: a signal waits until we ask for it, whatever becomes of it by default.
+    sigset_t held = relayed_set();
+    sigaddset(&held, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &held, &self->mask);
+    // Where SIGCHLD is ignored there is no status to wait for.
+    const struct sigaction by_default = {.sa_handler = SIG_DFL};
+    sigaction(SIGCHLD, &by_default, &self->child_action);
+    // The program's status counts more than a reader of our words who has gone.
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, &self->pipe_action);
+}
+
+static bool is_sent_by_process(const siginfo_t *info)
+{
+    return info->si_code <= 0; // SI_USER, SI_QUEUE, SI_TKILL; the kernel's are above
+}
+
+void signals_release(const struct signal_hold *self)
+{
+    const sigset_t set = relayed_set();
+    const struct timespec now = {0};
+    siginfo_t info;
+    sigset_t again;
+    sigemptyset(&again);
+    while (sigtimedwait(&set, &info, &now) > 0) {
+        if (is_sent_by_process(&info)) sigaddset(&again, info.si_signo);
+    }
+    for (size_t i = 0; i < RELAYED_COUNT; i++) {
+        if (sigismember(&again, relayed[i])) (void)raise(relayed[i]);
+    }
+    sigaction(SIGCHLD, &self->child_action, NULL);
+    sigprocmask(SIG_SETMASK, &self->mask, NULL);
+}
+
+// In the child; an errno goes through the pipe, which exec closes.
+_Noreturn static void become(char **command, const struct environment *environment,
+                             const struct signal_hold *hold, int pipe_end)
+{
+    int error = 0;
+    if (environment) {
+        if (setenv("LD_PRELOAD", environment->preload, 1) < 0) error = errno;
+        if (!error && setenv("METE", environment->settings, 1) < 0) error = errno;
+    }
+    if (!error) {
+        sigaction(SIGCHLD, &hold->child_action, NULL);
+        sigaction(SIGPIPE, &hold->pipe_action, NULL);
+        sigprocmask(SIG_SETMASK, &hold->mask, NULL);
+        (void)execvp(command[0], command);
+        error = errno;
+    }
+    // When it cannot be told, the parent sees a status that no exec would have given.
+    (void)!write(pipe_end, &error, sizeof error);
+    _exit(127);
+}
+
+// What exec answered in the child, which has ended: 0 when it ran.
+static int exec_error_read(int pipe_end)
+{
+    int error = 0;
+    const ssize_t count = read(pipe_end, &error, sizeof error);
+    return count == (ssize_t)sizeof error ? error : 0;
+}
+
+static bool has_continued(pid_t pid)
+{
+    int status;
+    return waitpid(pid, &status, WNOHANG | WCONTINUED) == pid && WIFCONTINUED(status);
+}
+
+// The program has stopped: so do we, for the same reason, that the shell may see it.
+static void stop_too(pid_t pid, int signal)
+{
+    sigset_t stop;
+    sigemptyset(&stop);
+    const bool is_job_control = signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+    if (is_job_control) {
+        sigset_t before;
+        const struct sigaction by_default = {.sa_handler = SIG_DFL};
+        struct sigaction action;
+        sigaction(signal, &by_default, &action);
+        (void)raise(signal);
+        sigaddset(&stop, signal);
+        sigprocmask(SIG_UNBLOCK, &stop, &before); // here we stop
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        sigaction(signal, &action, NULL);
+    } else {
+        (void)raise(SIGSTOP);
+    }
+    // A shell continues the whole group, others perhaps us alone. A program that handles SIGCONT
+    // should get it once, so it has a moment (a guess) to have got it already.
+    if (has_continued(pid)) return;
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    const struct timespec moment = {.tv_nsec = 50 * 1000 * 1000};
+    (void)sigtimedwait(&child, NULL, &moment);
+    if (!has_continued(pid)) (void)kill(pid, SIGCONT);
+}
+
+static bool should_relay(const siginfo_t *info, pid_t pid)
+{
+    if (info->si_signo == SIGCHLD) return false;
+    if (info->si_signo == SIGALRM) return true; // a clock set before mete was there
+    // A terminal that hangs up tells the leader of its session alone, which the program would be.
+    if (info->si_signo == SIGHUP && getsid(0) == getpid()) return info->si_pid != pid;
+    return is_sent_by_process(info) && info->si_pid != pid;
+}
+
+static void wait_for_end(pid_t pid, struct child_end *end)
+{
+    sigset_t set = relayed_set();
+    sigaddset(&set, SIGCHLD);
+    for (;;) {
+        const pid_t waited = wait4(pid, &end->status, WNOHANG | WUNTRACED, &end->usage);
+        if (waited == pid && !WIFSTOPPED(end->status)) return;
+        if (waited == pid) {
+            stop_too(pid, WSTOPSIG(end->status));
+            continue;
+        }
+        siginfo_t info;
+        if (sigwaitinfo(&set, &info) < 0) continue;
+        // It may have ended, or have become another user's: then there is nobody to tell.
+        if (should_relay(&info, pid)) (void)kill(pid, info.si_signo);
+    }
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); // cannot fail
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+int child_run(char **command, const struct environment *environment, const struct signal_hold *hold,
+              struct child_end *end_out, bool *is_exec_out)
+{
+    *is_exec_out = false;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
+    const uint64_t begin = now_ns();
+    struct child_end end = {.pid = fork()};
+    if (end.pid < 0) {
+        const int error = -errno;
+        close(ends[0]);
+        close(ends[1]);
+        return error;
+    }
+    if (end.pid == 0) become(command, environment, hold, ends[1]);
+    close(ends[1]);
+    // The pipe is read last: reading it waits for exec, and a Ctrl-Z may come before that.
+    wait_for_end(end.pid, &end);
+    end.wall_ns = now_ns() - begin;
+    const int exec_error = exec_error_read(ends[0]);
+    close(ends[0]);
+    if (exec_error) {
+        *is_exec_out = exec_error != ENOMEM;
+        return -exec_error;
+    }
+    *end_out = end;
+    return 0;
+}

@@ -1,0 +1,41 @@
+// Run child: starts a program as if mete were not there, and waits until it ends.
+// The program gets the descriptors, the folder, the process group, the terminal, the mask and the
+// dispositions of signals that mete got. What the terminal sends (Ctrl-C, Ctrl-\, Ctrl-Z, a
+// hang-up) reaches it without us; what others send to us is handed on to it, but not what it sends
+// itself. When it stops, we stop, and when we are continued, it is. Only its own status is waited
+// for: mete is no subreaper, since programs may know that their orphans go to process 1, and the
+// children that mete inherited from whoever became mete are not ours. A caller holds the signals,
+// runs the child, does what must be done in any case, and releases them. One at a time. Belongs to
+// the command line.
+#pragma once
+
+#include "cli/environment.h"
+
+#include <signal.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+struct signal_hold {
+    sigset_t mask; // as it was
+    struct sigaction child_action;
+    struct sigaction pipe_action;
+};
+
+// From here until signals_release nothing that is handed on to the program ends mete.
+void signals_hold(struct signal_hold *self);
+
+// As before. What the terminal sent meanwhile was the program's; what others sent counts now.
+void signals_release(const struct signal_hold *self);
+
+struct child_end {
+    pid_t pid;
+    int status; // as wait() gives it
+    struct rusage usage;
+    uint64_t wall_ns;
+};
+
+// Runs a command to its end while signals are held; with `environment`, if not NULL, in its
+// environment. 0, or -errno: then nothing ran, and *is_exec_out says whether exec was what failed.
+int child_run(char **command, const struct environment *environment, const struct signal_hold *hold,
+              struct child_end *end_out, bool *is_exec_out);

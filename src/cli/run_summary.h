@@ -1,0 +1,34 @@
+// Run summary: what `mete run` tells when the program has ended. Belongs to the command line.
+#pragma once
+
+#include "cli/recordings.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+// What the command line says of the summary.
+struct summary_options {
+    bool has_symbols;   // frames are named
+    bool has_children;  // a line per child
+    bool is_full;       // exact stacks
+    unsigned long top;  // rows; 0: as many as are usual
+    const char **skips; // patterns of functions that name no row
+    size_t skip_count;
+};
+
+// What has run.
+struct run_result {
+    char **command;
+    int status; // as wait() gave it
+    struct rusage usage;
+    uint64_t wall_ns;
+    const struct recordings *recordings; // sorted by pid and image
+    size_t main;                         // the main program's index, or the count if it left none
+    const char *absence;                 // why it left none; NULL when it did
+};
+
+// Prints the summary. Whether there is something that --error-status should speak of.
+bool run_summarize(const struct run_result *result, const struct summary_options *options,
+                   FILE *out);

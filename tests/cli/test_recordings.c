@@ -1,0 +1,112 @@
+#include "cli/recordings.h"
+
+#include "record/tables.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void names_of_recordings_are_told_from_others(void **state)
+{
+    (void)state;
+    pid_t pid = 0;
+    unsigned image = 0;
+    assert_true(recording_parse_name("77.1.mete", &pid, &image));
+    assert_int_equal(pid, 77);
+    assert_int_equal(image, 1);
+    assert_true(recording_parse_name("4194304.12.mete", &pid, &image));
+    assert_int_equal(pid, 4194304);
+    assert_int_equal(image, 12);
+    const char *others[] = {
+        "",           ".",         "77.mete",     "77.1.met",          "77.1.mete2",
+        "077.1.mete", "77.0.mete", "-7.1.mete",   "7 .1.mete",         "99999999999.1.mete",
+        "a.1.mete",   "77..mete",  "77.1.2.mete", "4294967295.1.mete",
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_false(recording_parse_name(others[i], &pid, &image));
+    }
+}
+
+static struct recording item(pid_t pid, unsigned image, const char *program, uint64_t peak,
+                             uint32_t state)
+{
+    struct recording made = {.pid = pid, .image = image};
+    made.facts = (struct recording_facts){true, true, "", state, peak};
+    strcpy(made.facts.program, program);
+    return made;
+}
+
+static void the_last_image_of_the_command_is_the_main_program(void **state)
+{
+    (void)state;
+    struct recording items[] = {
+        item(7, 1, "child", 900, RECORD_ENDED),
+        item(8, 1, "sh", 10, RECORD_EXECED),
+        item(8, 2, "prog", 20, RECORD_ENDED),
+        item(9, 1, "child", 800, RECORD_ENDED),
+    };
+    const struct recordings recordings = {items, 4};
+    assert_int_equal(recordings_main(&recordings, 8), 2);
+    assert_false(recordings_end_in_exec(&recordings, 8));
+}
+
+static void what_only_starts_others_is_not_the_main_program(void **state)
+{
+    (void)state;
+    struct recording items[] = {
+        item(8, 1, "dash", 10, RECORD_ENDED),
+        item(9, 1, "small", 20, RECORD_ENDED),
+        item(10, 1, "large", 30, RECORD_ENDED),
+        item(11, 1, "small", 30, RECORD_ENDED),
+    };
+    struct recordings recordings = {items, 4};
+    assert_int_equal(recordings_main(&recordings, 8), 2);
+    // Unless it is the largest itself, or the only one.
+    items[0].facts.peak_bytes = 31;
+    assert_int_equal(recordings_main(&recordings, 8), 0);
+    recordings.count = 1;
+    assert_int_equal(recordings_main(&recordings, 8), 0);
+}
+
+static void without_one_of_the_command_the_largest_is_the_main_program(void **state)
+{
+    (void)state;
+    struct recording items[] = {
+        item(9, 1, "small", 0, RECORD_ENDED),
+        item(10, 1, "large", 30, RECORD_ENDED),
+    };
+    const struct recordings recordings = {items, 2};
+    assert_int_equal(recordings_main(&recordings, 8), 1);
+    const struct recordings none = {NULL, 0};
+    assert_int_equal(recordings_main(&none, 8), 0);
+}
+
+static void an_exec_without_a_recording_after_it_shows(void **state)
+{
+    (void)state;
+    struct recording items[] = {
+        item(8, 1, "sh", 0, RECORD_EXECED),
+        item(9, 1, "other", 0, RECORD_ENDED),
+    };
+    const struct recordings recordings = {items, 2};
+    assert_true(recordings_end_in_exec(&recordings, 8));
+    assert_false(recordings_end_in_exec(&recordings, 9));
+    assert_false(recordings_end_in_exec(&recordings, 10));
+    items[0].facts.has_process = false;
+    assert_false(recordings_end_in_exec(&recordings, 8));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_of_recordings_are_told_from_others),
+        cmocka_unit_test(the_last_image_of_the_command_is_the_main_program),
+        cmocka_unit_test(what_only_starts_others_is_not_the_main_program),
+        cmocka_unit_test(without_one_of_the_command_the_largest_is_the_main_program),
+        cmocka_unit_test(an_exec_without_a_recording_after_it_shows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
