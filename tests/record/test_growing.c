@@ -15,7 +15,11 @@
 
 #include <cmocka.h>
 
-enum { ROWS_MAX = 20000, TURNS_PER_ROW = 2000 };
+enum {
+    ROWS_MAX = 20000,
+    TURNS_PER_ROW = 2000,
+    LINES = 400000, // a table that takes long to read, between the others
+};
 
 struct growing {
     uint8_t *file;
@@ -64,10 +68,11 @@ static size_t lay_out(struct record_header *header)
     size_t end = RECORD_HEADER_SIZE;
     for (size_t i = 0; i < RECORD_TABLE_COUNT; i++) {
         header->tables[i].offset = end;
-        header->tables[i].capacity = ROWS_MAX;
-        end += (size_t)ROWS_MAX * header->tables[i].row_size;
+        header->tables[i].capacity = i == RECORD_TABLE_lines ? LINES : ROWS_MAX;
+        end += header->tables[i].capacity * header->tables[i].row_size;
         end = (end + 7) / 8 * 8;
     }
+    header->tables[RECORD_TABLE_lines].count = LINES;
     return end;
 }
 
