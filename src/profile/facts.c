@@ -1,0 +1,194 @@
+#include "profile/inside.h"
+
+#include "profile/wrappers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *profile_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+const char *profile_string(struct profile *self, struct record_text text)
+{
+    const char *bytes = recording_text(self->recording, text);
+    return strings_add(&self->places->strings, bytes, text.size);
+}
+
+// The arguments, each of which ends with a zero.
+static bool command_read(struct profile *self, struct record_text text)
+{
+    const char *at = recording_text(self->recording, text);
+    const char *end = at + text.size;
+    size_t count = 0;
+    for (const char *c = at; c < end; c++) count += *c == '\0';
+    struct profile_process *process = &self->process;
+    process->command = calloc(count + 2, sizeof *process->command);
+    if (!process->command) return false;
+    while (at < end) {
+        const size_t len = strnlen(at, (size_t)(end - at));
+        const char *word = strings_add(&self->places->strings, at, len);
+        if (!word) return false;
+        process->command[process->command_count++] = word;
+        at += len + 1;
+    }
+    return true;
+}
+
+static bool process_read(struct profile *self)
+{
+    const struct record_process *from = self->recording->process;
+    self->process = (struct profile_process){
+        .program = profile_string(self, from->program),
+        .directory = profile_string(self, from->directory),
+        .host = profile_string(self, from->host),
+        .version = profile_string(self, from->version),
+        .pid = from->pid,
+        .parent_pid = from->parent_pid,
+        .image = from->image,
+        .inherits_from_pid = from->inherits_from_pid,
+        .state = from->state <= RECORD_WAITED ? (enum profile_state)from->state : PROFILE_RUNNING,
+        .status = (int)from->status,
+        .begin_ms = from->clock_real_ns / 1000000,
+        .duration_ms = from->duration_ms,
+        .peak_bytes = from->peak_bytes,
+        .peak_blocks = from->peak_blocks,
+        .peak_ms = from->peak_ms,
+        .is_peak_exact = from->is_peak_exact != 0,
+    };
+    const struct profile_process *to = &self->process;
+    if (!to->program || !to->directory || !to->host || !to->version) return false;
+    return command_read(self, from->command);
+}
+
+static bool modules_read(struct profile *self)
+{
+    const struct recording *recording = self->recording;
+    self->modules = calloc(recording->modules_count + 1, sizeof *self->modules);
+    if (!self->modules) return false;
+    self->modules_count = recording->modules_count;
+    for (size_t i = 0; i < self->modules_count; i++) {
+        const struct record_module *from = &recording->modules[i];
+        char build_id[RECORD_BUILD_ID_MAX * 2];
+        for (size_t j = 0; j < from->build_id_size; j++) {
+            build_id[2 * j] = "0123456789abcdef"[from->build_id[j] >> 4];
+            build_id[2 * j + 1] = "0123456789abcdef"[from->build_id[j] & 15];
+        }
+        struct profile_module *to = &self->modules[i];
+        to->path = profile_string(self, from->path);
+        to->build_id = strings_add(&self->places->strings, build_id, from->build_id_size * 2);
+        if (!to->path || !to->build_id) return false;
+        to->name = profile_base_name(to->path);
+        to->base = from->base;
+        to->start = from->start;
+        to->size = from->size;
+        to->loaded_ms = from->loaded_ms;
+        to->unloaded_ms = from->unloaded_ms;
+        to->is_wrapper = wrapper_is_module(to->name);
+    }
+    return true;
+}
+
+static bool threads_read(struct profile *self)
+{
+    const struct recording *recording = self->recording;
+    self->threads = calloc(recording->threads_count + 1, sizeof *self->threads);
+    if (!self->threads) return false;
+    self->threads_count = recording->threads_count;
+    for (size_t i = 0; i < self->threads_count; i++) {
+        const struct record_thread *from = &recording->threads[i];
+        struct profile_thread *to = &self->threads[i];
+        *to = (struct profile_thread){
+            .name =
+                strings_add(&self->places->strings, (const char *)from->name, sizeof from->name),
+            .tid = from->tid,
+            .is_alive = from->is_alive != 0,
+            .first_ms = from->first_ms,
+            .last_ms = from->last_ms,
+            .frees_unseen = from->frees_unseen,
+            .figures =
+                {
+                    .allocations = from->allocations,
+                    .bytes_allocated = from->bytes_allocated,
+                    .wasted_allocated = from->wasted_allocated,
+                    .frees = from->frees,
+                    .bytes_freed = from->bytes_freed,
+                    .wasted_freed = from->wasted_freed,
+                    .temporary = from->temporary,
+                    .reallocations = from->reallocations,
+                },
+        };
+        figures_settle(&to->figures);
+        if (!to->name) return false;
+    }
+    return true;
+}
+
+static bool timeline_read(struct profile *self)
+{
+    const struct recording *recording = self->recording;
+    self->timeline = calloc(recording->timeline_count + 1, sizeof *self->timeline);
+    if (!self->timeline) return false;
+    self->timeline_count = recording->timeline_count;
+    const uint64_t interval_ms = recording->process->timeline_interval_ms;
+    for (size_t i = 0; i < self->timeline_count; i++) {
+        self->timeline[i] = (struct profile_point){
+            .time_ms = (i + 1) * interval_ms,
+            .live_bytes = recording->timeline[i].live_bytes,
+            .allocations = recording->timeline[i].allocations,
+        };
+    }
+    return true;
+}
+
+static bool tallies_read(struct profile *self)
+{
+    const struct recording *recording = self->recording;
+    self->lost = calloc(recording->lost_count + 1, sizeof *self->lost);
+    self->mappings = calloc(recording->mappings_count + 1, sizeof *self->mappings);
+    if (!self->lost || !self->mappings) return false;
+    self->lost_count = recording->lost_count;
+    self->mappings_count = recording->mappings_count;
+    for (size_t i = 0; i < self->lost_count; i++) {
+        self->lost[i].name = profile_string(self, recording->lost[i].reason);
+        self->lost[i].count = recording->lost[i].events;
+        if (!self->lost[i].name) return false;
+    }
+    for (size_t i = 0; i < self->mappings_count; i++) {
+        const struct record_mapping *from = &recording->mappings[i];
+        self->mappings[i].name = profile_string(self, from->call);
+        self->mappings[i].count = from->calls;
+        self->mappings[i].bytes = from->bytes;
+        if (!self->mappings[i].name) return false;
+    }
+    return true;
+}
+
+// A program that has not ended has not said how long it took.
+static void duration_guess(struct profile *self)
+{
+    struct profile_process *process = &self->process;
+    if (process->duration_ms > 0) return;
+    for (size_t i = 0; i < self->threads_count; i++) {
+        if (self->threads[i].last_ms > process->duration_ms) {
+            process->duration_ms = self->threads[i].last_ms;
+        }
+    }
+    if (self->timeline_count > 0) {
+        const uint64_t last = self->timeline[self->timeline_count - 1].time_ms;
+        if (last > process->duration_ms) process->duration_ms = last;
+    }
+}
+
+bool profile_facts(struct profile *self)
+{
+    self->missing = self->recording->missing;
+    self->file_size = self->recording->file_size;
+    self->unbelieved = self->recording->unbelieved;
+    if (!process_read(self) || !modules_read(self) || !threads_read(self)) return false;
+    if (!timeline_read(self) || !tallies_read(self)) return false;
+    duration_guess(self);
+    return true;
+}

@@ -1,0 +1,125 @@
+#include "record/mend.h"
+
+#include "record/description.h"
+
+#include <math.h>
+
+// A text that is not in `bytes` is empty.
+static bool text_mend(const struct recording *self, struct record_text *text)
+{
+    if (text->size == 0) return false;
+    if (text->offset <= self->bytes_count && text->size <= self->bytes_count - text->offset) {
+        return false;
+    }
+    *text = (struct record_text){0};
+    return true;
+}
+
+// A reference that is not in its table is none.
+static bool index_mend(uint32_t *index, size_t count)
+{
+    if (*index == RECORD_NONE || *index < count) return false;
+    *index = RECORD_NONE;
+    return true;
+}
+
+// All texts of a table, by its description.
+static void texts_mend(struct recording *self, enum record_table which, void *rows, size_t count)
+{
+    const struct record_table_description *table = &record_tables[which];
+    for (size_t j = 0; j < table->column_count; j++) {
+        if (table->columns[j].type != RECORD_TEXT) continue;
+        char *text = (char *)rows + table->columns[j].offset;
+        for (size_t i = 0; i < count; i++, text += table->row_size) {
+            self->unbelieved += text_mend(self, (struct record_text *)text);
+        }
+    }
+}
+
+// Nodes that say nothing stand as roots with no module's frame would: they keep their place, since
+// others count on it. The number of frames from here outward is kept in bounds by the sites.
+static void nodes_mend(struct recording *self)
+{
+    // Without a frame there is no node: none can be believed.
+    if (self->frames_count == 0) {
+        self->unbelieved += self->nodes_count;
+        self->nodes_count = 0;
+    }
+    for (size_t i = 0; i < self->nodes_count; i++) {
+        struct record_node *node = &self->nodes[i];
+        bool is_wrong = false;
+        if (node->parent != RECORD_NONE && node->parent >= i) {
+            node->parent = RECORD_NONE;
+            is_wrong = true;
+        }
+        if (node->frame >= self->frames_count) {
+            node->frame = 0;
+            node->parent = RECORD_NONE;
+            is_wrong = true;
+        }
+        self->unbelieved += is_wrong;
+    }
+}
+
+static float bytes_mend(float bytes)
+{
+    if (!isfinite(bytes) || bytes < 0) return 0;
+    return bytes < (float)INT64_MAX / 2 ? bytes : (float)INT64_MAX / 2;
+}
+
+static void rows_mend(struct recording *self)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < self->rows_count; i++) {
+        struct record_row *row = &self->rows[i];
+        if (row->site >= self->sites_count) {
+            self->unbelieved++;
+            continue;
+        }
+        self->unbelieved += index_mend(&row->thread, self->threads_count);
+        if (row->snapshots > RECORD_SNAPSHOTS) row->snapshots = RECORD_SNAPSHOTS;
+        for (size_t j = 0; j < row->snapshots; j++) {
+            row->live_over_time[j] = bytes_mend(row->live_over_time[j]);
+        }
+        if (kept != i) self->rows[kept] = *row;
+        kept++;
+    }
+    self->rows_count = kept;
+}
+
+static void names_mend(struct recording *self)
+{
+    if (self->names_count > self->frames_count) {
+        self->unbelieved += self->names_count - self->frames_count;
+        self->names_count = self->frames_count;
+    }
+    for (size_t i = 0; i < self->names_count; i++) {
+        struct record_name *name = &self->names[i];
+        if (name->count == 0) continue;
+        const size_t lines_count = self->lines_count;
+        if (name->first <= lines_count && name->count <= lines_count - name->first) continue;
+        *name = (struct record_name){0};
+        self->unbelieved++;
+    }
+}
+
+void recording_mend(struct recording *self)
+{
+#define MEND_TEXTS(table, row, columns)                                                            \
+    texts_mend(self, RECORD_TABLE_##table, self->table, self->table##_count);
+    RECORD_TABLES(MEND_TEXTS)
+
+    for (size_t i = 0; i < self->modules_count; i++) {
+        struct record_module *module = &self->modules[i];
+        if (module->build_id_size > RECORD_BUILD_ID_MAX) module->build_id_size = 0;
+    }
+    for (size_t i = 0; i < self->frames_count; i++) {
+        self->unbelieved += index_mend(&self->frames[i].module, self->modules_count);
+    }
+    nodes_mend(self);
+    for (size_t i = 0; i < self->sites_count; i++) {
+        self->unbelieved += index_mend(&self->sites[i].node, self->nodes_count);
+    }
+    rows_mend(self);
+    names_mend(self);
+}
