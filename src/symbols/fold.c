@@ -269,12 +269,10 @@ static bool pass_bracket(struct folding *self, bool *is_done)
     if (!next) return false;
     if (*self->at == '<') {
         keep_arguments(self, next);
-    } else if (*self->at == '[') {
-        if (starts(self->at, next, "[abi:")) {
-            self->at = next;
-        } else {
-            keep_until(self, next);
-        }
+    } else if (starts(self->at, next, "[abi:")) {
+        self->at = next;
+    } else if (*self->at == '[' || self->at[-1] == '.') {
+        keep_until(self, next); // Go: runtime.(*mcache).refill
     } else {
         size_t len = self->len - self->component;
         bool is_type = starts(self->out + self->component, self->out + self->len, decltype_word) &&

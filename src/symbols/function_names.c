@@ -207,11 +207,12 @@ static int containers_of(struct function_names *self, Dwarf_Die *unit,
 
 // What a container adds to the names of what stands in it. A function's is its whole name: what it
 // stands in itself is where it was declared, not where its code is.
-static const char *container_name(Dwarf_Die *die)
+static const char *container_name(Dwarf_Die *die, const char *inside)
 {
     const char *name = dwarf_diename(die);
     if (name) return name;
-    return dwarf_tag(die) == DW_TAG_namespace ? "(anonymous namespace)" : "{unnamed}";
+    if (dwarf_tag(die) == DW_TAG_namespace) return "(anonymous namespace)";
+    return strcmp(inside, "operator()") == 0 ? "{lambda}" : "{unnamed}";
 }
 
 static int find_nested(struct function_names *self, Dwarf_Die *die, const char *symbol,
@@ -251,16 +252,18 @@ static int put_containers(struct function_names *self, struct path *path, Dwarf_
     int error = containers_of(self, &unit, &containers);
     if (error) return error;
     uint32_t at = containers_find(containers, dwarf_dieoffset(named));
+    const char *inside = dwarf_diename(named);
     for (int i = 0; i < PATH_MAX_COMPONENTS && at != CONTAINERS_NONE; i++) {
         Dwarf_Die die = containers->items[at].die;
         if (dwarf_tag(&die) == DW_TAG_subprogram) {
             const char *name = NULL;
             if (nesting < NESTING_MAX) error = find_nested(self, &die, NULL, nesting + 1, &name);
             if (error) return error;
-            put_before(path, name ? name : container_name(&die));
+            put_before(path, name ? name : container_name(&die, ""));
             return 0;
         }
-        put_before(path, container_name(&die));
+        put_before(path, container_name(&die, inside));
+        inside = "";
         at = containers->items[at].parent;
     }
     return 0;
