@@ -1,0 +1,58 @@
+#include "symbols/units.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int add_offset(struct units *self, Dwarf_Off offset)
+{
+    if (self->count == self->capacity) {
+        size_t capacity = self->capacity ? self->capacity * 2 : 64;
+        Dwarf_Off *offsets = reallocarray(self->offsets, capacity, sizeof *offsets);
+        if (!offsets) return -ENOMEM;
+        self->offsets = offsets;
+        self->capacity = capacity;
+    }
+    self->offsets[self->count++] = offset;
+    return 0;
+}
+
+static int add_unit(struct units *self, Dwarf_Die *unit, uint64_t code_start, uint64_t code_end)
+{
+    uint64_t base;
+    uint64_t start;
+    uint64_t end;
+    size_t count_before = self->intervals.count;
+    ptrdiff_t next = 0;
+    while ((next = dwarf_ranges(unit, next, &base, &start, &end)) > 0) {
+        // What the linker threw away was moved to 0 or to the end of the address space.
+        if (start < code_start || end > code_end) continue;
+        int error = intervals_add(&self->intervals, start, end, (uint32_t)self->count, false);
+        if (error) return error;
+    }
+    return self->intervals.count > count_before ? add_offset(self, dwarf_dieoffset(unit)) : 0;
+}
+
+int units_init(struct units *self, Dwarf *dwarf, uint64_t start, uint64_t end)
+{
+    memset(self, 0, sizeof *self);
+    intervals_init(&self->intervals);
+    Dwarf_CU *unit = NULL;
+    Dwarf_Half version;
+    uint8_t type;
+    Dwarf_Die die;
+    while (dwarf_get_units(dwarf, unit, &unit, &version, &type, &die, NULL) == 0) {
+        if (type != DW_UT_compile && type != DW_UT_skeleton && type != DW_UT_partial) continue;
+        int error = add_unit(self, &die, start, end);
+        if (error) return error;
+    }
+    return intervals_settle(&self->intervals);
+}
+
+void units_deinit(struct units *self)
+{
+    intervals_deinit(&self->intervals);
+    free(self->offsets);
+    memset(self, 0, sizeof *self);
+}
