@@ -23,8 +23,8 @@ bool pages_unmap(void *address, size_t size);
 // The bytes become zero and stop being resident; the address space stays.
 void pages_purge(void *address, size_t size);
 
-// Will be zero in a forked child, but not in one that shares this memory. False: the kernel is older
-// than 4.14.
+// Will be zero in a forked child, but not in one that shares this memory. False: the kernel is
+// older than 4.14.
 bool pages_wipe_on_fork(void *address, size_t size);
 
 // Moves the memory of private anonymous pages over untouched ones mapped at `target`; the old

@@ -2,26 +2,14 @@
 
 #include "base/align.h"
 #include "os/pages.h"
+#include "record/description.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <string.h>
 
-// --- what the tables look like
-// ----------------------------------------------------------------------
-
-#define COLUMN(type, name) {#name, RECORD_##type, 1},
-#define COLUMNS(type, name, count) {#name, RECORD_##type, count},
-struct column {
-    const char *name;
-    enum record_type type;
-    uint32_t count;
-};
-#define DESCRIBE(table, row, columns)                                                              \
-    static const struct column table##_columns[] = {columns(COLUMN, COLUMNS)};
-RECORD_TABLES(DESCRIBE)
+// --- how large
+// ---------------------------------------------------------------------------------------
 
 // Room in the file: rows at the largest, which `shift` halves again and again, and at the least.
 // The largest are as many sites as have ever been seen (a browser: some hundred thousand), and for
@@ -45,54 +33,6 @@ static const struct room rooms[RECORD_TABLE_COUNT] = {
 };
 enum { SHIFT_MAX = 9 };
 
-struct description {
-    const char *name;
-    uint32_t row_size;
-    const struct column *columns;
-    size_t column_count;
-};
-#define DESCRIPTION(table, row, columns)                                                           \
-    {#table, sizeof(struct row), table##_columns, sizeof table##_columns / sizeof(struct column)},
-static const struct description descriptions[RECORD_TABLE_COUNT] = {RECORD_TABLES(DESCRIPTION)};
-
-static_assert(sizeof(struct record_header) <= RECORD_HEADER_SIZE, "the header has room");
-static_assert((int)RECORD_TABLE_COUNT <= (int)RECORD_TABLES_MAX, "every table has an entry");
-#define COUNT_COLUMNS(table, row, columns) +sizeof table##_columns / sizeof(struct column)
-static_assert(0 RECORD_TABLES(COUNT_COLUMNS) <= RECORD_COLUMNS_MAX, "every column has an entry");
-
-static size_t type_size(enum record_type type)
-{
-    switch (type) {
-    case RECORD_U8: return 1;
-    case RECORD_U32:
-    case RECORD_F32: return 4;
-    case RECORD_U64:
-    case RECORD_I64: break;
-    case RECORD_TEXT: return sizeof(struct record_text);
-    }
-    return 8;
-}
-
-static size_t type_align(enum record_type type)
-{
-    return type == RECORD_TEXT ? 4 : type_size(type);
-}
-
-static void describe_columns(struct record_header *header, const struct description *table)
-{
-    size_t offset = 0;
-    for (size_t i = 0; i < table->column_count; i++) {
-        const struct column *column = &table->columns[i];
-        struct record_column_entry *entry = &header->columns[header->column_count++];
-        memcpy(entry->name, column->name, strlen(column->name));
-        offset = align_up(offset, type_align(column->type)); // as the compiler does
-        entry->type = column->type;
-        entry->offset = (uint16_t)offset;
-        entry->count = (uint16_t)column->count;
-        offset += type_size(column->type) * column->count;
-    }
-}
-
 // --- the file
 // ---------------------------------------------------------------------------------------
 
@@ -104,7 +44,7 @@ static uint32_t room_of(enum record_table table, unsigned shift)
 
 static size_t table_size(enum record_table table, unsigned shift)
 {
-    return align_up((size_t)room_of(table, shift) * descriptions[table].row_size, PAGE_SIZE);
+    return align_up((size_t)room_of(table, shift) * record_tables[table].row_size, PAGE_SIZE);
 }
 
 static size_t file_size(unsigned shift)
@@ -116,31 +56,26 @@ static size_t file_size(unsigned shift)
 
 static void describe(struct record_writer *self, unsigned shift)
 {
-    struct record_header *header = (struct record_header *)(void *)self->file.bytes;
-    header->version = RECORD_VERSION;
-    header->header_size = RECORD_HEADER_SIZE;
-    size_t offset = RECORD_HEADER_SIZE;
+    struct record_header *file = (struct record_header *)(void *)self->file.bytes;
+    struct record_header header = {0};
+    record_describe(&header);
+    uint64_t offset = RECORD_HEADER_SIZE;
     for (enum record_table i = 0; i < RECORD_TABLE_COUNT; i++) {
-        const struct description *table = &descriptions[i];
-        struct record_table_entry *entry = &header->tables[i];
-        memcpy(entry->name, table->name, strlen(table->name));
-        entry->row_size = table->row_size;
-        entry->first_column = header->column_count;
-        entry->column_count = (uint32_t)table->column_count;
+        struct record_table_entry *entry = &header.tables[i];
         entry->offset = offset;
         entry->capacity = room_of(i, shift);
-        describe_columns(header, table);
         self->tables[i] = (struct record_writer_table){
             .rows = self->file.bytes + offset,
-            .row_size = table->row_size,
+            .row_size = entry->row_size,
             .capacity = room_of(i, shift),
         };
         offset += table_size(i, shift);
     }
-    header->table_count = RECORD_TABLE_COUNT;
-    // Last: without it the file is no recording.
+    // The magic last: without it the file is no recording.
+    const size_t magic = sizeof header.magic;
+    memcpy((char *)file + magic, (const char *)&header + magic, sizeof header - magic);
     atomic_thread_fence(memory_order_release);
-    memcpy(header->magic, RECORD_MAGIC, sizeof header->magic);
+    memcpy(file->magic, header.magic, magic);
 }
 
 int record_writer_open(struct record_writer *self, const char *path)
