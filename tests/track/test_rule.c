@@ -95,7 +95,7 @@ static void expect_rule(struct rule rule, enum rule_cfa cfa, int offset, enum ru
 
 static void expect_end(struct rule rule, enum record_stack_end end)
 {
-    expect_rule(rule, RULE_END, end, RULE_BP_SAME, 0);
+    expect_rule(rule, RULE_END, (int)end, RULE_BP_SAME, 0);
 }
 
 static void a_rule_is_what_holds_at_the_instruction(void **state)

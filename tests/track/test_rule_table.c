@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include <link.h>
+#include <gnu/libc-version.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -17,7 +17,7 @@ enum { THREADS = 4 };
 static struct code_module libc_module(void)
 {
     struct code_module module;
-    assert_true(code_find_module((uintptr_t)&qsort, &module));
+    assert_true(code_find_module((uintptr_t)&gnu_get_libc_version, &module));
     return module;
 }
 
