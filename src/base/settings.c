@@ -31,7 +31,7 @@ const struct setting settings_table[SETTINGS_COUNT] = {
     {"observe", SETTING_BOOL, offsetof(struct settings, observe), 0, 0, 1,
      "record who allocates what"},
     {"recording", SETTING_TEXT, offsetof(struct settings, recording), 0, 0, SETTINGS_TEXT_SIZE - 1,
-     "the recording's path: %p pid, %i image, %n program"},
+     "the recording's path: %p pid, %i image"},
     {"arguments", SETTING_BOOL, offsetof(struct settings, arguments), 1, 0, 1,
      "keep the command line in the recording"},
 };

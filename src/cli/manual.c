@@ -42,7 +42,8 @@ static void print_settings(void)
     printf(
         "*METE*\n\tSettings for the preload object, as _key=value_ with commas between them. An\n"
         "\tunknown key is told in one line and ignored; setuid programs ignore them all.\n"
-        "\tSizes take K, M and G, powers of 1024. The keys:\n\n");
+        "\tSizes take K, M and G, powers of 1024. In texts a comma stands as _%%2C_, and so may\n"
+        "\tany byte. The keys:\n\n");
     const struct option_table table = {.takes_settings = true};
     for (size_t i = 0; i < option_count(table); i++) {
         const struct option option = option_at(table, i);
@@ -52,7 +53,10 @@ static void print_settings(void)
         print_plain(option_text(&option).help);
         printf("\n\n");
     }
-    printf("*LD\\_PRELOAD*\n\tWhere *mete env* puts the preload object, before what is there.\n\n");
+    printf("*LD\\_PRELOAD*\n\tWhere *mete run* and *mete env* put the preload object, before what "
+           "is\n\tthere.\n\n"
+           "*XDG\\_RUNTIME\\_DIR*, *TMPDIR*\n\tWhere recordings live until they are moved to their "
+           "names.\n\n");
 }
 
 void manual_print(void)
@@ -71,5 +75,8 @@ void manual_print(void)
     printf("# ENVIRONMENT\n\n");
     print_settings();
     printf("# EXIT STATUS\n\n*0*\n\tAll went well.\n\n"
-           "*2*\n\tThe command line cannot be understood.\n\n*125*\n\tmete itself failed.\n");
+           "*2*\n\tThe command line cannot be understood.\n\n*125*\n\tmete itself failed.\n\n"
+           "*mete run* ends with the status of its program, or with\n\n"
+           "*126*\n\tThe program cannot be run.\n\n*127*\n\tIt cannot be found.\n\n"
+           "*128 + N*\n\tSignal N ended it.\n");
 }

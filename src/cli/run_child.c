@@ -11,6 +11,16 @@
 static const int relayed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP};
 #define RELAYED_COUNT (sizeof relayed / sizeof relayed[0])
 
+// What would keep us from telling how the program fared.
+static const struct {
+    int number;
+    void (*handler)(int);
+} changed[SIGNALS_CHANGED] = {
+    {SIGCHLD, SIG_DFL}, // where it is ignored there is no status to wait for
+    {SIGPIPE, SIG_IGN}, // the reader of our words may have gone
+    {SIGXFSZ, SIG_IGN}, // `ulimit -f` may be less than a recording
+};
+
 static sigset_t relayed_set(void)
 {
     sigset_t set;
@@ -25,12 +35,10 @@ void signals_hold(struct signal_hold *self)
     sigset_t held = relayed_set();
     sigaddset(&held, SIGCHLD);
     sigprocmask(SIG_BLOCK, &held, &self->mask);
-    // Where SIGCHLD is ignored there is no status to wait for.
-    const struct sigaction by_default = {.sa_handler = SIG_DFL};
-    sigaction(SIGCHLD, &by_default, &self->child_action);
-    // The program's status counts more than a reader of our words who has gone.
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
-    sigaction(SIGPIPE, &ignore, &self->pipe_action);
+    for (size_t i = 0; i < SIGNALS_CHANGED; i++) {
+        const struct sigaction action = {.sa_handler = changed[i].handler};
+        sigaction(changed[i].number, &action, &self->actions[i]);
+    }
 }
 
 static bool is_sent_by_process(const siginfo_t *info)
@@ -51,7 +59,6 @@ void signals_release(const struct signal_hold *self)
     for (size_t i = 0; i < RELAYED_COUNT; i++) {
         if (sigismember(&again, relayed[i])) (void)raise(relayed[i]);
     }
-    sigaction(SIGCHLD, &self->child_action, NULL);
     sigprocmask(SIG_SETMASK, &self->mask, NULL);
 }
 
@@ -65,8 +72,9 @@ _Noreturn static void become(char **command, const struct environment *environme
         if (!error && setenv("METE", environment->settings, 1) < 0) error = errno;
     }
     if (!error) {
-        sigaction(SIGCHLD, &hold->child_action, NULL);
-        sigaction(SIGPIPE, &hold->pipe_action, NULL);
+        for (size_t i = 0; i < SIGNALS_CHANGED; i++) {
+            sigaction(changed[i].number, &hold->actions[i], NULL);
+        }
         sigprocmask(SIG_SETMASK, &hold->mask, NULL);
         (void)execvp(command[0], command);
         error = errno;

@@ -16,13 +16,16 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+enum { SIGNALS_CHANGED = 3 };
+
+// As it was, for the program.
 struct signal_hold {
-    sigset_t mask; // as it was
-    struct sigaction child_action;
-    struct sigaction pipe_action;
+    sigset_t mask;
+    struct sigaction actions[SIGNALS_CHANGED];
 };
 
-// From here until signals_release nothing that is handed on to the program ends mete.
+// From here until signals_release nothing that is handed on to the program ends mete; and from here
+// on a write that fails is an error and no signal.
 void signals_hold(struct signal_hold *self);
 
 // As before. What the terminal sent meanwhile was the program's; what others sent counts now.

@@ -195,7 +195,9 @@ def signal_state(text):
     return [line for line in text.decode().splitlines() if line.startswith(STATES)]
 
 
-@pytest.mark.parametrize("ignored", [(), ("SIGINT", "SIGQUIT"), ("SIGCHLD", "SIGPIPE", "SIGTSTP")])
+@pytest.mark.parametrize(
+    "ignored", [(), ("SIGINT", "SIGHUP"), ("SIGCHLD", "SIGPIPE", "SIGTSTP", "SIGXFSZ")]
+)
 def test_mask_and_dispositions_are_those_that_mete_got(mete, tmp_path, ignored):
     def prepare():
         default_signals()

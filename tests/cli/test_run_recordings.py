@@ -228,6 +228,17 @@ def test_a_full_disk(fake_mete, tmp_path):
     shutil.rmtree(live.parent)
 
 
+def test_a_limit_on_the_size_of_files(run_fake, tmp_path):
+    """Past it the kernel sends a signal that ends programs; here it is mete that meets it."""
+    program = ("import os, resource\n"
+               "resource.prlimit(os.getppid(), resource.RLIMIT_FSIZE, (4096, 4096))\n")
+    done = run_fake("-o", "a.mete", sys.executable, "-c", program)
+    assert done.status == 0, done
+    assert "cannot write 'a.mete': File too large" in done.said()[0]
+    assert list(tmp_path.iterdir()) == []
+    shutil.rmtree(live_of(done).parent)
+
+
 @needs_mounts
 def test_without_room_in_memory_recordings_live_beside_their_names(fake_mete, tmp_path):
     words = ["sh", "-c", "echo .m*; echo $METE"]
