@@ -149,6 +149,17 @@ static void *allocate(size_t size, size_t align, enum page_wish wish, bool *is_z
 
 NOINLINE void *heap_alloc_slow(size_t size)
 {
+    const struct heap_observer *observer = heap_observed_by();
+    if (observer && size - 1 < SMALL_SIZE_MAX) {
+        struct span *span;
+        unsigned class = size_class_of(size);
+        void *block = thread_heap_take_withheld(thread_heap, class, &span);
+        if (LIKELY(block)) {
+            uint32_t site = observer->allocated(block, size, span->block_size);
+            note_write(span, span_index(span, (uintptr_t)block), site, span->block_size - size);
+            return block;
+        }
+    }
     bool is_zero;
     return allocate(size, ALIGN_ANY, PAGES_ANY, &is_zero);
 }

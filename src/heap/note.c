@@ -51,7 +51,7 @@ void notes_forget(struct span *span)
     if (notes) clear(notes, piece_size(span));
 }
 
-void note_write(struct span *span, uint32_t index, uint32_t site, size_t slack)
+void note_write_slow(struct span *span, uint32_t index, uint32_t site, size_t slack)
 {
     uint32_t kept = slack < UINT32_MAX ? (uint32_t)slack : UINT32_MAX;
     if (site == 0 && kept == 0 && !atomic_load_explicit(&span->notes, memory_order_relaxed)) return;
@@ -62,7 +62,7 @@ void note_write(struct span *span, uint32_t index, uint32_t site, size_t slack)
     atomic_store_explicit(&notes[note_count(span) + index], kept, memory_order_relaxed);
 }
 
-struct note note_read(const struct span *span, uint32_t index)
+struct note note_read_slow(const struct span *span, uint32_t index)
 {
     const _Atomic uint32_t *notes = atomic_load_explicit(&span->notes, memory_order_acquire);
     if (!notes) return (struct note){0};

@@ -47,6 +47,24 @@ void notes_forget(struct span *span);
 
 // Of the block at `index`. The first makes the arrays; without memory for them nothing is kept.
 // Slack of 2^32 and more, which only whole pages can have, is kept as 2^32 - 1.
-void note_write(struct span *span, uint32_t index, uint32_t site, size_t slack);
+void note_write_slow(struct span *span, uint32_t index, uint32_t site, size_t slack);
 
-struct note note_read(const struct span *span, uint32_t index);
+static ALWAYS_INLINE void note_write(struct span *span, uint32_t index, uint32_t site, size_t slack)
+{
+    _Atomic uint32_t *notes = atomic_load_explicit(&span->notes, memory_order_acquire);
+    if (UNLIKELY(!notes || note_has_side_table(span))) {
+        note_write_slow(span, index, site, slack);
+        return;
+    }
+    atomic_store_explicit(&notes[index], note_pack(site, (uint32_t)slack), memory_order_relaxed);
+}
+
+struct note note_read_slow(const struct span *span, uint32_t index);
+
+static ALWAYS_INLINE struct note note_read(const struct span *span, uint32_t index)
+{
+    const _Atomic uint32_t *notes = atomic_load_explicit(&span->notes, memory_order_acquire);
+    if (UNLIKELY(!notes || note_has_side_table(span))) return note_read_slow(span, index);
+    uint32_t packed = atomic_load_explicit(&notes[index], memory_order_relaxed);
+    return (struct note){packed >> (32 - NOTE_SITE_BITS), packed & NOTE_SLACK_ESCAPE};
+}

@@ -79,6 +79,25 @@ void thread_heap_scavenge(struct thread_heap *self);
 // Takes the class's free list away from its bin, whose span goes where its use says.
 void thread_heap_drop_bin(struct thread_heap *self, unsigned class);
 
+// As thread_heap_take_live(), of what is withheld: the common case while somebody watches.
+static ALWAYS_INLINE void *thread_heap_take_withheld(struct thread_heap *self, unsigned class,
+                                                     struct span **span_out)
+{
+    struct bin_reserve *reserve = &self->reserves[class];
+    void **block = reserve->withheld;
+    if (UNLIKELY(!block)) return NULL;
+    struct span *span = reserve->current;
+    struct plane_cell *cell = span_cell(span, (uintptr_t)block);
+    uint64_t pending = atomic_load_explicit(&cell->pending, memory_order_relaxed);
+    uint64_t bit = span_bit((uintptr_t)block);
+    if (UNLIKELY(pending & bit)) return NULL; // the slow path says what is wrong
+    reserve->withheld = *block;
+    uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
+    atomic_store_explicit(&cell->live, live | bit, memory_order_relaxed);
+    *span_out = span;
+    return block;
+}
+
 // Moves free lists where the fast path does not find them.
 void thread_heap_withhold(struct thread_heap *self);
 

@@ -143,60 +143,57 @@ static COLD bool begin_in_child(void)
 // --- who counts
 // -------------------------------------------------------------------------------------
 
-// Whom an event is counted for.
+// Whose turn it is to be counted. Between begin and end the thread is busy, and what a handler of
+// its own allocates meanwhile is not counted in its rows.
 struct turn {
     struct ledger_thread *thread; // NULL: whom all share, and we hold the recorder's lock
     bool is_lost;
     bool is_within; // a handler's, within another turn of the same thread
 };
 
-static struct turn lose(void)
-{
-    recorder_lose(LOSS_SIGNAL);
-    return (struct turn){.is_lost = true, .is_within = true};
-}
-
 // Somebody of this thread is counting: a handler interrupted it, or it was left by siglongjmp: then
 // we stand further out on the same stack.
-static COLD struct turn begin_within(uintptr_t here)
+static bool is_abandoned(uintptr_t here)
 {
-    const struct stack_bounds *bounds = self ? &self->capture.bounds : NULL;
-    bool is_abandoned = bounds && here > busy_at && stack_bounds_hold(bounds, busy_at) &&
-                        stack_bounds_hold(bounds, here);
-    if (!is_abandoned) {
-        if (!lock_try(&recorder.lock)) return lose();
-        return (struct turn){.is_within = true};
-    }
-    busy_at = here;
-    return (struct turn){.thread = self ? self : enter_thread()};
+    if (!self || here <= busy_at) return false;
+    const struct stack_bounds *bounds = &self->capture.bounds;
+    return stack_bounds_hold(bounds, busy_at) && stack_bounds_hold(bounds, here);
 }
 
-static inline struct turn turn_begin(void)
+static NOINLINE struct turn turn_begin_slow(uintptr_t here)
 {
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    struct turn turn = {0};
-    if (UNLIKELY(!*state.mark) && !begin_in_child()) return (struct turn){.is_lost = true};
-    if (UNLIKELY(busy_at)) {
-        turn = begin_within(here);
-    } else {
-        busy_at = here;
-        turn.thread = LIKELY(self != NULL) ? self : enter_thread();
+    if (!*state.mark && !begin_in_child()) return (struct turn){.is_lost = true};
+    if (busy_at && !is_abandoned(here)) {
+        bool is_locked = lock_try(&recorder.lock);
+        if (!is_locked) recorder_lose(LOSS_SIGNAL);
+        return (struct turn){.is_lost = !is_locked, .is_within = true};
     }
-    if (UNLIKELY(!turn.thread && !turn.is_lost && !turn.is_within)) lock_take(&recorder.lock);
-    atomic_signal_fence(memory_order_seq_cst); // a handler of this thread sees us busy
+    busy_at = here;
+    struct turn turn = {.thread = self ? self : enter_thread()};
+    if (!turn.thread) lock_take(&recorder.lock);
     return turn;
 }
 
-static inline void turn_end(const struct turn *turn)
+static NOINLINE void turn_end_slow(const struct turn *turn)
 {
-    atomic_signal_fence(memory_order_seq_cst);
-    if (UNLIKELY(!turn->thread && !turn->is_lost)) lock_give(&recorder.lock);
-    if (LIKELY(!turn->is_within)) busy_at = 0;
+    if (!turn->thread && !turn->is_lost) lock_give(&recorder.lock);
+    if (!turn->is_within) busy_at = 0;
 }
 
-static inline struct tally *tally_of(const struct turn *turn)
+// The common case: a thread that has been here before. NULL: another one.
+static ALWAYS_INLINE struct ledger_thread *turn_begin(void)
 {
-    return LIKELY(turn->thread != NULL) ? &turn->thread->tally : tally_shared();
+    struct ledger_thread *thread = self;
+    if (UNLIKELY(!thread || busy_at || !*state.mark)) return NULL;
+    busy_at = (uintptr_t)__builtin_frame_address(0);
+    atomic_signal_fence(memory_order_seq_cst); // a handler of this thread sees us busy
+    return thread;
+}
+
+static ALWAYS_INLINE void turn_end(void)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    busy_at = 0;
 }
 
 // --- the site
@@ -227,96 +224,117 @@ static uint32_t site_of_stack(struct ledger_thread *thread)
 // --- what the heap tells
 // ----------------------------------------------------------------------------
 
-static uint32_t count_allocation(const struct turn *turn, struct event *event, const void *block)
+// A block from which realloc goes on; none: an allocation.
+enum { NO_OLD_SIZE = -1 };
+
+static ALWAYS_INLINE uint32_t count(struct tally *tally, struct event *event, size_t old_size)
 {
-    struct ledger_thread *thread = turn->thread;
-    if (UNLIKELY(!thread)) {
-        event->site = SITE_SIGNAL;
-    } else {
-        event->site = site_of_stack(thread);
-        thread->last_block = block;
-    }
-    if (UNLIKELY(!tally_allocation(tally_of(turn), event))) {
+    if (UNLIKELY(!tally_allocation(tally, event))) {
         event->site = SITE_BEFORE; // nothing is known of it
         recorder_lose(LOSS_ROOM);
+    } else if (old_size != (size_t)NO_OLD_SIZE) {
+        tally_resize(tally, event, old_size);
     }
     course_look(event->now_ms);
     return event->site;
 }
 
+static NOINLINE uint32_t allocated_slow(const void *block, size_t old_size, size_t size,
+                                        size_t block_size)
+{
+    struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
+    if (turn.is_lost) return SITE_BEFORE;
+    struct event event = {course_now(), SITE_SIGNAL, size, block_size};
+    if (turn.thread) {
+        event.site = site_of_stack(turn.thread);
+        turn.thread->last_block = block;
+    }
+    uint32_t site = count(turn.thread ? &turn.thread->tally : tally_shared(), &event, old_size);
+    turn_end_slow(&turn);
+    return site;
+}
+
+static ALWAYS_INLINE uint32_t allocate(const void *block, size_t old_size, size_t size,
+                                       size_t block_size)
+{
+    struct ledger_thread *thread = turn_begin();
+    if (UNLIKELY(!thread)) return allocated_slow(block, old_size, size, block_size);
+    struct event event = {course_now(), site_of_stack(thread), size, block_size};
+    thread->last_block = block;
+    uint32_t site = count(&thread->tally, &event, old_size);
+    turn_end();
+    return site;
+}
+
 static uint32_t allocated(void *block, size_t size, size_t block_size)
 {
-    struct turn turn = turn_begin();
-    if (UNLIKELY(turn.is_lost)) return SITE_BEFORE;
-    struct event event = {course_now(), 0, size, block_size};
-    uint32_t site = count_allocation(&turn, &event, block);
-    turn_end(&turn);
-    return site;
+    return allocate(block, (size_t)NO_OLD_SIZE, size, block_size);
 }
 
 static uint32_t resized(void *block, size_t old_size, size_t size, size_t block_size)
 {
-    struct turn turn = turn_begin();
-    if (UNLIKELY(turn.is_lost)) return SITE_BEFORE;
-    struct event event = {course_now(), 0, size, block_size};
-    uint32_t site = count_allocation(&turn, &event, block);
-    if (LIKELY(site != SITE_BEFORE)) tally_resize(tally_of(&turn), &event, old_size);
-    turn_end(&turn);
-    return site;
+    return allocate(block, old_size, size, block_size);
 }
 
-static void count_free(const struct turn *turn, const struct event *event, const void *block)
+static ALWAYS_INLINE void count_free(struct tally *tally, const struct event *event,
+                                     bool is_temporary)
 {
-    struct tally *tally = tally_of(turn);
-    struct ledger_thread *thread = turn->thread;
-    bool is_temporary = thread && thread->last_block == block;
-    if (thread) {
-        thread->last_block = NULL;
-        thread->was_temporary = is_temporary;
-    }
     if (UNLIKELY(event->site == SITE_BEFORE)) {
         tally_unseen(tally);
-    } else if (UNLIKELY(!tally_free(tally, event))) {
+    } else if (UNLIKELY(!tally_free(tally, event, is_temporary))) {
         recorder_lose(LOSS_ROOM);
-    } else if (is_temporary) {
-        tally_temporary(tally, event->site, 1);
     }
-    course_look(event->now_ms);
 }
 
 // The clock is read for every allocation and for some frees: most are soon after one.
-static uint64_t time_of_free(struct ledger_thread *thread)
+static ALWAYS_INLINE void free_in_turn(struct ledger_thread *thread, const void *block,
+                                       struct event *event)
 {
     enum { FREES_PER_LOOK = 32 };
-    if (LIKELY(thread && ++thread->frees % FREES_PER_LOOK)) {
-        return atomic_load_explicit(&course.now_ms, memory_order_relaxed);
+    thread->was_temporary = thread->last_block == block;
+    thread->last_block = NULL;
+    event->now_ms = atomic_load_explicit(&course.now_ms, memory_order_relaxed);
+    count_free(&thread->tally, event, thread->was_temporary);
+    if (UNLIKELY(++thread->frees % FREES_PER_LOOK == 0)) course_look(course_now());
+}
+
+static NOINLINE void freeing_slow(const void *block, struct event *event)
+{
+    struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
+    if (turn.is_lost) return;
+    if (turn.thread) {
+        free_in_turn(turn.thread, block, event);
+    } else {
+        event->now_ms = course_now();
+        count_free(tally_shared(), event, false);
     }
-    return course_now();
+    turn_end_slow(&turn);
 }
 
 static void freeing(void *block, uint32_t site, size_t size, size_t block_size)
 {
-    struct turn turn = turn_begin();
-    if (UNLIKELY(turn.is_lost)) return;
-    struct event event = {time_of_free(turn.thread), site, size, block_size};
-    count_free(&turn, &event, block);
-    turn_end(&turn);
+    struct event event = {0, site, size, block_size};
+    struct ledger_thread *thread = turn_begin();
+    if (UNLIKELY(!thread)) {
+        freeing_slow(block, &event);
+        return;
+    }
+    free_in_turn(thread, block, &event);
+    turn_end();
 }
 
 static void kept(void *block, uint32_t site, size_t size, size_t block_size)
 {
-    struct turn turn = turn_begin();
-    if (UNLIKELY(turn.is_lost || site == SITE_BEFORE)) {
-        if (!turn.is_lost) turn_end(&turn);
-        return;
+    struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
+    if (turn.is_lost) return;
+    const struct event event = {course_now(), site, size, block_size};
+    struct ledger_thread *thread = turn.thread;
+    bool was_temporary = thread && thread->was_temporary;
+    if (site != SITE_BEFORE) {
+        tally_keep(thread ? &thread->tally : tally_shared(), &event, was_temporary);
     }
-    struct event event = {course_now(), site, size, block_size};
-    tally_keep(tally_of(&turn), &event);
-    if (turn.thread && turn.thread->was_temporary) {
-        tally_temporary(tally_of(&turn), site, -1);
-        turn.thread->last_block = block;
-    }
-    turn_end(&turn);
+    if (was_temporary) thread->last_block = block;
+    turn_end_slow(&turn);
 }
 
 static const struct heap_observer observer = {

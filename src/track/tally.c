@@ -276,7 +276,7 @@ bool tally_allocation(struct tally *self, const struct event *event)
     return true;
 }
 
-bool tally_free(struct tally *self, const struct event *event)
+bool tally_free(struct tally *self, const struct event *event, bool is_temporary)
 {
     struct record_row *row = row_of(self, event);
     if (UNLIKELY(!row)) return false;
@@ -284,17 +284,17 @@ bool tally_free(struct tally *self, const struct event *event)
     row->frees++;
     row->bytes_freed += event->size;
     row->wasted_freed += waste;
-    row->last_ms = event->now_ms;
+    if (UNLIKELY(is_temporary)) row->temporary++;
     struct record_thread *thread = self->thread;
     thread->frees++;
     thread->bytes_freed += event->size;
     thread->wasted_freed += waste;
-    thread->last_ms = event->now_ms;
+    thread->temporary += is_temporary;
     add_live(self, event, -1);
     return true;
 }
 
-void tally_keep(struct tally *self, const struct event *event)
+void tally_keep(struct tally *self, const struct event *event, bool is_temporary)
 {
     struct record_row *row = row_of(self, event);
     if (UNLIKELY(!row)) return;
@@ -305,6 +305,8 @@ void tally_keep(struct tally *self, const struct event *event)
     self->thread->frees--;
     self->thread->bytes_freed -= event->size;
     self->thread->wasted_freed -= waste;
+    row->temporary -= is_temporary;
+    self->thread->temporary -= is_temporary;
     add_live(self, event, 1);
 }
 
@@ -322,15 +324,6 @@ void tally_inherit(struct tally *self, const struct event *event)
 {
     struct record_row *row = row_of(self, event);
     if (row) row->inherited++;
-}
-
-void tally_temporary(struct tally *self, uint32_t site, int by)
-{
-    struct event event = {.site = site, .now_ms = 0};
-    struct record_row *row = row_of(self, &event);
-    if (UNLIKELY(!row)) return;
-    row->temporary += (uint64_t)by;
-    self->thread->temporary += (uint64_t)by;
 }
 
 void tally_unseen(struct tally *self)

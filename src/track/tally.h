@@ -34,7 +34,8 @@ void tally_leave(struct tally *self);
 
 // Counts. False, and the loss is counted, without room for a row.
 bool tally_allocation(struct tally *self, const struct event *event);
-bool tally_free(struct tally *self, const struct event *event);
+// A free is of a temporary block when that was this thread's last allocation.
+bool tally_free(struct tally *self, const struct event *event, bool is_temporary);
 
 // The allocation that was counted last is one of the forked parent's.
 void tally_inherit(struct tally *self, const struct event *event);
@@ -42,12 +43,8 @@ void tally_inherit(struct tally *self, const struct event *event);
 // The allocation that was counted before was the second half of a realloc from `old_size`.
 void tally_resize(struct tally *self, const struct event *event, uint64_t old_size);
 
-// The block that was freed at `site` had been this thread's last allocation; or that free is taken
-// back (-1).
-void tally_temporary(struct tally *self, uint32_t site, int by);
-
 // Takes a free back: the block was not freed after all.
-void tally_keep(struct tally *self, const struct event *event);
+void tally_keep(struct tally *self, const struct event *event, bool is_temporary);
 
 // A block from before the observation was freed.
 void tally_unseen(struct tally *self);
