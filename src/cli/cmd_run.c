@@ -233,6 +233,8 @@ static void gather(const struct run_call *call, const struct child_end *end,
         .program = program_name(call),
         .keeps_children = call->summary.has_children,
         .host = host,
+        .has_names = call->summary.has_symbols,
+        .end = end,
     };
     const int error = recordings_find(recordings, folder->fd, folder->path, end->pid);
     if (error) say("run: cannot read '%s': %s", folder->path, strerror(-error));

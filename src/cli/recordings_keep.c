@@ -2,6 +2,7 @@
 
 #include "base/pattern.h"
 #include "cli/output.h"
+#include "cli/recording_embed.h"
 #include "cli/recording_move.h"
 #include "cli/recording_name.h"
 
@@ -20,8 +21,9 @@ enum {
 struct keep {
     struct recordings *recordings;
     const struct keep_plan *plan;
-    bool *is_kept;        // by index
-    unsigned number_next; // where names are to be told apart by numbers alone
+    struct embedder *embedder; // NULL for want of memory: then recordings stay as they are
+    bool *is_kept;             // by index
+    unsigned number_next;      // where names are to be told apart by numbers alone
     size_t alive_count;
     size_t stayed_count;
 };
@@ -45,6 +47,30 @@ static void say_where_it_stays(struct keep *self, const struct recording *item, 
     if (self->stayed_count++ >= LINES_MAX) return;
     say("run: cannot write '%s': %s; the recording stays in '%s'%s", target, strerror(-error),
         item->path, is_in_memory ? ", in memory: move it where there is room" : "");
+}
+
+// Whether it is of the program that the command's own process was at its end.
+static bool is_last_of_command(const struct keep *self, size_t index)
+{
+    const struct recording *item = &self->recordings->items[index];
+    return item->pid == self->plan->end->pid &&
+           (index + 1 == self->recordings->count || item[1].pid != item->pid);
+}
+
+// Makes it whole where it lies: it is smaller then. One that cannot be is kept as it is.
+static void embed(struct keep *self, size_t index)
+{
+    const struct recording *item = &self->recordings->items[index];
+    const struct child_end *end = self->plan->end;
+    const struct embed_plan plan = {
+        .has_names = self->plan->has_names,
+        .status = is_last_of_command(self, index) ? &end->status : NULL,
+        .duration_ms = end->wall_ns / 1000000,
+    };
+    const int error = self->embedder ? embedder_embed(self->embedder, item->path, &plan) : -ENOMEM;
+    if (error) {
+        say("run: the recording of pid %d has no names: %s", (int)item->pid, strerror(-error));
+    }
 }
 
 // Moves one to the first name that is free or holds an older recording.
@@ -94,6 +120,7 @@ static void keep(struct keep *self, size_t index, size_t main, bool is_in_memory
         item->is_dropped = true;
         (void)unlink(item->path); // a process that still has it mapped does not mind
     } else if (!item->is_alive) {
+        embed(self, index);
         keep_one(self, index, is_in_memory);
     } else if (self->alive_count++ < LINES_MAX) {
         say("run: %s (pid %d) still runs and goes on recording in '%s'", program_of(self, item),
@@ -107,6 +134,7 @@ void recordings_keep(struct recordings *self, size_t main, const struct keep_pla
     struct keep state = {
         .recordings = self,
         .plan = plan,
+        .embedder = embedder_create(),
         .is_kept = calloc(self->count + 1, sizeof(bool)),
         .number_next = 2,
     };
@@ -127,5 +155,6 @@ void recordings_keep(struct recordings *self, size_t main, const struct keep_pla
     if (!live_folder_destroy(folder) && !is_explained) {
         say("run: '%s' is not empty and stays", folder->path);
     }
+    embedder_destroy(state.embedder);
     free(state.is_kept);
 }

@@ -4,12 +4,15 @@
 
 #include "cli/live_folder.h"
 #include "cli/recordings.h"
+#include "cli/run_child.h"
 
 struct keep_plan {
     const char *pattern; // as -o takes it
     const char *program; // what to call a program that its recording does not name
     bool keeps_children; // else all but the main program's are removed
     const char *host;
+    bool has_names;              // whether frames are named
+    const struct child_end *end; // of the process that the command became
 };
 
 // Moves those whose processes have ended; their `path` is then where they are. `main` is the index

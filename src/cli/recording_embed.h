@@ -1,0 +1,22 @@
+// Recording embed: makes a finished recording whole: what its code is called, how its process
+// ended, and not a byte too many. Belongs to the command line, which joins symbols and record here.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// Keeps files of names from one recording to the next: the processes of a run share most modules.
+struct embedder;
+
+struct embedder *embedder_create(void); // NULL for want of memory
+void embedder_destroy(struct embedder *self);
+
+struct embed_plan {
+    bool has_names;    // else no names, and none that were there go
+    const int *status; // as wait() gave it; NULL: unknown
+    unsigned long long duration_ms;
+};
+
+// Writes the recording at `path` anew beside itself and puts that in its place. 0, or -errno and it
+// is as it was; -EBADMSG when it cannot be read as one.
+int embedder_embed(struct embedder *self, const char *path, const struct embed_plan *plan);
