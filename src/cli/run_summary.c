@@ -6,6 +6,7 @@ bool run_summarize(const struct run_result *result, const struct summary_options
     (void)options; // for the report that is to stand here
     const struct recordings *recordings = result->recordings;
     if (result->absence) fprintf(out, "mete: no recording was made: %s\n", result->absence);
+    if (result->gap) fprintf(out, "mete: not everything was seen: %s\n", result->gap);
     enum { OTHERS_SHOWN = 10 };
     size_t shown = 0;
     for (size_t i = 0; i < recordings->count; i++) {
@@ -18,5 +19,5 @@ bool run_summarize(const struct run_result *result, const struct summary_options
     if (shown > OTHERS_SHOWN) {
         fprintf(out, "mete: and %zu more\n", shown - OTHERS_SHOWN);
     }
-    return result->absence != NULL;
+    return result->absence != NULL || result->is_replaced;
 }

@@ -42,7 +42,7 @@ void observe_begin(const struct settings *settings, int argument_count, char **a
 
 void observe_end(void)
 {
-    if (state.is_on) ledger_end();
+    if (state.is_on) (void)ledger_end(RECORD_ENDED); // nothing is recorded: nothing to say
 }
 
 // Nothing is to be known of dlopen: code that comes is found when it is first seen. (It could not

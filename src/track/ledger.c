@@ -4,6 +4,7 @@
 #include "heap/observer.h"
 #include "heap/resolve.h"
 #include "os/pages.h"
+#include "os/process.h"
 #include "track/capture.h"
 #include "track/course.h"
 #include "track/rule_table.h"
@@ -361,11 +362,24 @@ int ledger_begin(const struct recorder_options *options)
     return 0;
 }
 
-void ledger_end(void)
+// Whether the calling process has a recording and is not one that only shares our memory (vfork),
+// nor a child in which nothing has happened.
+static bool is_recording(void)
 {
-    if (!state.mark || !*state.mark) return; // a child in which nothing has happened
+    return state.mark && *state.mark && recorder.process && recorder.process->pid == process_id();
+}
+
+bool ledger_end(enum record_state how)
+{
+    if (!is_recording()) return false;
     course_end();
-    recorder_end(RECORD_ENDED);
+    recorder_end(how);
+    return true;
+}
+
+void ledger_stay(void)
+{
+    recorder_end(RECORD_RUNNING);
 }
 
 void ledger_code_gone(void)
