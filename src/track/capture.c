@@ -35,6 +35,7 @@ struct walk {
     uint32_t position;
     uint32_t candidates; // frames of the last capture, outermost first, that may be arrived at
     uintptr_t next_slot; // of the innermost of them; none: no address
+    uint32_t own_count;  // once it has arrived: of all frames, mete's
     uint32_t word_position;
     uint32_t bp_position; // of the frame since which bp has been what it is
     uintptr_t bp_word;    // where it was stored; 0: it is the register's
@@ -292,7 +293,7 @@ static ALWAYS_INLINE void finish(struct walk *self, int end, uint32_t kept)
     uint32_t adopted = has_arrived ? self->candidates : 0;
     uint32_t first = self->position + has_arrived; // what was arrived at is there already
     uint32_t comparable = kept < self->position ? kept : self->position;
-    uint32_t own_count = count_own(capture, first, adopted);
+    uint32_t own_count = has_arrived ? self->own_count : count_own(capture, first, 0);
     uint32_t depth = adopted + CAPTURE_FRAMES_MAX - first - own_count;
     if (!has_arrived) capture->end = (enum record_stack_end)end;
     if (UNLIKELY(depth > RECORD_STACK_MAX)) { // never of adopted ones: see arrives()
