@@ -214,6 +214,26 @@ def test_a_name_of_any_length_is_named(query, tmp_path):
         assert name in {line[0] for lines in answer.names.values() for line in lines}
 
 
+def test_of_a_name_too_long_to_be_demangled_the_path_remains(query, tmp_path):
+    source = tmp_path / "deep.cc"
+    source.write_text(
+        "#include <cstdlib>\n"
+        "template <class A, class B, class C, class D> struct P {};\n"
+        "template <int N, class T> struct Deep {\n"
+        "    typedef typename Deep<N - 1, P<T, T, T, T> >::type type;\n};\n"
+        "template <class T> struct Deep<0, T> { typedef T type; };\n"
+        "namespace deep { template <class T> struct Of {\n"
+        "    static __attribute__((noinline)) void make(int n) { free(malloc(n)); puts(n); }\n"
+        "    static __attribute__((noinline)) void puts(int n) { __asm__ volatile(\"\"); }\n"
+        "}; }\n"
+        "int main(int n, char **) { deep::Of<Deep<8, int>::type>::make(n); return 0; }\n"
+    )
+    call("g++", "-O1", "-g", "-fno-builtin", source, "-o", tmp_path / "deep")
+    answer = query(tmp_path / "deep", return_addresses(tmp_path / "deep"))
+    names = {line[0] for lines in answer.names.values() for line in lines}
+    assert "deep::Of<…>::make" in names, names
+
+
 # Where else names can be.
 
 
