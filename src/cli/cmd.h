@@ -5,4 +5,5 @@
 
 extern const struct cmd cmd_env;
 extern const struct cmd cmd_help;
+extern const struct cmd cmd_report;
 extern const struct cmd cmd_version;

@@ -31,7 +31,7 @@ def test_mete_alone_lists_its_commands_and_fails(mete):
     assert err == ""
     for line in ("mete env [OPTIONS]", "mete version [OPTIONS]", "mete help [COMMAND]"):
         assert line in out
-    assert out.count("?") == 3
+    assert out.count("?") == 4
 
 
 def test_help_lists_the_same_and_succeeds(mete):
@@ -39,7 +39,7 @@ def test_help_lists_the_same_and_succeeds(mete):
         assert call(mete, word) == (0, call(mete)[1], "")
 
 
-@pytest.mark.parametrize("command", ["help", "env", "version"])
+@pytest.mark.parametrize("command", ["help", "env", "report", "version"])
 def test_help_of_a_command(mete, command):
     status, out, err = call(mete, "help", command)
     assert (status, err) == (0, "")
@@ -210,7 +210,7 @@ def test_env_in_a_path_that_the_loader_cannot_name(mete, preload, tmp_path):
 
 def test_the_manual_is_made_of_the_same_table(mete):
     manual = call(mete, "help", "--manual")[1]
-    for command in ("help", "env", "version"):
+    for command in ("help", "env", "report", "version"):
         assert f"## mete {command} " in manual
         for line in call(mete, "help", command)[1].splitlines():
             if line.startswith("  --"):
