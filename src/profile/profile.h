@@ -239,9 +239,6 @@ size_t profile_site_threads(const struct profile *self, const struct profile_sit
 // Why a stack ends where it does, for people; NULL when it is whole.
 const char *profile_end_text(uint32_t end);
 
-// The index of the one with the highest peak: the main program of a tree begun by a wrapper.
-size_t profile_largest(const struct profile *const *profiles, size_t count);
-
 // --- ranking
 
 // Indices by falling value, those that are not above zero left out; equal ones in their order.
