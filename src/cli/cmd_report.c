@@ -1,9 +1,9 @@
 // Answers where the memory of a recorded program went.
 #include "cli/cmd.h"
 #include "cli/output.h"
+#include "cli/style.h"
 #include "cli/tree.h"
 
-#include "report/letters.h"
 #include "report/report.h"
 
 #include <errno.h>
@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum form { FORM_SUMMARY, FORM_FULL, FORM_SITE, FORM_FOLDED, FORM_JSON };
 
@@ -118,23 +117,11 @@ static int take(void *context, const struct option *option, const char *value)
     return STATUS_OK;
 }
 
-static struct report_style style_of(const struct report_call *call)
-{
-    const char *no_colour = getenv("NO_COLOR");
-    const char *terminal = getenv("TERM");
-    return (struct report_style){
-        .has_colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && terminal &&
-                      strcmp(terminal, "dumb") != 0,
-        .has_unicode = letters_are_unicode(),
-        .is_exact = call->is_exact,
-    };
-}
-
 static int print(const struct report_call *call, const struct tree *tree)
 {
     struct report_tree report = tree->report;
     const struct report_subject *main = &report.subjects[0];
-    const struct report_style style = style_of(call);
+    const struct report_style style = style_of(stdout, call->is_exact);
     if (!call->has_children) report.count = 1;
     const enum figures_key key = call->key == FIGURES_KEY_COUNT ? FIGURES_PEAK : call->key;
     switch (call->form) {
