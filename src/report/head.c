@@ -56,6 +56,14 @@ void part_ending(const struct report_subject *subject, char *text, size_t size)
 }
 
 // The command as it was typed, more or less: arguments with spaces in quotes.
+// The row that stands for none has no thread.
+static size_t count_threads(const struct profile *profile)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < profile->threads_count; i++) count += profile->threads[i].tid != 0;
+    return count;
+}
+
 static void put_command(struct line *line, const struct profile *profile, size_t end)
 {
     const struct profile_process *process = &profile->process;
@@ -94,8 +102,8 @@ void part_head(struct line *line, const struct report_subject *subject)
     line_print(line, INK_PLAIN, " after %s", time);
     line_print(line, INK_DIM, ", pid %u", process->pid);
     if (process->image > 1) line_print(line, INK_DIM, " (image %u)", process->image);
-    if (profile->threads_count > 1) {
-        line_print(line, INK_DIM, ", %zu threads", profile->threads_count);
+    if (count_threads(profile) > 1) {
+        line_print(line, INK_DIM, ", %zu threads", count_threads(profile));
     }
     if (process->inherits_from_pid) {
         line_print(line, INK_DIM, ", forked from %u", process->inherits_from_pid);
@@ -165,7 +173,7 @@ void part_figures(struct line *line, const struct profile *profile)
     amount_time(text, process->peak_ms, is_exact);
     amount_count(count, process->peak_blocks, is_exact);
     line_print(line, INK_PLAIN, ", at %s in %s %s", text, count, blocks(process->peak_blocks));
-    if (!process->is_peak_exact && profile->threads_count > 1) {
+    if (!process->is_peak_exact && count_threads(profile) > 1) {
         line_put(line, INK_DIM, ", within 1 %");
     }
     line_end(line);

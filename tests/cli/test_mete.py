@@ -29,7 +29,7 @@ def test_mete_alone_lists_its_commands_and_fails(mete):
     status, out, err = call(mete)
     assert status == 2
     assert err == ""
-    lines = ("run [OPTIONS] CMD...", "report [OPTIONS] [FILE...]", "env [OPTIONS]",
+    lines = ("run [OPTIONS] CMD...", "report [OPTIONS] [FILE]", "env [OPTIONS]",
              "version [OPTIONS]", "help [COMMAND]")
     for line in lines:
         assert f"mete {line}" in out

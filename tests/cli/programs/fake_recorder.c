@@ -76,10 +76,18 @@ static void fill(void)
     fake->header.tables[1] = (struct record_table_entry){
         .name = "bytes",
         .row_size = 1,
+        .first_column = columns,
+        .column_count = 1,
         .offset = offsetof(struct fake, text),
         .capacity = sizeof fake->text,
         .count = sizeof fake->text,
     };
+    fake->header.columns[columns] = (struct record_column_entry){
+        .name = "byte",
+        .type = RECORD_U8,
+        .count = 1,
+    };
+    fake->header.column_count = columns + 1;
     ssize_t len = readlink("/proc/self/exe", fake->text, sizeof fake->text);
     fake->process.program.size = len > 0 ? (uint32_t)len : 0;
     const char *state = getenv("FAKE_STATE");
