@@ -302,8 +302,8 @@ static void counts_beyond_the_file_are_cut(void **state)
 {
     struct fixture *self = *state;
     for (size_t i = 0; i < RECORD_TABLE_COUNT; i++) {
-        entry_of(self, i)->count = UINT64_MAX;
-        entry_of(self, i)->capacity = UINT64_MAX;
+        entry_of(self, (enum record_table)i)->count = UINT64_MAX;
+        entry_of(self, (enum record_table)i)->capacity = UINT64_MAX;
     }
     struct recording *recording = read_fine(self);
     const struct record_table_entry *rows = entry_of(self, RECORD_TABLE_rows);
