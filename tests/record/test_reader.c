@@ -129,6 +129,7 @@ static void what_was_put_in_comes_out(void **state)
     check_text(recording, recording->process->program, "/usr/bin/program");
     check_text(recording, recording->lines[0].function, "make_row");
     assert_int_equal(recording->file_size, self->size);
+    assert_int_equal(recording->file_space, self->size);
     assert_int_equal(recording->missing, 0);
     assert_int_equal(recording->unbelieved, 0);
     recording_close(recording);
