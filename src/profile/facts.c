@@ -186,6 +186,7 @@ bool profile_facts(struct profile *self)
 {
     self->missing = self->recording->missing;
     self->file_size = self->recording->file_size;
+    self->file_space = self->recording->file_space;
     self->unbelieved = self->recording->unbelieved;
     if (!process_read(self) || !modules_read(self) || !threads_read(self)) return false;
     if (!timeline_read(self) || !tallies_read(self)) return false;

@@ -175,6 +175,7 @@ struct profile {
     size_t sites_hidden;
     uint64_t missing; // bytes that were cut off from the recording
     uint64_t file_size;
+    uint64_t file_space; // without holes
     uint64_t unbelieved; // rows that contradicted others
     bool has_names;      // someone looked them up
 

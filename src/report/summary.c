@@ -176,7 +176,7 @@ void part_foot(struct line *line, const struct report_tree *tree, enum figures_k
     const struct report_subject *main = &tree->subjects[0];
     const struct profile *profile = main->profile;
     char text[AMOUNT_SIZE];
-    amount_bytes(text, (int64_t)profile->file_size, line->style.is_exact);
+    amount_bytes(text, (int64_t)profile->file_space, line->style.is_exact);
     line_put(line, INK_DIM, "recording  ");
     put_path(line, INK_PLAIN, main->path);
     line_print(line, INK_DIM, "  %s%s", text, line->style.is_exact ? " bytes" : "");

@@ -86,7 +86,7 @@ def test_the_summary_of_a_program(report):
 def test_without_utf8_the_summary_is_ascii(report):
     out = report("server.mete", env={})[1]
     assert out.isascii()
-    assert "    690 MiB   94 %  tables::..::Loader<>::load_rows               loader.cpp:120\n" in out
+    assert "   94 %  tables::..::Loader<>::load_rows               loader.cpp:120\n" in out
     assert "    600 MiB          <- tables::serve <- main\n" in out
     assert "            |...::||||||||" in out
 
