@@ -5,5 +5,6 @@
 
 extern const struct cmd cmd_env;
 extern const struct cmd cmd_help;
+extern const struct cmd cmd_report;
 extern const struct cmd cmd_run;
 extern const struct cmd cmd_version;

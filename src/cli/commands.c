@@ -8,10 +8,7 @@
 #include <string.h>
 
 const struct cmd *const commands[COMMANDS_COUNT] = {
-    &cmd_run,
-    &cmd_env,
-    &cmd_version,
-    &cmd_help,
+    &cmd_run, &cmd_report, &cmd_env, &cmd_version, &cmd_help,
 };
 
 const struct cmd *command_find(const char *name)
@@ -35,7 +32,7 @@ void commands_print(void)
     for (size_t i = 0; i < COMMANDS_COUNT; i++) {
         char call[64];
         (void)snprintf(call, sizeof call, "mete %s %s", commands[i]->name, commands[i]->usage);
-        printf("  %-26s %s\n", call, commands[i]->question);
+        printf("  %-30s %s\n", call, commands[i]->question);
     }
     printf("\n'mete help COMMAND' tells more of each.\n");
 }

@@ -32,11 +32,14 @@ void file_close(int fd)
     (void)close(fd); // nothing was written, or the writer has looked at each write
 }
 
-int file_size(int fd, uint64_t *size_out)
+int file_size(int fd, uint64_t *size_out, uint64_t *space_out)
 {
     struct stat st;
     if (fstat(fd, &st) != 0) return -errno;
     *size_out = (uint64_t)st.st_size;
+    // Blocks are rounded up, and some file systems do not know them yet while they write.
+    const uint64_t space = (uint64_t)st.st_blocks * 512;
+    *space_out = space > 0 && space < *size_out ? space : *size_out;
     return 0;
 }
 

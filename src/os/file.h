@@ -12,7 +12,8 @@
 int file_open(const char *path, int *fd_out);
 void file_close(int fd);
 
-int file_size(int fd, uint64_t *size_out);
+// Its length, and how much of it takes space: holes do not.
+int file_size(int fd, uint64_t *size_out, uint64_t *space_out);
 
 // How many of `size` bytes at `offset` were there.
 ssize_t file_read_at(int fd, uint64_t offset, void *out, size_t size);

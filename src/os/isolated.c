@@ -15,7 +15,7 @@
 
 enum { PART_SIZE = 1 << 16, CPU_SECONDS_MORE = 10 };
 
-static void limit(int what, uint64_t most)
+static void limit(__rlimit_resource_t what, uint64_t most)
 {
     struct rlimit limit = {.rlim_cur = most, .rlim_max = most};
     (void)setrlimit(what, &limit); // a lower one is there already

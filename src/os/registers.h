@@ -6,21 +6,10 @@
 #include <stdint.h>
 
 struct registers {
-    uintptr_t pc; // the address after an instruction that changes nothing, like a return address
-    uintptr_t sp;
+    uintptr_t pc; // a return address
+    uintptr_t sp; // once it has been returned to; it was stored in the word below
     uintptr_t bp;
 };
-
-// Those of the function that this is expanded in, here.
-static ALWAYS_INLINE struct registers registers_here(void)
-{
-    struct registers here;
-    __asm__ volatile("lea 0(%%rip), %0\n\t"
-                     "mov %%rsp, %1\n\t"
-                     "mov %%rbp, %2"
-                     : "=&r"(here.pc), "=&r"(here.sp), "=&r"(here.bp));
-    return here;
-}
 
 // A word of a stack. By hand, because compilers may assume that they know what their functions'
 // frames hold, and sanitizers that nobody but them looks between locals.
@@ -29,4 +18,16 @@ static ALWAYS_INLINE uintptr_t registers_load(uintptr_t address)
     uintptr_t word;
     __asm__("mov %1, %0" : "=r"(word) : "m"(*(const uintptr_t *)address));
     return word;
+}
+
+// What they will be when the function that this is expanded in has returned. That keeps a frame
+// pointer for it, which is where the ABI says; it must not become part of its caller.
+static ALWAYS_INLINE struct registers registers_of_caller(void)
+{
+    uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+    return (struct registers){
+        .pc = registers_load(frame + sizeof(uintptr_t)),
+        .sp = frame + 2 * sizeof(uintptr_t),
+        .bp = registers_load(frame),
+    };
 }

@@ -80,7 +80,7 @@ static bool modules_read(struct profile *self)
         to->path = profile_string(self, from->path);
         to->build_id = strings_add(&self->places->strings, build_id, from->build_id_size * 2);
         if (!to->path || !to->build_id) return false;
-        to->name = profile_base_name(to->path);
+        to->name = *to->path ? profile_base_name(to->path) : "?";
         to->base = from->base;
         to->start = from->start;
         to->size = from->size;
@@ -186,6 +186,7 @@ bool profile_facts(struct profile *self)
 {
     self->missing = self->recording->missing;
     self->file_size = self->recording->file_size;
+    self->file_space = self->recording->file_space;
     self->unbelieved = self->recording->unbelieved;
     if (!process_read(self) || !modules_read(self) || !threads_read(self)) return false;
     if (!timeline_read(self) || !tallies_read(self)) return false;

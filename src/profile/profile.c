@@ -51,12 +51,3 @@ void profile_destroy(struct profile *self)
     free(self->paths);
     free(self);
 }
-
-size_t profile_largest(const struct profile *const *profiles, size_t count)
-{
-    size_t largest = 0;
-    for (size_t i = 1; i < count; i++) {
-        if (profiles[i]->process.peak_bytes > profiles[largest]->process.peak_bytes) largest = i;
-    }
-    return largest;
-}

@@ -175,6 +175,7 @@ struct profile {
     size_t sites_hidden;
     uint64_t missing; // bytes that were cut off from the recording
     uint64_t file_size;
+    uint64_t file_space; // without holes
     uint64_t unbelieved; // rows that contradicted others
     bool has_names;      // someone looked them up
 
@@ -238,9 +239,6 @@ size_t profile_site_threads(const struct profile *self, const struct profile_sit
 
 // Why a stack ends where it does, for people; NULL when it is whole.
 const char *profile_end_text(uint32_t end);
-
-// The index of the one with the highest peak: the main program of a tree begun by a wrapper.
-size_t profile_largest(const struct profile *const *profiles, size_t count);
 
 // --- ranking
 

@@ -24,6 +24,7 @@ static const enum record_table order[] = {
 struct reader {
     int fd;
     uint64_t size;
+    uint64_t space;
     uint64_t end;   // where the last table's last row should end
     uint64_t taken; // bytes of memory
     struct record_header header;
@@ -75,7 +76,7 @@ static bool magic_check(struct reader *self, size_t have)
 
 static bool header_read(struct reader *self)
 {
-    int error = file_size(self->fd, &self->size);
+    int error = file_size(self->fd, &self->size, &self->space);
     if (error) return refuse_error(self, error);
     const ssize_t have = file_read_at(self->fd, 0, &self->header, sizeof self->header);
     if (have < 0) return refuse_error(self, (int)have);
@@ -336,6 +337,7 @@ struct recording *recording_read(int fd, struct reader_problem *problem_out)
     }
     if (is_fine) {
         recording->file_size = self->size;
+        recording->file_space = self->space;
         recording->missing = self->end > self->size ? self->end - self->size : 0;
         recording_mend(recording);
     } else {

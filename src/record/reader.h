@@ -28,6 +28,7 @@ enum {
 struct recording {
     RECORD_TABLES(READER_MEMBERS)
     uint64_t file_size;
+    uint64_t file_space; // of that, what is not a hole: a growing recording is mostly one
     uint64_t missing;    // bytes that the tables should have behind the end of the file
     uint64_t unbelieved; // rows that were left out, or that pointed nowhere
 };

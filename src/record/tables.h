@@ -151,7 +151,7 @@ enum record_stack_end {
     X(U64, frees)                                                                                  \
     X(U64, bytes_freed)                                                                            \
     X(U64, wasted_freed)                                                                           \
-    X(U64, last_ms) /* of the last allocation */                                                   \
+    X(U64, last_ms)    /* of the last allocation */                                                \
     X(I64, peak_bytes) /* the most that was live of this row: a lower bound over several rows */   \
     X(U64, size_min)                                                                               \
     X(U64, size_max)                                                                               \

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 // Where the client finds its deadline again: libdebuginfod's callback carries nothing but the
 // client, and this is asked from one thread of a process.
@@ -52,11 +53,16 @@ static any_function find(const struct debuginfod *self, const char *name)
     return function;
 }
 
+bool debuginfod_is_configured(void)
+{
+    const char *urls = getenv("DEBUGINFOD_URLS");
+    return urls && urls[strspn(urls, " ")] != '\0';
+}
+
 static void load(struct debuginfod *self)
 {
-    self->is_tried = 1;
-    const char *urls = getenv("DEBUGINFOD_URLS");
-    if (!urls || urls[strspn(urls, " ")] == '\0') return;
+    self->is_tried = true;
+    if (!debuginfod_is_configured()) return;
     self->library = dlopen("libdebuginfod.so.1", RTLD_LAZY | RTLD_LOCAL);
     if (!self->library) return;
     void *(*begin)(void) = (void *(*)(void))find(self, "debuginfod_begin");
@@ -73,29 +79,36 @@ static void load(struct debuginfod *self)
 }
 
 // Whether there is someone to ask and time to do it.
-static int is_ready(struct debuginfod *self, size_t size)
+static bool is_ready(struct debuginfod *self, size_t size)
 {
-    if (size == 0 || size > INT_MAX || self->milliseconds_left <= 0) return 0;
+    if (size == 0 || size > INT_MAX || self->milliseconds_left <= 0) return false;
     if (!self->is_tried) load(self);
     return self->client != NULL;
 }
 
-static int ask(struct debuginfod *self, const uint8_t *id, size_t size,
+static int ask(struct debuginfod *self, const uint8_t *id, size_t size, char **path_out,
                int (*question)(void *, const unsigned char *, int, char **))
 {
     int64_t begin = now();
     asked.deadline = begin + self->milliseconds_left;
-    int fd = question(self->client, id, (int)size, NULL);
+    char *path = NULL;
+    int fd = question(self->client, id, (int)size, &path);
     self->milliseconds_left -= now() - begin;
-    return fd < 0 ? -1 : fd;
+    if (fd < 0 || !path) {
+        if (fd >= 0) (void)close(fd); // it was only read
+        free(path);
+        return -1;
+    }
+    *path_out = path;
+    return fd;
 }
 
-int debuginfod_debuginfo(struct debuginfod *self, const uint8_t *id, size_t size)
+int debuginfod_debuginfo(struct debuginfod *self, const uint8_t *id, size_t size, char **path_out)
 {
-    return is_ready(self, size) ? ask(self, id, size, self->find_debuginfo) : -1;
+    return is_ready(self, size) ? ask(self, id, size, path_out, self->find_debuginfo) : -1;
 }
 
-int debuginfod_executable(struct debuginfod *self, const uint8_t *id, size_t size)
+int debuginfod_executable(struct debuginfod *self, const uint8_t *id, size_t size, char **path_out)
 {
-    return is_ready(self, size) ? ask(self, id, size, self->find_executable) : -1;
+    return is_ready(self, size) ? ask(self, id, size, path_out, self->find_executable) : -1;
 }

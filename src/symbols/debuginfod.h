@@ -4,6 +4,7 @@
 // take only so long; past that, nothing is asked any more.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,12 +15,15 @@ struct debuginfod {
     int (*find_executable)(void *client, const unsigned char *id, int size, char **path);
     void (*end)(void *client);
     int64_t milliseconds_left;
-    int is_tried; // to load it
+    bool is_tried; // to load it
 };
+
+// Whether there are servers to ask.
+bool debuginfod_is_configured(void);
 
 void debuginfod_init(struct debuginfod *self, int64_t milliseconds_max);
 void debuginfod_deinit(struct debuginfod *self);
 
-// A descriptor that the caller closes, or -1.
-int debuginfod_debuginfo(struct debuginfod *self, const uint8_t *id, size_t size);
-int debuginfod_executable(struct debuginfod *self, const uint8_t *id, size_t size);
+// A descriptor that the caller closes, with the path of the copy here, to be freed; or -1.
+int debuginfod_debuginfo(struct debuginfod *self, const uint8_t *id, size_t size, char **path_out);
+int debuginfod_executable(struct debuginfod *self, const uint8_t *id, size_t size, char **path_out);

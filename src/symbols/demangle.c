@@ -21,6 +21,7 @@ struct output {
 static void write_part(const char *part, size_t len, void *opaque)
 {
     struct output *output = opaque;
+    if (len == 0) return; // then `part` may be NULL
     if (len >= DEMANGLE_MAX - output->len) longjmp(output->too_long, 1);
     memcpy(output->bytes + output->len, part, len);
     output->len += len;

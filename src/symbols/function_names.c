@@ -224,20 +224,31 @@ struct path {
     char bytes[NAME_MAX_LEN];
 };
 
-// What does not fit is left out, the outermost first.
+static void put(struct path *self, const char *text, size_t len)
+{
+    self->begin -= len;
+    memcpy(self->bytes + self->begin, text, len);
+}
+
+// One more component, with :: after it if others follow. Of one that does not fit, template
+// arguments are left out; then the whole.
 static void put_before(struct path *self, const char *name)
 {
+    static const char arguments[] = "<\u2026>";
+    static const char lambda[] = "<lambda";
+    size_t between = self->begin == NAME_MAX_LEN ? 0 : 2;
     size_t len = strnlen(name, NAME_MAX_LEN);
-    bool is_first = self->begin == NAME_MAX_LEN;
-    if (len + 2 > self->begin) return;
-    if (!is_first) {
-        self->begin -= 2;
-        memcpy(self->bytes + self->begin, "::", 2);
+    size_t end = 0;
+    if (len + between > self->begin) {
+        len = strcspn(name, "<");
+        end = strlen(arguments);
     }
-    self->begin -= len;
-    memcpy(self->bytes + self->begin, name, len);
+    if (len + end + between > self->begin) return;
+    put(self, "::", between);
+    put(self, arguments, end);
+    put(self, name, len);
     // GCC writes <lambda(int)>, demanglers {lambda(int)#1}.
-    if (len > 2 && strncmp(name, "<lambda", strlen("<lambda")) == 0 && name[len - 1] == '>') {
+    if (end == 0 && strncmp(name, lambda, strlen(lambda)) == 0 && name[len - 1] == '>') {
         self->bytes[self->begin] = '{';
         self->bytes[self->begin + len - 1] = '}';
     }

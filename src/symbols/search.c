@@ -103,10 +103,26 @@ static int find_by_id(struct search *self, const uint8_t *id, size_t size, struc
     return 0;
 }
 
-// What a server has, under a name that says so.
-static int find_remote(const uint8_t *id, size_t size, int fd, struct elf_file *out)
+// What a server has. It may have anything.
+static int find_remote(struct search *self, const uint8_t *id, size_t size, struct elf_file *out)
 {
-    return fd < 0 ? 0 : open_with_id("(from debuginfod)", fd, id, size, out);
+    char *path;
+    int fd = debuginfod_debuginfo(&self->debuginfod, id, size, &path);
+    if (fd < 0) return 0;
+    int error = open_with_id(path, fd, id, size, out);
+    free(path);
+    return error;
+}
+
+static int find_remote_executable(struct search *self, const uint8_t *id, size_t size,
+                                  struct elf_file *out)
+{
+    char *path;
+    int fd = debuginfod_executable(&self->debuginfod, id, size, &path);
+    if (fd < 0) return 0;
+    int error = open_with_id(path, fd, id, size, out);
+    free(path);
+    return error;
 }
 
 int search_main(struct search *self, struct elf_file *out, enum symbols_file *file_out,
@@ -142,9 +158,9 @@ int search_main(struct search *self, struct elf_file *out, enum symbols_file *fi
     if (size == 0) return 0;
     error = find_by_id(self, id, size, out);
     if (error || out->fd >= 0) return error;
-    error = find_remote(id, size, debuginfod_debuginfo(&self->debuginfod, id, size), out);
+    error = find_remote(self, id, size, out);
     if (error || out->fd >= 0) return error;
-    return find_remote(id, size, debuginfod_executable(&self->debuginfod, id, size), out);
+    return find_remote_executable(self, id, size, out);
 }
 
 // The folder of a path, with its slash; "" when there is none.
@@ -201,7 +217,7 @@ int search_debug(struct search *self, const struct elf_file *main_file, struct e
     int error = find_by_id(self, id, size, out);
     if (error == 0 && out->fd < 0) error = find_by_link(self, main_file, out);
     if (error || out->fd >= 0) return error;
-    return find_remote(id, size, debuginfod_debuginfo(&self->debuginfod, id, size), out);
+    return find_remote(self, id, size, out);
 }
 
 int search_supplement(struct search *self, const struct elf_file *debug_file, const char *name,
@@ -218,5 +234,5 @@ int search_supplement(struct search *self, const struct elf_file *debug_file, co
     error = open_with_id(path, -1, id, id_size, out);
     free(path);
     if (error || out->fd >= 0) return error;
-    return find_remote(id, id_size, debuginfod_debuginfo(&self->debuginfod, id, id_size), out);
+    return find_remote(self, id, id_size, out);
 }

@@ -32,6 +32,15 @@ static int score(const GElf_Sym *symbol)
     return (is_function ? 3 : 0) + binding_score;
 }
 
+// Whether a symbol's section holds code; where there are no sections, any may.
+static bool is_in_code(Elf *elf, GElf_Word section)
+{
+    GElf_Shdr header;
+    Elf_Scn *found = elf_getscn(elf, section);
+    if (!found || !gelf_getshdr(found, &header)) return true;
+    return (header.sh_flags & SHF_EXECINSTR) != 0;
+}
+
 static size_t leading_underscores(const char *name)
 {
     return strspn(name, "_");
@@ -73,7 +82,7 @@ static int collect(struct symbol_table *self, Dwfl_Module *module, const struct 
             dwfl_module_getsym_info(module, i, &symbol, &value, &section, &elf, NULL);
         if (!name || !*name) continue;
         int symbol_score = score(&symbol);
-        if (symbol_score == 0) continue;
+        if (symbol_score == 0 || !is_in_code(elf, section)) continue;
         if (elf != main_elf) self->has_locals = true; // .gnu_debugdata
         self->symbols[self->count++] = (struct symbol){
             .value = value,

@@ -1,6 +1,7 @@
 #include "symbols/symbols.h"
 
 #include "os/isolated.h"
+#include "symbols/debuginfod.h"
 #include "symbols/messages.h"
 #include "symbols/resolver.h"
 #include "symbols/store.h"
@@ -81,7 +82,7 @@ struct symbols *symbols_create(const struct symbols_options *options)
         errno = ENOMEM;
         return NULL;
     }
-    if (!options->no_debuginfod) {
+    if (!options->no_debuginfod && debuginfod_is_configured()) {
         self->debuginfod_milliseconds_left = (int64_t)self->options.debuginfod_seconds_max * 1000;
     }
     return self;

@@ -26,15 +26,16 @@ enum stack_kind {
 struct walk {
     struct capture *capture;
     uint32_t generation;
-    uintptr_t address; // a return address, or where the walk begins
-    uintptr_t cfa;     // the stack pointer there
-    uintptr_t bp;      // the base pointer there
+    uintptr_t address; // a return address
+    uintptr_t cfa;     // the stack pointer after that return
+    uintptr_t bp;      // the base pointer then
     uintptr_t start;   // of what may be read
     uintptr_t end;
     uintptr_t page; // the last that was asked for
     uint32_t position;
     uint32_t candidates; // frames of the last capture, outermost first, that may be arrived at
     uintptr_t next_slot; // of the innermost of them; none: no address
+    uint32_t own_count;  // once it has arrived: of all frames, mete's
     uint32_t word_position;
     uint32_t bp_position; // of the frame since which bp has been what it is
     uintptr_t bp_word;    // where it was stored; 0: it is the register's
@@ -237,7 +238,11 @@ static ALWAYS_INLINE void add_frame(struct walk *self, uintptr_t slot)
 static ALWAYS_INLINE int walk_up(struct walk *self, enum stack_kind kind)
 {
     struct code_module *recent = &self->capture->recent;
-    while (LIKELY(self->position > 0)) {
+    uintptr_t slot = self->cfa - sizeof(uintptr_t);
+    for (;;) {
+        add_frame(self, slot);
+        if (kind == STACK_KNOWN && arrives(self, slot)) return WALK_ARRIVED;
+        if (UNLIKELY(self->position == 0)) return RECORD_END_DEPTH;
         struct rule rule = rule_table_find(self->address, self->generation, recent);
         uintptr_t cfa = self->cfa + (uintptr_t)(intptr_t)rule.offset;
         if (UNLIKELY(rule.cfa != RULE_FROM_SP)) {
@@ -245,17 +250,14 @@ static ALWAYS_INLINE int walk_up(struct walk *self, enum stack_kind kind)
             cfa = cfa_by_bp(self, rule, kind);
             if (cfa == 0) return self->is_bp_lost ? RECORD_END_UNSUPPORTED : RECORD_END_BOUNDS;
         }
-        uintptr_t slot = cfa - sizeof(uintptr_t);
+        slot = cfa - sizeof(uintptr_t);
         if (UNLIKELY(slot >= self->end)) return RECORD_END_BOUNDS;
         if (kind == STACK_UNKNOWN && !can_read(self, slot, kind)) return RECORD_END_BOUNDS;
         if (rule.bp != RULE_BP_SAME) restore_bp(self, rule, cfa, kind);
         self->address = registers_load(slot);
         self->cfa = cfa;
         if (UNLIKELY(self->address == 0)) return RECORD_END_COMPLETE;
-        add_frame(self, slot);
-        if (kind == STACK_KNOWN && arrives(self, slot)) return WALK_ARRIVED;
     }
-    return RECORD_END_DEPTH;
 }
 
 // --- what comes of it
@@ -292,7 +294,7 @@ static ALWAYS_INLINE void finish(struct walk *self, int end, uint32_t kept)
     uint32_t adopted = has_arrived ? self->candidates : 0;
     uint32_t first = self->position + has_arrived; // what was arrived at is there already
     uint32_t comparable = kept < self->position ? kept : self->position;
-    uint32_t own_count = count_own(capture, first, adopted);
+    uint32_t own_count = has_arrived ? self->own_count : count_own(capture, first, 0);
     uint32_t depth = adopted + CAPTURE_FRAMES_MAX - first - own_count;
     if (!has_arrived) capture->end = (enum record_stack_end)end;
     if (UNLIKELY(depth > RECORD_STACK_MAX)) { // never of adopted ones: see arrives()
@@ -321,7 +323,7 @@ static ALWAYS_INLINE struct walk begin(struct capture *self, struct registers fr
         .address = from.pc,
         .cfa = from.sp,
         .bp = from.bp,
-        .start = from.sp,
+        .start = from.sp - sizeof(uintptr_t),
         .end = self->bounds.high,
         .position = CAPTURE_FRAMES_MAX,
         .word_position = CAPTURE_FRAMES_MAX,
@@ -336,7 +338,7 @@ static NOINLINE void take_unknown(struct capture *self, struct registers from, u
 {
     struct walk walk = begin(self, from);
     walk.end = addresses_end;
-    walk.page = from.sp >> PAGE_SHIFT;
+    walk.page = walk.start >> PAGE_SHIFT;
     self->word_count = 0;
     int end = walk_up(&walk, STACK_UNKNOWN);
     bool has_come_home = stack_bounds_hold(&self->bounds, walk.cfa - sizeof(uintptr_t)) &&
@@ -353,9 +355,9 @@ static NOINLINE void begin_anew(struct capture *self, uint32_t generation)
     self->word_count = 0;
 }
 
-void capture_take(struct capture *self)
+NOINLINE void capture_take(struct capture *self)
 {
-    struct registers from = registers_here();
+    struct registers from = registers_of_caller();
     uint32_t kept = self->kept;
     self->kept = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST); // before anything of it changes
@@ -371,7 +373,7 @@ void capture_take(struct capture *self)
     struct walk walk = begin(self, from);
     uint32_t known = self->is_known ? kept : 0;
     if (known == 0) self->word_count = 0;
-    set_candidates(&walk, verify(self, known, from.sp));
+    set_candidates(&walk, verify(self, known, walk.start));
     int end = walk_up(&walk, STACK_KNOWN);
     self->is_known = !walk.is_too_wordy;
     finish(&walk, end, kept);

@@ -4,13 +4,22 @@
 #include "track/modules.h"
 #include "track/recorder.h"
 
+// What is asked for every allocation is one look: `calls`. It forgets when code goes; the others
+// know what is in the recording.
 static struct {
-    struct index pcs;    // (address, generation) -> frame
+    struct index calls;  // (address and generation, parent) -> node
     struct index frames; // (offset, module) -> frame
     struct index nodes;  // (frame, parent) -> node
     struct index sites;  // (node, end) -> site
     _Atomic uint32_t generation;
 } state;
+
+enum { ADDRESS_BITS = 47 };
+
+static inline uint64_t call_key(uintptr_t pc, uint32_t generation)
+{
+    return pc ^ (uint64_t)generation << ADDRESS_BITS;
+}
 
 static bool add_site(const struct record_site *site, uint32_t *index_out)
 {
@@ -38,22 +47,18 @@ bool sites_begin(void)
 // --- adding, with the lock
 // --------------------------------------------------------------------------
 
-static uint32_t add_frame(uintptr_t pc, uint32_t generation)
+static uint32_t add_frame(uintptr_t pc)
 {
-    uint32_t frame = index_find(&state.pcs, pc, generation);
-    if (frame != RECORD_NONE) return frame; // another thread was first
     uint64_t offset;
     uint32_t module = modules_find(pc, &offset);
-    frame = index_find(&state.frames, offset, module);
-    if (frame == RECORD_NONE) {
-        struct record_frame *row = record_writer_add(&recorder.writer, RECORD_TABLE_frames, &frame);
-        if (!row) return RECORD_NONE;
-        row->offset = offset;
-        row->module = module;
-        if (!index_add(&state.frames, offset, module, frame)) return RECORD_NONE;
-        record_writer_publish(&recorder.writer, RECORD_TABLE_frames);
-    }
-    (void)index_add(&state.pcs, pc, generation, frame); // without memory: found the long way
+    uint32_t frame = index_find(&state.frames, offset, module);
+    if (frame != RECORD_NONE) return frame;
+    struct record_frame *row = record_writer_add(&recorder.writer, RECORD_TABLE_frames, &frame);
+    if (!row) return RECORD_NONE;
+    row->offset = offset;
+    row->module = module;
+    if (!index_add(&state.frames, offset, module, frame)) return RECORD_NONE;
+    record_writer_publish(&recorder.writer, RECORD_TABLE_frames);
     return frame;
 }
 
@@ -70,11 +75,16 @@ static uint32_t add_node(uint32_t parent, uint32_t frame)
     return node;
 }
 
-static NOINLINE uint32_t add(uint32_t parent, uintptr_t pc, uint32_t generation)
+static NOINLINE uint32_t add(uint32_t parent, uintptr_t pc, uint64_t key)
 {
     lock_take(&recorder.lock);
-    uint32_t frame = add_frame(pc, generation);
-    uint32_t node = frame == RECORD_NONE ? RECORD_NONE : add_node(parent, frame);
+    uint32_t node = index_find(&state.calls, key, parent); // another thread may have been first
+    if (node == RECORD_NONE) {
+        uint32_t frame = add_frame(pc);
+        if (frame != RECORD_NONE) node = add_node(parent, frame);
+        // Without memory it is found the long way next time.
+        if (node != RECORD_NONE) (void)index_add(&state.calls, key, parent, node);
+    }
     lock_give(&recorder.lock);
     return node;
 }
@@ -84,13 +94,9 @@ static NOINLINE uint32_t add(uint32_t parent, uintptr_t pc, uint32_t generation)
 
 uint32_t sites_node(uint32_t parent, uintptr_t pc)
 {
-    uint32_t generation = atomic_load_explicit(&state.generation, memory_order_acquire);
-    uint32_t frame = index_find(&state.pcs, pc, generation);
-    if (LIKELY(frame != RECORD_NONE)) {
-        uint32_t node = index_find(&state.nodes, frame, parent);
-        if (LIKELY(node != RECORD_NONE)) return node;
-    }
-    return add(parent, pc, generation);
+    uint64_t key = call_key(pc, atomic_load_explicit(&state.generation, memory_order_acquire));
+    uint32_t node = index_find(&state.calls, key, parent);
+    return LIKELY(node != RECORD_NONE) ? node : add(parent, pc, key);
 }
 
 uint32_t sites_find(uint32_t node, uint32_t end, uint32_t depth)

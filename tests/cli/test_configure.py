@@ -35,3 +35,14 @@ def test_elsewhere_configuring_stops(source, tmp_path, system, family, sentence)
     done = configure(source, tmp_path, system, family)
     assert done.returncode != 0
     assert sentence in done.stdout
+
+
+def test_without_elfutils_it_says_what_to_install(source, tmp_path):
+    done = subprocess.run(
+        ["meson", "setup", tmp_path / "build", source],
+        env={"PATH": "/usr/bin:/bin", "PKG_CONFIG_LIBDIR": "/nonexistent"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=100,
+    )
+    assert done.returncode != 0
+    assert "mete needs elfutils" in done.stdout
+    assert "libdw-dev" in done.stdout

@@ -29,9 +29,11 @@ def test_mete_alone_lists_its_commands_and_fails(mete):
     status, out, err = call(mete)
     assert status == 2
     assert err == ""
-    for line in ("run [OPTIONS] CMD...", "env [OPTIONS]", "version [OPTIONS]", "help [COMMAND]"):
+    lines = ("run [OPTIONS] CMD...", "report [OPTIONS] [FILE]", "env [OPTIONS]",
+             "version [OPTIONS]", "help [COMMAND]")
+    for line in lines:
         assert f"mete {line}" in out
-    assert out.count("?") == 4
+    assert out.count("?") == 5
 
 
 def test_help_lists_the_same_and_succeeds(mete):
@@ -39,7 +41,7 @@ def test_help_lists_the_same_and_succeeds(mete):
         assert call(mete, word) == (0, call(mete)[1], "")
 
 
-@pytest.mark.parametrize("command", ["run", "help", "env", "version"])
+@pytest.mark.parametrize("command", ["run", "help", "env", "report", "version"])
 def test_help_of_a_command(mete, command):
     status, out, err = call(mete, "help", command)
     assert (status, err) == (0, "")
@@ -223,7 +225,7 @@ def test_env_in_a_path_that_the_loader_cannot_name(mete, preload, tmp_path):
 
 def test_the_manual_is_made_of_the_same_table(mete):
     manual = call(mete, "help", "--manual")[1]
-    for command in ("run", "help", "env", "version"):
+    for command in ("run", "help", "env", "report", "version"):
         assert f"## mete {command} " in manual
         for line in call(mete, "help", command)[1].splitlines():
             if line.startswith("  -"):

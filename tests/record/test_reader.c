@@ -129,6 +129,7 @@ static void what_was_put_in_comes_out(void **state)
     check_text(recording, recording->process->program, "/usr/bin/program");
     check_text(recording, recording->lines[0].function, "make_row");
     assert_int_equal(recording->file_size, self->size);
+    assert_int_equal(recording->file_space, self->size);
     assert_int_equal(recording->missing, 0);
     assert_int_equal(recording->unbelieved, 0);
     recording_close(recording);
@@ -302,8 +303,8 @@ static void counts_beyond_the_file_are_cut(void **state)
 {
     struct fixture *self = *state;
     for (size_t i = 0; i < RECORD_TABLE_COUNT; i++) {
-        entry_of(self, i)->count = UINT64_MAX;
-        entry_of(self, i)->capacity = UINT64_MAX;
+        entry_of(self, (enum record_table)i)->count = UINT64_MAX;
+        entry_of(self, (enum record_table)i)->capacity = UINT64_MAX;
     }
     struct recording *recording = read_fine(self);
     const struct record_table_entry *rows = entry_of(self, RECORD_TABLE_rows);

@@ -1,6 +1,6 @@
 // Asks the room symbols and prints what it says: what tests in Python and people use.
 //   query [--root=DIR] [--debug=DIR]… [--build-id=HEX] [--no-debuginfod] [--seconds=N]
-//         [--in-process] [--time] FILE [OFFSET]…
+//         [--module-seconds=N] [--in-process] [--time] FILE [OFFSET]…
 // The first line is what is known of the module; then, for each offset (hexadecimal), its lines,
 // innermost first: "OFFSET FUNCTION at FILE:LINE", with "(inlined)" after those that are. With "-"
 // offsets come from standard input. FILE with a build-id of its own is asked for with that one.
@@ -61,6 +61,8 @@ static bool read_option(struct question *self, const char *word)
         options->no_debuginfod = true;
     } else if (strncmp(word, "--seconds=", 10) == 0) {
         options->debuginfod_seconds_max = (unsigned)strtoul(word + 10, NULL, 10);
+    } else if (strncmp(word, "--module-seconds=", 17) == 0) {
+        options->module_seconds_max = (unsigned)strtoul(word + 17, NULL, 10);
     } else if (strcmp(word, "--in-process") == 0) {
         options->in_process = true;
     } else if (strcmp(word, "--time") == 0) {

@@ -85,7 +85,7 @@ static void a_capture_is_the_full_stack_whatever_the_program_does(void **state)
 {
     (void)state;
     struct capture *capture = make_capture();
-    print_message("seed 20261124\n");
+    print_message("# seed 20261124\n");
     wander(capture, CAPTURES, 20261124);
     free(capture);
 }

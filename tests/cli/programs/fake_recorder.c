@@ -20,7 +20,6 @@ struct fake {
 };
 static struct fake *fake; // stays mapped as a recording does
 
-#define SIZE_U8 1
 #define SIZE_U32 4
 #define SIZE_U64 8
 #define SIZE_TEXT 8
@@ -65,14 +64,11 @@ static void fill(void)
     fake->header.header_size = RECORD_HEADER_SIZE;
     fake->header.table_count = 2;
     RECORD_PROCESS_COLUMNS(COLUMN, NO_COLUMNS)
-    uint32_t process_columns = columns;
-    offset = 0;
-    RECORD_BYTES_COLUMNS(COLUMN, NO_COLUMNS)
     fake->header.column_count = columns;
     fake->header.tables[0] = (struct record_table_entry){
         .name = "process",
         .row_size = sizeof fake->process,
-        .column_count = process_columns,
+        .column_count = columns,
         .offset = offsetof(struct fake, process),
         .capacity = 1,
         .count = 1,
@@ -80,12 +76,18 @@ static void fill(void)
     fake->header.tables[1] = (struct record_table_entry){
         .name = "bytes",
         .row_size = 1,
-        .first_column = process_columns,
+        .first_column = columns,
         .column_count = 1,
         .offset = offsetof(struct fake, text),
         .capacity = sizeof fake->text,
         .count = sizeof fake->text,
     };
+    fake->header.columns[columns] = (struct record_column_entry){
+        .name = "byte",
+        .type = RECORD_U8,
+        .count = 1,
+    };
+    fake->header.column_count = columns + 1;
     ssize_t len = readlink("/proc/self/exe", fake->text, sizeof fake->text);
     fake->process.program.size = len > 0 ? (uint32_t)len : 0;
     const char *state = getenv("FAKE_STATE");

@@ -1,0 +1,185 @@
+// Answers where the memory of a recorded program went.
+#include "cli/cmd.h"
+#include "cli/output.h"
+#include "cli/style.h"
+#include "cli/tree.h"
+
+#include "report/report.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum form { FORM_SUMMARY, FORM_FULL, FORM_SITE, FORM_FOLDED, FORM_JSON };
+
+enum { SKIPS_MAX = 64 }; // patterns on one command line
+
+struct report_call {
+    enum form form;
+    enum figures_key key; // FIGURES_KEY_COUNT: none was named
+    size_t site;
+    bool is_exact;
+    bool has_children;
+    const char *skips[SKIPS_MAX];
+    struct profile_options options;
+};
+
+static const struct option options[] = {
+    {.name = "full", .kind = OPTION_FLAG, .help = "print every call stack of every row"},
+    {.name = "site", .kind = OPTION_VALUE, .value = "N", .help = "print all of one call site"},
+    {.name = "sort",
+     .kind = OPTION_VALUE,
+     .value = "KEY",
+     .help = "by peak, live, bytes, allocations, temporary, wasted or left"},
+    {.name = "filter",
+     .kind = OPTION_VALUE,
+     .value = "PATTERN",
+     .help = "only stacks through a function, file or module like this"},
+    {.name = "skip",
+     .kind = OPTION_VALUE,
+     .value = "PATTERN",
+     .help = "functions or modules that only allocate for others; again for more"},
+    {.name = "folded",
+     .kind = OPTION_VALUE,
+     .value = "KEY",
+     .help = "stacks for flame graphs, by any but wasted and left"},
+    {.name = "json", .kind = OPTION_FLAG, .help = "print one object with all that is known"},
+    {.name = "exact", .kind = OPTION_FLAG, .help = "print exact numbers"},
+    {.name = "children", .kind = OPTION_FLAG, .help = "list the children, too; the default"},
+};
+
+static int take_form(struct report_call *call, enum form form, bool is_wanted)
+{
+    if (!is_wanted) {
+        if (call->form == form) call->form = FORM_SUMMARY;
+        return STATUS_OK;
+    }
+    if (call->form != FORM_SUMMARY && call->form != form) {
+        say("report: choose one of --full, --site, --folded and --json");
+        return STATUS_USAGE;
+    }
+    call->form = form;
+    return STATUS_OK;
+}
+
+static int take_key(struct report_call *call, const char *option, const char *value)
+{
+    const bool is_folded = strcmp(option, "folded") == 0;
+    // What lies behind these is no part of a stack's weight, or has another name.
+    const enum figures_key end = is_folded ? FIGURES_WASTED : FIGURES_KEY_COUNT;
+    for (int key = 0; key < (int)end; key++) {
+        if (strcmp(figures_key_names[key], value) != 0) continue;
+        call->key = (enum figures_key)key;
+        return is_folded ? take_form(call, FORM_FOLDED, true) : STATUS_OK;
+    }
+    say("report: '--%s=%s': the keys are peak, live, bytes, allocations%s", option, value,
+        is_folded ? " and temporary" : ", temporary, wasted and left");
+    return STATUS_USAGE;
+}
+
+static int take_site(struct report_call *call, const char *value)
+{
+    char *end = NULL;
+    errno = 0;
+    const unsigned long long site = strtoull(value, &end, 10);
+    if (*value < '0' || *value > '9' || *end || errno) {
+        say("report: '--site=%s': wants a site's number, such as those that --full prints", value);
+        return STATUS_USAGE;
+    }
+    call->site = site;
+    return take_form(call, FORM_SITE, true);
+}
+
+static int take(void *context, const struct option *option, const char *value)
+{
+    struct report_call *call = context;
+    const char *name = option->name;
+    const bool is_yes = value[0] == 'y';
+    if (strcmp(name, "full") == 0) return take_form(call, FORM_FULL, is_yes);
+    if (strcmp(name, "json") == 0) return take_form(call, FORM_JSON, is_yes);
+    if (strcmp(name, "site") == 0) return take_site(call, value);
+    if (strcmp(name, "sort") == 0 || strcmp(name, "folded") == 0) {
+        return take_key(call, name, value);
+    }
+    if (strcmp(name, "exact") == 0) call->is_exact = is_yes;
+    if (strcmp(name, "children") == 0) call->has_children = is_yes;
+    if (strcmp(name, "filter") == 0) call->options.filter = value;
+    if (strcmp(name, "skip") == 0) {
+        if (call->options.skip_count == SKIPS_MAX) {
+            say("report: more than %d patterns to skip", SKIPS_MAX);
+            return STATUS_USAGE;
+        }
+        call->skips[call->options.skip_count++] = value;
+        call->options.skips = call->skips;
+    }
+    return STATUS_OK;
+}
+
+static int print(const struct report_call *call, const struct tree *tree)
+{
+    struct report_tree report = tree->report;
+    const struct report_subject *main = &report.subjects[0];
+    const struct report_style style = style_of(stdout, call->is_exact);
+    if (!call->has_children) report.count = 1;
+    const enum figures_key key = call->key == FIGURES_KEY_COUNT ? FIGURES_PEAK : call->key;
+    switch (call->form) {
+    case FORM_SUMMARY: report_summary(stdout, style, &report, call->key); break;
+    case FORM_FULL: report_full(stdout, style, main, key); break;
+    case FORM_FOLDED: report_folded(stdout, &report, key); break;
+    case FORM_SITE:
+        if (call->site >= main->profile->sites_count) {
+            say("report: %s has no site %zu; it has %zu, from 0", main->path, call->site,
+                main->profile->sites_count);
+            return STATUS_USAGE;
+        }
+        report_site(stdout, style, main, call->site);
+        break;
+    case FORM_JSON:
+        if (report_json(stdout, &report) == 0) break;
+        say("report: out of memory");
+        return STATUS_FAILED;
+    }
+    return STATUS_OK;
+}
+
+static int report(const struct cmd *self, char **words)
+{
+    struct report_call call = {.key = FIGURES_KEY_COUNT, .has_children = true};
+    size_t read = 0;
+    int status = options_read(self->name, self->options, words, take, &call, &read);
+    if (status) return status;
+    words += read;
+    size_t count = 0;
+    while (words[count]) count++;
+
+    char *newest = NULL;
+    if (count == 0) {
+        newest = tree_newest(self->name);
+        if (!newest) return STATUS_FAILED;
+        say("report: %s, the newest here", newest);
+    }
+    struct tree tree;
+    status = newest ? tree_open(&tree, self->name, &newest, 1, &call.options)
+                    : tree_open(&tree, self->name, words, count, &call.options);
+    if (!status) {
+        status = print(&call, &tree);
+        tree_close(&tree);
+    }
+    free(newest);
+    return status;
+}
+
+const struct cmd cmd_report = {
+    .name = "report",
+    .usage = "[OPTIONS] [FILE]",
+    .question = "where did the memory go?",
+    .summary = "Tells where the memory of a recorded program went",
+    .detail = "FILE is a recording; without one, the newest *.mete of this folder. Several are\n"
+              "a program and what it started, the program's own first.\n"
+              "A row is a function: the first one outward that is not there to allocate for\n"
+              "others (docs/rows.md lists these). Patterns know '*' and '?'.\n",
+    .options = {options, sizeof options / sizeof *options, false},
+    .exec = report,
+};

@@ -1,0 +1,19 @@
+// Run report: what `mete run` prints of the recordings that a run has left, by the same means as
+// `mete report`. Belongs to the command line.
+#pragma once
+
+#include "cli/run_summary.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+// A recording of the run; the main program's first.
+struct run_subject {
+    char *path;
+    bool is_alive; // its process goes on recording
+};
+
+// False after a message.
+bool run_report(const struct run_subject *subjects, size_t count,
+                const struct summary_options *options, FILE *out);

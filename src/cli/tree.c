@@ -1,0 +1,110 @@
+#include "cli/tree.h"
+
+#include "cli/output.h"
+#include "record/reader.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int subject_open(struct tree *self, const char *command, const char *path,
+                        const struct profile_options *options)
+{
+    struct reader_problem problem;
+    struct recording *recording = recording_open(path, &problem);
+    if (!recording) {
+        char text[READER_PROBLEM_SIZE];
+        reader_problem_text(&problem, text);
+        say("%s: %s: %s", command, path, text);
+        return STATUS_FAILED;
+    }
+    struct profile *profile = profile_create(recording, options);
+    if (!profile) {
+        recording_close(recording);
+        say("%s: %s: not enough memory to read it", command, path);
+        return STATUS_FAILED;
+    }
+    self->recordings[self->report.count] = recording;
+    self->subjects[self->report.count++] =
+        (struct report_subject){.profile = profile, .path = path};
+    return STATUS_OK;
+}
+
+int tree_open(struct tree *self, const char *command, char *const *paths, size_t count,
+              const struct profile_options *options)
+{
+    *self = (struct tree){
+        .subjects = calloc(count, sizeof *self->subjects),
+        .recordings = calloc(count, sizeof *self->recordings),
+    };
+    int status = STATUS_OK;
+    if (!self->subjects || !self->recordings) {
+        say("%s: out of memory", command);
+        status = STATUS_FAILED;
+    }
+    self->report.subjects = self->subjects;
+    for (size_t i = 0; i < count && !status; i++) {
+        status = subject_open(self, command, paths[i], options);
+    }
+    if (status) tree_close(self);
+    return status;
+}
+
+void tree_close(struct tree *self)
+{
+    for (size_t i = 0; i < self->report.count; i++) {
+        profile_destroy((struct profile *)self->subjects[i].profile); // ours, lent as const
+        recording_close(self->recordings[i]);
+    }
+    free(self->subjects);
+    free(self->recordings);
+    *self = (struct tree){0};
+}
+
+void tree_largest_first(struct tree *self)
+{
+    size_t largest = 0;
+    for (size_t i = 1; i < self->report.count; i++) {
+        if (self->subjects[i].profile->process.peak_bytes >
+            self->subjects[largest].profile->process.peak_bytes) {
+            largest = i;
+        }
+    }
+    const struct report_subject main = self->subjects[largest];
+    struct recording *recording = self->recordings[largest];
+    for (size_t i = largest; i > 0; i--) {
+        self->subjects[i] = self->subjects[i - 1];
+        self->recordings[i] = self->recordings[i - 1];
+    }
+    self->subjects[0] = main;
+    self->recordings[0] = recording;
+}
+
+char *tree_newest(const char *command)
+{
+    glob_t found = {0};
+    char *newest = NULL;
+    const int result = glob("*.mete", 0, NULL, &found);
+    if (result != 0 && result != GLOB_NOMATCH) {
+        say("%s: cannot look for recordings here: %s", command, strerror(errno));
+        return NULL;
+    }
+    struct timespec best = {0};
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        struct stat st;
+        if (stat(found.gl_pathv[i], &st) != 0 || !S_ISREG(st.st_mode)) continue;
+        const bool is_newer =
+            st.st_mtim.tv_sec > best.tv_sec ||
+            (st.st_mtim.tv_sec == best.tv_sec && st.st_mtim.tv_nsec > best.tv_nsec);
+        if (newest && !is_newer) continue;
+        best = st.st_mtim;
+        free(newest);
+        newest = strdup(found.gl_pathv[i]);
+        if (!newest) break;
+    }
+    globfree(&found);
+    if (!newest) say("%s: there is no recording (*.mete) here; name one", command);
+    return newest;
+}

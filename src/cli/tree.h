@@ -1,0 +1,26 @@
+// Tree: the recordings of a program and of what it started, opened for a report. Belongs to the
+// command line.
+#pragma once
+
+#include "report/report.h"
+
+#include <stddef.h>
+
+struct tree {
+    struct report_tree report; // its subjects are ours
+    struct report_subject *subjects;
+    struct recording **recordings;
+};
+
+// Opens `count` recordings, at least one, the main program's first. 0, or a status after a message
+// that names the file and begins with the command's name; then there is nothing to close. The paths
+// are borrowed.
+int tree_open(struct tree *self, const char *command, char *const *paths, size_t count,
+              const struct profile_options *options);
+void tree_close(struct tree *self);
+
+// Makes the one with the highest peak the main program: of a tree that a wrapper script began.
+void tree_largest_first(struct tree *self);
+
+// The newest recording in this folder, to be freed; NULL after a message when there is none.
+char *tree_newest(const char *command);

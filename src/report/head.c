@@ -1,0 +1,190 @@
+#include "report/amount.h"
+#include "report/letters.h"
+#include "report/parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static const char *last_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+const char *part_program(const struct profile *profile)
+{
+    const struct profile_process *process = &profile->process;
+    if (*process->program) return last_name(process->program);
+    if (process->command_count > 0 && *process->command[0]) return last_name(process->command[0]);
+    return "(a program without a name)";
+}
+
+static void waited_ending(int status, char *text, size_t size)
+{
+    if (WIFEXITED(status)) {
+        (void)snprintf(text, size, "status %d", WEXITSTATUS(status));
+        return;
+    }
+    if (!WIFSIGNALED(status)) {
+        (void)snprintf(text, size, "an unknown status");
+        return;
+    }
+    const char *name = sigabbrev_np(WTERMSIG(status));
+    if (name) {
+        (void)snprintf(text, size, "killed by SIG%s", name);
+    } else {
+        (void)snprintf(text, size, "killed by signal %d", WTERMSIG(status));
+    }
+}
+
+void part_ending(const struct report_subject *subject, char *text, size_t size)
+{
+    const struct profile_process *process = &subject->profile->process;
+    if (subject->is_running) {
+        (void)snprintf(text, size, "still running");
+        return;
+    }
+    switch (process->state) {
+    case PROFILE_WAITED: waited_ending(process->status, text, size); return;
+    case PROFILE_ENDED: (void)snprintf(text, size, "ended"); return;
+    case PROFILE_EXECED: (void)snprintf(text, size, "went on as another program"); return;
+    case PROFILE_RUNNING: break;
+    }
+    (void)snprintf(text, size, "still running, or killed");
+}
+
+// The command as it was typed, more or less: arguments with spaces in quotes.
+// The row that stands for none has no thread.
+static size_t count_threads(const struct profile *profile)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < profile->threads_count; i++) count += profile->threads[i].tid != 0;
+    return count;
+}
+
+static void put_command(struct line *line, const struct profile *profile, size_t end)
+{
+    const struct profile_process *process = &profile->process;
+    line_put_begin(line, INK_BOLD, part_program(profile), end);
+    for (size_t i = 1; i < process->command_count && line->column < end; i++) {
+        const char *word = process->command[i];
+        const bool is_quoted = !*word || strpbrk(word, " \t\n\"'");
+        if (line->column + 2 >= end) return;
+        line_go(line, line->column + 1);
+        if (!is_quoted) {
+            line_put_begin(line, INK_PLAIN, word, end);
+            continue;
+        }
+        const size_t size = strlen(word) + 3;
+        char *text = malloc(size);
+        if (!text) return;
+        (void)snprintf(text, size, "'%s'", word);
+        line_put_begin(line, INK_PLAIN, text, end);
+        free(text);
+    }
+}
+
+void part_head(struct line *line, const struct report_subject *subject)
+{
+    const struct profile *profile = subject->profile;
+    const struct profile_process *process = &profile->process;
+    put_command(line, profile, LINE_COLUMNS);
+    line_end(line);
+
+    char ending[64];
+    char time[AMOUNT_SIZE];
+    part_ending(subject, ending, sizeof ending);
+    amount_time(time, process->duration_ms, line->style.is_exact);
+    const bool is_bad = process->state == PROFILE_WAITED && process->status != 0;
+    line_put(line, is_bad ? INK_NOTE : INK_PLAIN, ending);
+    line_print(line, INK_PLAIN, " after %s", time);
+    line_print(line, INK_DIM, ", pid %u", process->pid);
+    if (process->image > 1) line_print(line, INK_DIM, " (image %u)", process->image);
+    if (count_threads(profile) > 1) {
+        line_print(line, INK_DIM, ", %zu threads", count_threads(profile));
+    }
+    if (process->inherits_from_pid) {
+        line_print(line, INK_DIM, ", forked from %u", process->inherits_from_pid);
+    }
+    line_end(line);
+}
+
+// A number where all numbers of the summary stand, and what it is.
+static void figure(struct line *line, const char *value, const char *name)
+{
+    line_put_right(line, INK_BOLD, value, part_value_end(line));
+    line_go(line, line->column + 2);
+    line_put(line, INK_PLAIN, name);
+}
+
+static const char *blocks(uint64_t count)
+{
+    return count == 1 ? "block" : "blocks";
+}
+
+static void put_allocations(struct line *line, const struct profile *profile)
+{
+    const struct figures *totals = &profile->totals;
+    char text[AMOUNT_SIZE];
+    amount_bytes(text, figures_value(totals, FIGURES_BYTES), line->style.is_exact);
+    figure(line, text, "allocated in ");
+    amount_count(text, totals->allocations, line->style.is_exact);
+    line_print(line, INK_PLAIN, "%s allocation%s", text, totals->allocations == 1 ? "" : "s");
+    char rate[AMOUNT_SIZE + 16] = "";
+    char temporary[AMOUNT_SIZE + 16] = "";
+    if (profile->process.duration_ms > 0) {
+        amount_rate(text, totals->allocations, profile->process.duration_ms);
+        (void)snprintf(rate, sizeof rate, ", %s a second", text);
+    }
+    if (totals->temporary > 0) {
+        amount_share(text, figures_value(totals, FIGURES_TEMPORARY),
+                     figures_value(totals, FIGURES_ALLOCATIONS));
+        (void)snprintf(temporary, sizeof temporary, ", %s temporary", text);
+    }
+    // Exact numbers may leave no room for the rate, which is none.
+    if (line->column + strlen(rate) + strlen(temporary) <= LINE_COLUMNS) {
+        line_put(line, INK_PLAIN, rate);
+    }
+    line_put(line, INK_PLAIN, temporary);
+    line_end(line);
+}
+
+static void put_rounding(struct line *line, const struct profile *profile)
+{
+    const struct figures *totals = &profile->totals;
+    char text[AMOUNT_SIZE];
+    amount_bytes(text, totals->at_peak_wasted, line->style.is_exact);
+    figure(line, text, "added by rounding at the peak");
+    amount_share(text, totals->at_peak_wasted, (int64_t)profile->process.peak_bytes);
+    if (*text) line_print(line, INK_PLAIN, ", %s", text);
+    line_end(line);
+}
+
+void part_figures(struct line *line, const struct profile *profile)
+{
+    const struct profile_process *process = &profile->process;
+    const bool is_exact = line->style.is_exact;
+    char text[AMOUNT_SIZE];
+    char count[AMOUNT_SIZE];
+    amount_bytes(text, (int64_t)process->peak_bytes, is_exact);
+    figure(line, text, "peak");
+    amount_time(text, process->peak_ms, is_exact);
+    amount_count(count, process->peak_blocks, is_exact);
+    line_print(line, INK_PLAIN, ", at %s in %s %s", text, count, blocks(process->peak_blocks));
+    if (!process->is_peak_exact && count_threads(profile) > 1) {
+        line_put(line, INK_DIM, ", within 1 %");
+    }
+    line_end(line);
+
+    const int64_t live = profile->totals.live_blocks;
+    const uint64_t live_count = live > 0 ? (uint64_t)live : 0;
+    amount_bytes(text, profile->totals.live_bytes, is_exact);
+    figure(line, text, process->state == PROFILE_RUNNING ? "live" : "left at the end");
+    amount_count(count, live_count, is_exact);
+    line_print(line, INK_PLAIN, " in %s %s", count, blocks(live_count));
+    line_end(line);
+    put_allocations(line, profile);
+    put_rounding(line, profile);
+}

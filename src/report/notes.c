@@ -1,0 +1,169 @@
+#include "report/amount.h"
+#include "report/letters.h"
+#include "report/parts.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MODULES_NAMED = 3 };
+
+// Modules with the most nameless frames, the most first.
+static size_t nameless_rank(const struct profile *profile, size_t *order_out, size_t max)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < profile->modules_count; i++) {
+        const size_t frames = profile->modules[i].frames_nameless;
+        if (frames == 0) continue;
+        size_t at = count < max ? count++ : max;
+        for (; at > 0 && profile->modules[order_out[at - 1]].frames_nameless < frames; at--) {
+            if (at < max) order_out[at] = order_out[at - 1];
+        }
+        if (at < max) order_out[at] = i;
+    }
+    return count;
+}
+
+static bool is_of_the_system(const char *path)
+{
+    return strncmp(path, "/usr/", 5) == 0 || strncmp(path, "/lib", 4) == 0;
+}
+
+// The package that Debian would name after a library: libfoo.so.1 is in libfoo1, libbar2.so.0 in
+// libbar2-0.
+static void package_guess(const char *module, char *text, size_t size)
+{
+    const char *so = strstr(module, ".so");
+    const size_t stem = so ? (size_t)(so - module) : strlen(module);
+    const char *version = so && so[3] == '.' ? so + 4 : "";
+    const size_t digits = strspn(version, "0123456789");
+    const bool has_dash = digits > 0 && stem > 0 && isdigit((unsigned char)module[stem - 1]);
+    (void)snprintf(text, size, "%.*s%s%.*s-dbgsym", (int)(stem < 48 ? stem : 48), module,
+                   has_dash ? "-" : "", (int)(digits < 8 ? digits : 8), version);
+}
+
+// What gives names to the worst module of the system's and of the user's own.
+static void put_mend(struct line *line, const struct profile *profile, const size_t *order,
+                     size_t count)
+{
+    const char *joint = "  mend: ";
+    bool has_system = false;
+    bool has_own = false;
+    for (size_t i = 0; i < count; i++) {
+        const struct profile_module *module = &profile->modules[order[i]];
+        if (is_of_the_system(module->path)) {
+            char package[64];
+            if (has_system) continue;
+            has_system = true;
+            package_guess(module->name, package, sizeof package);
+            line_put(line, INK_NOTE, joint);
+            line_print(line, INK_NOTE, "install %s or set DEBUGINFOD_URLS", package);
+        } else {
+            if (has_own) continue;
+            has_own = true;
+            line_put(line, INK_NOTE, joint);
+            line_put_within(line, INK_NOTE, "build ", LINE_COLUMNS - 8);
+            line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - 8);
+            line_put(line, INK_NOTE, " with -g");
+        }
+        joint = "; ";
+    }
+    if (!has_system && !has_own) line_put(line, INK_NOTE, "  they lie in no file: generated code");
+    line_end(line);
+}
+
+static size_t note_names(struct line *line, const struct profile *profile)
+{
+    if (profile->frames_count == 0) return 0;
+    if (!profile->has_names) {
+        if (profile->missing > 0) return 0; // they may have been cut off
+        if (!line) return 1;
+        line_put(line, INK_NOTE, "No names were looked up: the recording has module+offset alone.");
+        line_end(line);
+        return 1;
+    }
+    size_t nameless = 0;
+    for (size_t i = 0; i < profile->frames_count; i++) {
+        const struct profile_frame *frame = &profile->frames[i];
+        const struct profile_line *code = &profile->lines[frame->first_line];
+        nameless += profile->functions[code->function].is_nameless;
+    }
+    if (nameless == 0) return 0;
+    if (!line) return 2;
+    size_t order[MODULES_NAMED];
+    const size_t count = nameless_rank(profile, order, MODULES_NAMED);
+    line_print(line, INK_NOTE, "%zu of %zu frames have no names", nameless, profile->frames_count);
+    for (size_t i = 0; i < count; i++) {
+        const struct profile_module *module = &profile->modules[order[i]];
+        char number[32];
+        (void)snprintf(number, sizeof number, " (%zu)", module->frames_nameless);
+        if (line->column + 12 + strlen(number) > LINE_COLUMNS) break;
+        line_put(line, INK_NOTE, i == 0 ? ": " : ", ");
+        line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - strlen(number));
+        line_put(line, INK_NOTE, number);
+    }
+    line_end(line);
+    put_mend(line, profile, order, count);
+    return 2;
+}
+
+static size_t note_lost(struct line *line, const struct profile *profile)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < profile->lost_count; i++) sum += profile->lost[i].count;
+    if (sum == 0) return 0;
+    if (!line) return 1;
+    char text[AMOUNT_SIZE];
+    amount_count(text, sum, line->style.is_exact);
+    line_print(line, INK_NOTE, "Not counted: %s event%s", text, sum == 1 ? "" : "s");
+    const char *joint = ": ";
+    for (size_t i = 0; i < profile->lost_count; i++) {
+        if (profile->lost[i].count == 0) continue;
+        if (line->column + 16 > LINE_COLUMNS) break;
+        amount_count(text, profile->lost[i].count, line->style.is_exact);
+        line_put(line, INK_NOTE, joint);
+        line_put_begin(line, INK_NOTE, profile->lost[i].name, LINE_COLUMNS - 1 - strlen(text));
+        line_print(line, INK_NOTE, " %s", text);
+        joint = ", ";
+    }
+    line_end(line);
+    return 1;
+}
+
+static size_t note_recording(struct line *line, const struct profile *profile)
+{
+    size_t lines = 0;
+    if (profile->missing > 0) {
+        lines++;
+        if (line) {
+            line_print(line, INK_NOTE, "The recording is cut off: %llu bytes of %llu.",
+                       (unsigned long long)profile->file_size,
+                       (unsigned long long)(profile->file_size + profile->missing));
+            line_end(line);
+        }
+    }
+    if (profile->unbelieved > 0) {
+        lines++;
+        if (line) {
+            line_print(line, INK_NOTE, "The recording contradicts itself in %llu places.",
+                       (unsigned long long)profile->unbelieved);
+            line_end(line);
+        }
+    }
+    if (profile->sites_hidden > 0) {
+        lines++;
+        if (line) {
+            line_print(line, INK_NOTE, "The filter leaves %zu of %zu call sites.",
+                       profile->sites_count - profile->sites_hidden, profile->sites_count);
+            line_end(line);
+        }
+    }
+    return lines;
+}
+
+size_t part_notes(struct line *line, const struct report_subject *subject)
+{
+    const struct profile *profile = subject->profile;
+    return note_names(line, profile) + note_lost(line, profile) + note_recording(line, profile);
+}

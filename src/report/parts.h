@@ -1,0 +1,56 @@
+// Parts: what the summary and the full report are put together from. Each writes whole lines. For
+// the report room alone.
+#pragma once
+
+#include "report/report.h"
+
+// What ran, and how it ended: two lines.
+void part_head(struct line *line, const struct report_subject *subject);
+// How it ended, in words: "status 0", "killed by SIGKILL".
+void part_ending(const struct report_subject *subject, char *text, size_t size);
+// The program's own name, or the first argument's.
+const char *part_program(const struct profile *profile);
+
+// Peak, what is left, allocations, rounding: PART_FIGURES_LINES lines.
+enum { PART_FIGURES_LINES = 4 };
+void part_figures(struct line *line, const struct profile *profile);
+
+// The timeline, `rows` lines high and one for the time.
+void part_graph(struct line *line, const struct profile *profile, unsigned rows);
+
+// One column of a graph that is one line high.
+void part_cell(struct line *line, int64_t value, int64_t top);
+
+// A title, and `count` rows with up to `paths` paths each.
+struct part_ranking {
+    enum figures_key key;
+    const char *title;
+    size_t count;
+    size_t paths;
+};
+void part_ranking(struct line *line, const struct profile *profile,
+                  const struct part_ranking *ranking);
+// How many lines that takes.
+size_t part_ranking_lines(const struct profile *profile, const struct part_ranking *ranking);
+
+// Frames without names, what was lost, what the recording lacks. A NULL line only counts.
+size_t part_notes(struct line *line, const struct report_subject *subject);
+
+// A title and a line per child.
+size_t part_children_lines(const struct report_tree *tree);
+void part_children(struct line *line, const struct report_tree *tree);
+
+// The recording and the next command.
+enum { PART_FOOT_LINES = 2 };
+void part_foot(struct line *line, const struct report_tree *tree, enum figures_key key);
+
+// Where numbers end and names begin, in rankings and lists.
+size_t part_value_end(const struct line *line);
+
+// A value of a key as it is shown.
+void part_value(const struct line *line, const struct figures *figures, enum figures_key key,
+                char text[static 32]);
+
+// A line of code as "file:line" with the file's last name, or its module's name, or "".
+void part_place(const struct profile *profile, const struct profile_line *code, char *text,
+                size_t size);

@@ -1,0 +1,47 @@
+// Report: answers for people and machines, written to a stream that the caller names; whether all
+// could be written shows at that stream's end. Reads profiles and changes nothing.
+#pragma once
+
+#include "profile/profile.h"
+#include "report/line.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+// One recording: a process image.
+struct report_subject {
+    const struct profile *profile;
+    const char *path; // of the recording, as one would type it; "" when it has none
+    bool is_running;  // known to go on, whatever the recording says
+};
+
+// A program and what it started; the main one first. All are borrowed.
+struct report_tree {
+    const struct report_subject *subjects;
+    size_t count; // at least 1
+};
+
+enum {
+    REPORT_LINES_MAX = 40,    // of the summary
+    REPORT_CHILDREN_MAX = 10, // named in it
+};
+
+// What happened to its memory, at most REPORT_LINES_MAX lines of 80 columns; paths are never cut,
+// and may be longer. `key`: ranked by that alone; FIGURES_KEY_COUNT: by the peak, then by counts.
+void report_summary(FILE *out, struct report_style style, const struct report_tree *tree,
+                    enum figures_key key);
+
+// Every row by falling value of `key`, with each of its stacks in full.
+void report_full(FILE *out, struct report_style style, const struct report_subject *subject,
+                 enum figures_key key);
+
+// All that is known of one site.
+void report_site(FILE *out, struct report_style style, const struct report_subject *subject,
+                 size_t site);
+
+// One line a site: "outermost;…;innermost VALUE", for flame graphs. `key` is no FIGURES_WASTED.
+void report_folded(FILE *out, const struct report_tree *tree, enum figures_key key);
+
+// One object; docs/report-json.md describes it. 0, or -ENOMEM, with an incomplete text behind it.
+int report_json(FILE *out, const struct report_tree *tree);

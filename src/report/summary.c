@@ -1,0 +1,230 @@
+#include "report/amount.h"
+#include "report/parts.h"
+
+#include <ctype.h>
+#include <string.h>
+
+// How much of each part there is; the first plan that fits is taken.
+struct plan {
+    unsigned graph;
+    size_t peak_rows;
+    size_t peak_paths;
+    size_t allocation_rows;
+    size_t temporary_rows;
+};
+
+static const struct plan plans[] = {
+    {4, 6, 2, 4, 4}, {4, 5, 2, 4, 3}, {4, 5, 2, 3, 3}, {4, 5, 1, 3, 3}, {3, 5, 1, 3, 3},
+    {3, 5, 1, 3, 2}, {3, 4, 1, 3, 2}, {2, 4, 1, 2, 2}, {2, 3, 1, 2, 2}, {2, 3, 1, 2, 1},
+    {2, 3, 1, 1, 1}, {1, 3, 1, 1, 0}, {1, 2, 1, 1, 0}, {1, 2, 0, 0, 0}, {0, 1, 0, 0, 0},
+};
+
+// A section with one ranking alone.
+static const char *const titles[FIGURES_KEY_COUNT] = {
+    [FIGURES_PEAK] = "Who held the peak",
+    [FIGURES_LIVE] = "Who holds what is live",
+    [FIGURES_BYTES] = "Who allocated most bytes",
+    [FIGURES_ALLOCATIONS] = "Who allocated most often",
+    [FIGURES_TEMPORARY] = "Who allocated for a moment: freed by the thread's next call",
+    [FIGURES_WASTED] = "Whose sizes rounding made larger, at the peak",
+    [FIGURES_LEFT] = "Who left what was not freed",
+};
+
+struct layout {
+    unsigned graph;
+    struct part_ranking rankings[3];
+    size_t ranking_count;
+};
+
+static struct part_ranking ranking_by(enum figures_key key, size_t count, size_t paths)
+{
+    return (struct part_ranking){.key = key, .title = titles[key], .count = count, .paths = paths};
+}
+
+static size_t layout_lines(const struct profile *profile, const struct layout *layout)
+{
+    size_t lines = layout->graph > 0 ? layout->graph + 2 : 0;
+    for (size_t i = 0; i < layout->ranking_count; i++) {
+        const size_t more = part_ranking_lines(profile, &layout->rankings[i]);
+        if (more > 0) lines += more + 1;
+    }
+    return lines;
+}
+
+static struct layout layout_choose(const struct profile *profile, enum figures_key key, size_t room)
+{
+    const bool has_graph = profile->timeline_count > 0;
+    struct layout layout = {0};
+    if (key != FIGURES_KEY_COUNT) {
+        // One ranking, as long as there is room.
+        layout.graph = has_graph && room > 12 ? 2 : 0;
+        layout.ranking_count = 1;
+        for (size_t paths = 2;; paths--) {
+            for (size_t count = 20; count > 0; count--) {
+                layout.rankings[0] = ranking_by(key, count, paths);
+                const bool is_enough = count >= 8 || paths == 0;
+                if (is_enough && layout_lines(profile, &layout) <= room) return layout;
+            }
+            if (paths == 0) return layout;
+        }
+    }
+    layout.ranking_count = 3;
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        const struct plan *plan = &plans[i];
+        layout.graph = has_graph ? plan->graph : 0;
+        layout.rankings[0] = ranking_by(FIGURES_PEAK, plan->peak_rows, plan->peak_paths);
+        layout.rankings[1] = ranking_by(FIGURES_ALLOCATIONS, plan->allocation_rows, 0);
+        layout.rankings[2] = ranking_by(FIGURES_TEMPORARY, plan->temporary_rows, 0);
+        if (layout_lines(profile, &layout) <= room) break;
+    }
+    return layout;
+}
+
+// --- children
+
+size_t part_children_lines(const struct report_tree *tree)
+{
+    const size_t children = tree->count - 1;
+    if (children == 0) return 0;
+    if (children <= REPORT_CHILDREN_MAX) return children + 1;
+    return REPORT_CHILDREN_MAX + 1;
+}
+
+static size_t left_end(const struct line *line)
+{
+    return part_value_end(line) + (line->style.is_exact ? 16 : 11);
+}
+
+static size_t count_end(const struct line *line)
+{
+    return left_end(line) + (line->style.is_exact ? 12 : 14);
+}
+
+static void put_child(struct line *line, const struct report_subject *child)
+{
+    const struct profile *profile = child->profile;
+    const bool is_exact = line->style.is_exact;
+    char text[AMOUNT_SIZE];
+    amount_bytes(text, (int64_t)profile->process.peak_bytes, is_exact);
+    line_put_right(line, INK_PLAIN, text, part_value_end(line));
+    amount_bytes(text, profile->totals.live_bytes, is_exact);
+    line_put_right(line, INK_PLAIN, text, left_end(line));
+    amount_count(text, profile->totals.allocations, is_exact);
+    line_put_right(line, INK_PLAIN, text, count_end(line));
+    line_go(line, line->column + 2);
+
+    char ending[64];
+    part_ending(child, ending, sizeof ending);
+    char pid[16];
+    const int pid_len = snprintf(pid, sizeof pid, " %u", profile->process.pid);
+    const size_t taken = strlen(ending) + 1 + (size_t)pid_len;
+    line_put_begin(line, INK_BOLD, part_program(profile), LINE_COLUMNS - taken);
+    line_put(line, INK_DIM, pid);
+    line_put_right(line, INK_DIM, ending, LINE_COLUMNS);
+    line_end(line);
+}
+
+void part_children(struct line *line, const struct report_tree *tree)
+{
+    const size_t children = tree->count - 1;
+    if (children == 0) return;
+    line_put_right(line, INK_DIM, "peak", part_value_end(line));
+    line_put_right(line, INK_DIM, "left", left_end(line));
+    line_put_right(line, INK_DIM, "allocations", count_end(line));
+    line_go(line, line->column + 2);
+    line_put(line, INK_BOLD, "Children");
+    line_end(line);
+    // All, or one line for those that do not fit.
+    const size_t shown =
+        children <= REPORT_CHILDREN_MAX ? children : (size_t)REPORT_CHILDREN_MAX - 1;
+    for (size_t i = 1; i <= shown; i++) put_child(line, &tree->subjects[i]);
+    if (shown == children) return;
+    line_go(line, count_end(line) + 2);
+    line_print(line, INK_DIM, "and %zu more", children - shown);
+    line_end(line);
+}
+
+// --- the foot
+
+// A path as a shell reads it.
+static void put_path(struct line *line, enum ink ink, const char *path)
+{
+    bool is_plain = *path && *path != '-';
+    for (const char *at = path; *at; at++) {
+        is_plain = is_plain && (isalnum((unsigned char)*at) || strchr("/._-+,:@%", *at) ||
+                                (unsigned char)*at >= 0x80);
+    }
+    if (*path == '-') line_put(line, ink, "./"); // no option
+    if (is_plain) {
+        line_put(line, ink, path);
+        return;
+    }
+    line_put(line, ink, "'");
+    for (const char *at = path; *at;) {
+        const size_t len = strcspn(at, "'");
+        line_print(line, ink, "%.*s", (int)(len < 900 ? len : 900), at);
+        at += len < 900 ? len : 900;
+        if (*at != '\'' || len > 900) continue;
+        line_put(line, ink, "'\\''");
+        at++;
+    }
+    line_put(line, ink, "'");
+}
+
+void part_foot(struct line *line, const struct report_tree *tree, enum figures_key key)
+{
+    const struct report_subject *main = &tree->subjects[0];
+    const struct profile *profile = main->profile;
+    char text[AMOUNT_SIZE];
+    amount_bytes(text, (int64_t)profile->file_space, line->style.is_exact);
+    line_put(line, INK_DIM, "recording  ");
+    put_path(line, INK_PLAIN, main->path);
+    line_print(line, INK_DIM, "  %s%s", text, line->style.is_exact ? " bytes" : "");
+    line_end(line);
+    // Much that is left is worth a look; else each stack is.
+    const bool is_left = key != FIGURES_LEFT && profile->process.state != PROFILE_RUNNING &&
+                         profile->totals.live_bytes > (int64_t)(profile->process.peak_bytes / 2);
+    line_put(line, INK_DIM, "next       ");
+    line_print(line, INK_PLAIN, "mete report %s ", is_left ? "--sort=left" : "--full");
+    put_path(line, INK_PLAIN, main->path);
+    line_end(line);
+}
+
+// --- all of it
+
+void report_summary(FILE *out, struct report_style style, const struct report_tree *tree,
+                    enum figures_key key)
+{
+    struct line line = {.out = out, .style = style};
+    const struct report_subject *main = &tree->subjects[0];
+    const size_t notes = part_notes(NULL, main);
+    const size_t children = part_children_lines(tree);
+    size_t taken = 2 + 1 + PART_FIGURES_LINES + 1 + PART_FOOT_LINES;
+    taken += notes > 0 ? notes + 1 : 0;
+    taken += children > 0 ? children + 1 : 0;
+    const size_t room = taken < REPORT_LINES_MAX ? REPORT_LINES_MAX - taken : 0;
+    const struct layout layout = layout_choose(main->profile, key, room);
+
+    part_head(&line, main);
+    line_end(&line);
+    part_figures(&line, main->profile);
+    line_end(&line);
+    if (layout.graph > 0) {
+        part_graph(&line, main->profile, layout.graph);
+        line_end(&line);
+    }
+    for (size_t i = 0; i < layout.ranking_count; i++) {
+        if (part_ranking_lines(main->profile, &layout.rankings[i]) == 0) continue;
+        part_ranking(&line, main->profile, &layout.rankings[i]);
+        line_end(&line);
+    }
+    if (children > 0) {
+        part_children(&line, tree);
+        line_end(&line);
+    }
+    if (notes > 0) {
+        (void)part_notes(&line, main);
+        line_end(&line);
+    }
+    part_foot(&line, tree, key);
+}
