@@ -180,6 +180,6 @@ const struct cmd cmd_report = {
               "a program and what it started, the program's own first.\n"
               "A row is a function: the first one outward that is not there to allocate for\n"
               "others (docs/rows.md lists these). Patterns know '*' and '?'.\n",
-    .options = {options, sizeof options / sizeof *options, false},
+    .options = {options, sizeof options / sizeof *options, false, NULL},
     .exec = report,
 };
