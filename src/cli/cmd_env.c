@@ -126,7 +126,7 @@ static int env(const struct cmd *self, char **words)
     if (words[read]) return command_refuse(self, words[read]);
 
     struct environment environment;
-    status = environment_make(&environment, self->name, &call.settings);
+    status = environment_make(&environment, self->name, &call.settings, NULL);
     if (!status) status = print(&call, environment.preload, environment.settings);
     environment_deinit(&environment);
     return status;

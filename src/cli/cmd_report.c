@@ -1,6 +1,7 @@
 // Answers where the memory of a recorded program went.
 #include "cli/cmd.h"
 #include "cli/output.h"
+#include "cli/recording_embed.h"
 #include "cli/style.h"
 #include "cli/tree.h"
 
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum form { FORM_SUMMARY, FORM_FULL, FORM_SITE, FORM_FOLDED, FORM_JSON };
+enum form { FORM_SUMMARY, FORM_FULL, FORM_SITE, FORM_FOLDED, FORM_JSON, FORM_EMBED };
 
 enum { SKIPS_MAX = 64 }; // patterns on one command line
 
@@ -46,6 +47,9 @@ static const struct option options[] = {
      .value = "KEY",
      .help = "stacks for flame graphs, by any but wasted and left"},
     {.name = "json", .kind = OPTION_FLAG, .help = "print one object with all that is known"},
+    {.name = "embed",
+     .kind = OPTION_FLAG,
+     .help = "print nothing: write the names of frames into FILE"},
     {.name = "exact", .kind = OPTION_FLAG, .help = "print exact numbers"},
     {.name = "children", .kind = OPTION_FLAG, .help = "list the children, too; the default"},
 };
@@ -57,7 +61,7 @@ static int take_form(struct report_call *call, enum form form, bool is_wanted)
         return STATUS_OK;
     }
     if (call->form != FORM_SUMMARY && call->form != form) {
-        say("report: choose one of --full, --site, --folded and --json");
+        say("report: choose one of --full, --site, --folded, --json and --embed");
         return STATUS_USAGE;
     }
     call->form = form;
@@ -98,6 +102,7 @@ static int take(void *context, const struct option *option, const char *value)
     const char *name = option->name;
     const bool is_yes = value[0] == 'y';
     if (strcmp(name, "full") == 0) return take_form(call, FORM_FULL, is_yes);
+    if (strcmp(name, "embed") == 0) return take_form(call, FORM_EMBED, is_yes);
     if (strcmp(name, "json") == 0) return take_form(call, FORM_JSON, is_yes);
     if (strcmp(name, "site") == 0) return take_site(call, value);
     if (strcmp(name, "sort") == 0 || strcmp(name, "folded") == 0) {
@@ -136,12 +141,34 @@ static int print(const struct report_call *call, const struct tree *tree)
         }
         report_site(stdout, style, main, call->site);
         break;
+    case FORM_EMBED: break; // prints nothing
     case FORM_JSON:
         if (report_json(stdout, &report) == 0) break;
         say("report: out of memory");
         return STATUS_FAILED;
     }
     return STATUS_OK;
+}
+
+// Names the frames of each file, where it lies.
+static int embed(char **paths)
+{
+    struct embedder *embedder = embedder_create();
+    if (!embedder) {
+        say("report: out of memory");
+        return STATUS_FAILED;
+    }
+    int status = STATUS_OK;
+    for (; *paths; paths++) {
+        const struct embed_plan plan = {.has_names = true};
+        const int error = embedder_embed(embedder, *paths, &plan);
+        if (!error) continue;
+        say("report: cannot write names into '%s': %s", *paths,
+            error == -EBADMSG ? "it cannot be read as a recording" : strerror(-error));
+        status = STATUS_FAILED;
+    }
+    embedder_destroy(embedder);
+    return status;
 }
 
 static int report(const struct cmd *self, char **words)
@@ -155,6 +182,11 @@ static int report(const struct cmd *self, char **words)
     while (words[count]) count++;
 
     char *newest = NULL;
+    if (call.form == FORM_EMBED) {
+        if (count > 0) return embed(words);
+        say("report: --embed wants the FILE to write into");
+        return STATUS_USAGE;
+    }
     if (count == 0) {
         newest = tree_newest(self->name);
         if (!newest) return STATUS_FAILED;
@@ -180,6 +212,6 @@ const struct cmd cmd_report = {
               "a program and what it started, the program's own first.\n"
               "A row is a function: the first one outward that is not there to allocate for\n"
               "others (docs/rows.md lists these). Patterns know '*' and '?'.\n",
-    .options = {options, sizeof options / sizeof *options, false},
+    .options = {options, sizeof options / sizeof *options, false, NULL},
     .exec = report,
 };

@@ -218,7 +218,7 @@ static int prepare(struct run_call *call, struct live_folder *folder,
                       environment_add(&call->settings, "recording", pattern);
     int status = STATUS_FAILED;
     if (!fits) say("run: more settings than fit into %zu bytes", sizeof call->settings.text);
-    if (fits) status = environment_make(environment, "run", &call->settings);
+    if (fits) status = environment_make(environment, "run", &call->settings, folder->path);
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // Adds a value that is encoded.
 static bool add_encoded(struct environment_settings *self, const char *key, const char *value)
@@ -79,13 +80,34 @@ static char *settings_list(const char *more)
     return list;
 }
 
+static bool has_separator(const char *path)
+{
+    return strpbrk(path, " :") != NULL;
+}
+
+// A link to the object where the loader can be told of it; NULL when there is no such place.
+static char *make_link(const char *object, const char *folder)
+{
+    char *link = NULL;
+    if (!folder || has_separator(folder)) return NULL;
+    if (asprintf(&link, "%s/" ENVIRONMENT_LINK, folder) < 0) return NULL;
+    if (symlink(object, link) == 0) return link;
+    free(link);
+    return NULL;
+}
+
 int environment_make(struct environment *self, const char *command,
-                     const struct environment_settings *settings)
+                     const struct environment_settings *settings, const char *link_folder)
 {
     *self = (struct environment){0};
-    char *object = place_find("libmete-preload.so");
+    char *object = place_find(ENVIRONMENT_LINK);
     if (!object) return STATUS_FAILED;
-    if (strpbrk(object, " :")) {
+    char *link = has_separator(object) ? make_link(object, link_folder) : NULL;
+    if (link) {
+        free(object);
+        object = link;
+    }
+    if (has_separator(object)) {
         say("%s: the loader cannot preload '%s': a space or colon in the path", command, object);
         free(object);
         return STATUS_FAILED;

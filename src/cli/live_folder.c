@@ -2,7 +2,9 @@
 
 #include "base/pattern.h"
 #include "base/settings.h"
+#include "cli/environment.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -71,9 +73,32 @@ int live_folder_create(struct live_folder *self, const char *beside)
     return error;
 }
 
+// Whether nothing is in it but the link to the preload object.
+static bool has_link_alone(int fd)
+{
+    const int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = again < 0 ? NULL : fdopendir(again);
+    if (!folder) {
+        if (again >= 0) close(again);
+        return false;
+    }
+    bool is_alone = true;
+    for (const struct dirent *entry; is_alone && (entry = readdir(folder));) {
+        const char *name = entry->d_name;
+        is_alone = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+                   strcmp(name, ENVIRONMENT_LINK) == 0;
+    }
+    closedir(folder);
+    return is_alone;
+}
+
 bool live_folder_destroy(struct live_folder *self)
 {
-    if (self->fd >= 0) close(self->fd);
+    if (self->fd >= 0) {
+        // A process that outlives the command, and has its recording here, may yet start others.
+        if (has_link_alone(self->fd)) (void)unlinkat(self->fd, ENVIRONMENT_LINK, 0);
+        close(self->fd);
+    }
     self->fd = -1;
     return rmdir(self->path) == 0 || errno == ENOENT;
 }

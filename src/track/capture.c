@@ -213,8 +213,8 @@ static ALWAYS_INLINE bool arrives(struct walk *self, uintptr_t slot)
         if (self->is_bp_lost || capture->bps[candidates - 1] != self->bp) return false;
     }
     uint32_t first = self->position + 1;
-    uint32_t depth =
-        candidates + CAPTURE_FRAMES_MAX - first - count_own(capture, first, candidates);
+    self->own_count = count_own(capture, first, candidates);
+    uint32_t depth = candidates + CAPTURE_FRAMES_MAX - first - self->own_count;
     // A stack that was cut off is the same only if it is cut off at the same frame.
     if (capture->end == RECORD_END_DEPTH ? depth != RECORD_STACK_MAX : depth > RECORD_STACK_MAX) {
         set_candidates(self, 0);

@@ -7,6 +7,7 @@
 #include "os/process.h"
 #include "track/capture.h"
 #include "track/course.h"
+#include "track/recent_calls.h"
 #include "track/rule_table.h"
 #include "track/sites.h"
 #include "track/tally.h"
@@ -18,6 +19,7 @@
 struct ledger_thread {
     struct capture capture;
     struct tally tally;
+    struct recent_calls calls;
     const void *last_block; // what its last call of the family gave it, until the next
     bool was_temporary;     // its last free was of that
     uint32_t frees;         // since it last read the clock
@@ -200,14 +202,25 @@ static ALWAYS_INLINE void turn_end(void)
 // --- the site
 // ---------------------------------------------------------------------------------------
 
-static uint32_t site_of_stack(struct ledger_thread *thread)
+static NOINLINE uint32_t find_site(struct ledger_thread *thread, struct recent_call *last,
+                                   uint32_t node)
+{
+    const struct capture *capture = &thread->capture;
+    uint32_t site = sites_find(node, capture->end, capture->depth);
+    if (last && capture->end == RECORD_END_COMPLETE) last->site = site + 1;
+    return site;
+}
+
+static ALWAYS_INLINE uint32_t site_of_stack(struct ledger_thread *thread)
 {
     struct capture *capture = &thread->capture;
     capture_take(capture);
     uint32_t unchanged = capture->unchanged;
     uint32_t node = unchanged > 0 ? capture->nodes[unchanged - 1] : RECORD_NONE;
+    struct recent_call *last = NULL;
     for (uint32_t i = unchanged; i < capture->depth; i++) {
-        node = sites_node(node, capture->frames[i].address);
+        last = recent_calls_find(&thread->calls, node, capture->frames[i].address);
+        node = last->node;
         if (UNLIKELY(node == RECORD_NONE)) {
             recorder_lose(LOSS_ROOM);
             return SITE_OTHERS;
@@ -216,7 +229,8 @@ static uint32_t site_of_stack(struct ledger_thread *thread)
     }
     capture_keep(capture);
     if (node == thread->node && capture->end == thread->end) return thread->site;
-    thread->site = sites_find(node, capture->end, capture->depth);
+    bool is_known = last && last->site && capture->end == RECORD_END_COMPLETE;
+    thread->site = LIKELY(is_known) ? last->site - 1 : find_site(thread, last, node);
     thread->node = node;
     thread->end = capture->end;
     return thread->site;

@@ -11,15 +11,9 @@ static struct {
     struct index frames; // (offset, module) -> frame
     struct index nodes;  // (frame, parent) -> node
     struct index sites;  // (node, end) -> site
-    _Atomic uint32_t generation;
 } state;
 
-enum { ADDRESS_BITS = 47 };
-
-static inline uint64_t call_key(uintptr_t pc, uint32_t generation)
-{
-    return pc ^ (uint64_t)generation << ADDRESS_BITS;
-}
+_Atomic uint32_t sites_generation;
 
 static bool add_site(const struct record_site *site, uint32_t *index_out)
 {
@@ -94,7 +88,7 @@ static NOINLINE uint32_t add(uint32_t parent, uintptr_t pc, uint64_t key)
 
 uint32_t sites_node(uint32_t parent, uintptr_t pc)
 {
-    uint64_t key = call_key(pc, atomic_load_explicit(&state.generation, memory_order_acquire));
+    uint64_t key = sites_call_key(pc);
     uint32_t node = index_find(&state.calls, key, parent);
     return LIKELY(node != RECORD_NONE) ? node : add(parent, pc, key);
 }
@@ -120,7 +114,7 @@ void sites_forget_code(void)
     lock_take(&recorder.lock);
     // release: whoever sees it finds the modules as they are now
     if (modules_refresh()) {
-        atomic_fetch_add_explicit(&state.generation, 1, memory_order_release);
+        atomic_fetch_add_explicit(&sites_generation, 1, memory_order_release);
     }
     lock_give(&recorder.lock);
 }

@@ -85,29 +85,28 @@ def test_measure_takes_no_path_that_the_loader_would_split(build, tmp_path):
     assert done.stderr == "measure: --preload holds a space or colon: Invalid argument\n"
 
 
-@pytest.mark.parametrize("script,name", [("tools/demo", "demo"), ("bench/pairs", "bench")])
-def test_no_numbers_without_the_object(source, broken, script, name):
-    done = run(source / script, broken)
+def test_no_numbers_without_the_object(source, broken):
+    done = run(source / "bench" / "pairs", broken)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"{name}: ") and "cannot be preloaded" in done.stderr
+    assert done.stderr.startswith("bench: ") and "cannot be preloaded" in done.stderr
     assert done.stderr.count("\n") == 1
     assert "glibc" not in done.stdout
 
 
-def test_demo_in_a_folder_with_a_space_measures_and_does_not_advise_to_preload(
-    source, build, preload, tmp_path
-):
-    done = run(source / "tools" / "demo", build_in(tmp_path / "two words", build, preload))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "mete/glibc" in done.stdout and "env $(" not in done.stdout
+@pytest.mark.parametrize("folder", ["plain", "two words"])
+def test_demo_shows_where_the_memory_of_a_program_went(source, build, preload, tmp_path, folder):
+    done = run(source / "tools" / "demo", build_in(tmp_path / folder, build, preload))
+    assert (done.returncode, done.stderr) == (0, ""), done
+    lines = done.stdout.splitlines()
+    assert lines[0] == "$ mete run perl examples/churn.pl"
+    assert "Who held the peak" in lines and "Perl_" in done.stdout
+    assert len(lines) <= 42 and max(map(len, lines[:-2])) <= 80
+    assert lines[-2].startswith("recording  ") and lines[-1].startswith("next       mete report ")
 
 
-@pytest.mark.parametrize("command,name", [
-    (["tools/demo"], "demo"),
-    (["bench/pairs", "--rounds=1", "--items=pair16", "--allocators=mete"], "bench"),
-], ids=["demo", "bench"])
-def test_a_full_disk_is_one_line(source, build, command, name):
+def test_a_full_disk_is_one_line(source, build):
+    words = ["--rounds=1", "--items=pair16", "--allocators=mete"]
     with open("/dev/full", "w", encoding="utf-8") as full:
-        done = run(source / command[0], build, *command[1:], stdout=full)
+        done = run(source / "bench" / "pairs", build, *words, stdout=full)
     assert done.returncode == 1
-    assert done.stderr == f"{name}: cannot write to standard output: No space left on device\n"
+    assert done.stderr == "bench: cannot write to standard output: No space left on device\n"

@@ -1,0 +1,82 @@
+"""Names in recordings: written when the program has ended, and what is shown never changes again."""
+
+import json
+import subprocess
+
+import pytest
+
+from conftest import call_mete
+
+SOURCE = """
+#include <stdlib.h>
+static void *volatile sink;
+__attribute__((noinline)) void holder(void) { for (int i = 0; i < 100; i++) sink = malloc(1000); }
+int main(void) { holder(); return sink == 0; }
+"""
+
+
+@pytest.fixture(name="program")
+def program_with_symbols(tmp_path):
+    (tmp_path / "keeps.c").write_text(SOURCE, encoding="utf-8")
+    subprocess.run(["cc", "-g", "-O1", "-fno-builtin", "keeps.c", "-o", "keeps"], cwd=tmp_path,
+                   check=True)
+    return tmp_path / "keeps"
+
+
+def report(mete, *words, cwd):
+    done = call_mete(mete, ["report", *words], cwd=cwd)
+    assert done.status == 0, done
+    return done.out.decode()
+
+
+def test_a_report_stays_when_the_program_is_gone(mete, run, program, tmp_path):
+    assert run("-o", "a.mete", program).status == 0
+    before = report(mete, "--full", "a.mete", cwd=tmp_path)
+    assert "holder" in before and "keeps.c:4" in before
+    subprocess.run(["strip", program], check=True)
+    assert report(mete, "--full", "a.mete", cwd=tmp_path) == before
+    program.unlink()
+    assert report(mete, "--full", "a.mete", cwd=tmp_path) == before
+
+
+def test_names_may_be_left_out_and_embedded_later(mete, run, program, tmp_path):
+    assert run("-o", "a.mete", "--no-symbols", program).status == 0
+    assert "holder" not in report(mete, "--full", "a.mete", cwd=tmp_path)
+    size = (tmp_path / "a.mete").stat().st_size
+    assert call_mete(mete, ["report", "--embed", "a.mete"], cwd=tmp_path).status == 0
+    assert (tmp_path / "a.mete").stat().st_size > size
+    assert "holder" in report(mete, "--full", "a.mete", cwd=tmp_path)
+
+
+def test_another_build_of_the_program_gives_no_wrong_names(mete, run, program, tmp_path):
+    assert run("-o", "a.mete", "--no-symbols", program).status == 0
+    other = SOURCE.replace("holder", "wrong").replace("static", "static int more[99]; static")
+    (tmp_path / "keeps.c").write_text(other, encoding="utf-8")
+    subprocess.run(["cc", "-g", "-O1", "-fno-builtin", "keeps.c", "-o", "keeps"], cwd=tmp_path,
+                   check=True)
+    assert call_mete(mete, ["report", "--embed", "a.mete"], cwd=tmp_path).status == 0
+    text = report(mete, "--full", "a.mete", cwd=tmp_path)
+    assert "wrong" not in text and "keeps+0x" in text
+
+
+def test_embed_says_what_it_wants(mete, tmp_path):
+    done = call_mete(mete, ["report", "--embed"], cwd=tmp_path)
+    assert (done.status, done.said()) == (2, ["mete: report: --embed wants the FILE to write into"])
+    (tmp_path / "notes").write_text("precious", encoding="utf-8")
+    done = call_mete(mete, ["report", "--embed", "notes"], cwd=tmp_path)
+    assert done.status == 125 and "it cannot be read as a recording" in done.said()[0]
+    assert (tmp_path / "notes").read_text(encoding="utf-8") == "precious"
+
+
+def test_the_json_of_a_run_adds_up(mete, run, program, tmp_path):
+    assert run("-o", "a.mete", program).status == 0
+    answer = json.loads(report(mete, "--json", "a.mete", cwd=tmp_path))
+    totals = answer["totals"]
+    for key in ("allocations", "bytes_allocated", "live_blocks", "live_bytes", "temporary"):
+        assert sum(site[key] for site in answer["sites"]) == totals[key], key
+    (site,) = [site for site in answer["sites"]
+               if any(frame["function"] == "holder" for frame in site["frames"])]
+    assert (site["allocations"], site["bytes_allocated"], site["live_blocks"]) == (100, 100000, 100)
+    assert site["at_peak_bytes"] == site["peak_bytes"] == 100000
+    assert site["frames"][site["owner"]]["function"] == "holder"
+    assert answer["process"]["status"] == 0 and answer["schema"] == 1
