@@ -26,16 +26,24 @@ COUNTED = (
 class Site:
     """A call stack with what was done there: sums over its rows."""
 
-    def __init__(self, stack, kind, end, depth):
-        self.stack = stack  # names, innermost first
+    def __init__(self, kind, end="", depth=0, walk=None):
         self.kind = kind
         self.end = end
         self.depth = depth
-        self.rows = 0
+        self.walk = walk or (lambda: ([], []))
         for name in (*COUNTED, "inherited", "at_peak_bytes", "at_peak_blocks"):
             setattr(self, name, 0)
         self.sizes = [0] * 16
-        self.frames = []  # (module's path or None, offset)
+
+    @property
+    def stack(self):
+        """Names, innermost first."""
+        return self.walk()[0]
+
+    @property
+    def frames(self):
+        """(module's path or None, offset), innermost first."""
+        return self.walk()[1]
 
     @property
     def live_blocks(self):
@@ -49,6 +57,11 @@ class Site:
         """What a test knows: allocations, bytes, frees, temporary, reallocations, live bytes."""
         return (self.allocations, self.bytes_allocated, self.frees, self.temporary,
                 self.reallocations, self.live_bytes)
+
+    def add(self, other):
+        """Adds another's figures."""
+        for name in (*COUNTED, "inherited", "at_peak_bytes", "at_peak_blocks"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def __repr__(self):
         return f"{self.kind} {self.figures()} {' < '.join(self.stack)}"
@@ -83,22 +96,40 @@ class Recording:
         self.modules = [self.text(row["path"]) for row in self.rows("modules")]
         self._sites = None
 
+    def columns(self, name, wanted=None):
+        """A table's rows as tuples of the columns wanted, or of all; their names. A column of
+        several is a tuple, a text its place."""
+        content, offset, row_size, count, columns = self.tables[name]
+        columns = [column for column in columns if wanted is None or column[0] in wanted]
+        layout = "<"
+        at = 0
+        shapes = []
+        for _, kind, place, times in sorted(columns, key=lambda column: column[2]):
+            assert place >= at
+            layout += f"{place - at}x"
+            pieces = times * 2 if kind == TEXT else times
+            layout += f"{pieces}{'I' if kind == TEXT else TYPES[kind]}"
+            at = place + struct.calcsize(f"<{pieces}{'I' if kind == TEXT else TYPES[kind]}")
+            shapes.append(pieces)
+        layout += f"{row_size - at}x"
+        names = [column[0] for column in sorted(columns, key=lambda column: column[2])]
+        flat = struct.iter_unpack(layout, content[offset:offset + row_size * count])
+        if all(pieces == 1 for pieces in shapes):
+            return names, list(flat)
+        rows = []
+        for values in flat:
+            row = []
+            first = 0
+            for pieces in shapes:
+                row.append(values[first] if pieces == 1 else values[first:first + pieces])
+                first += pieces
+            rows.append(tuple(row))
+        return names, rows
+
     def rows(self, name):
         """A table as dictionaries."""
-        content, offset, row_size, count, columns = self.tables[name]
-        found = []
-        for i in range(count):
-            row = {}
-            for column, kind, at, times in columns:
-                place = offset + i * row_size + at
-                if kind == TEXT:
-                    row[column] = struct.unpack_from("<II", content, place)
-                elif times == 1:
-                    (row[column],) = struct.unpack_from(f"<{TYPES[kind]}", content, place)
-                else:
-                    row[column] = struct.unpack_from(f"<{times}{TYPES[kind]}", content, place)
-            found.append(row)
-        return found
+        names, rows = self.columns(name)
+        return [dict(zip(names, row)) for row in rows]
 
     def text(self, place):
         content, offset, _, count, _ = self.tables["bytes"]
@@ -137,27 +168,39 @@ class Recording:
 
     def _read_sites(self):
         names = self.frame_names()
-        frames = self.rows("frames")
-        nodes = [(row["parent"], row["frame"]) for row in self.rows("nodes")]
-        sites = []
-        for row in self.rows("sites"):
-            site = Site([], KINDS[row["kind"]], ENDS[row["end"]], row["depth"])
-            node = row["node"]
-            while node != NONE:
-                parent, frame = nodes[node]
-                assert parent == NONE or parent < node
-                site.stack += names[frame]
-                module = frames[frame]["module"]
-                path = None if module == NONE else self.modules[module]
-                site.frames.append((path, frames[frame]["offset"]))
-                node = parent
-            assert len(site.frames) == site.depth
-            sites.append(site)
+        frames = self.columns("frames", ("module", "offset"))[1]
+        nodes = self.columns("nodes", ("parent", "frame"))[1]
+
+        def walk_from(node, depth):
+            def walk():
+                stack = []
+                found = []
+                at = node
+                while at != NONE:
+                    parent, frame = nodes[at]
+                    assert parent == NONE or parent < at
+                    stack += names[frame]
+                    offset, module = frames[frame]
+                    found.append((None if module == NONE else self.modules[module], offset))
+                    at = parent
+                assert len(found) == depth
+                return stack, found
+
+            return walk
+
+        sites = [
+            Site(KINDS[row["kind"]], ENDS[row["end"]], row["depth"],
+                 walk_from(row["node"], row["depth"]))
+            for row in self.rows("sites")
+        ]
         peaks = self.process["peak_count"]
-        for row in self.rows("rows"):
+        summed = (*COUNTED, "inherited")
+        wanted = (*summed, "site", "peak_count", "at_peak_bytes", "at_peak_blocks", "sizes")
+        order, rows = self.columns("rows", wanted)
+        for values in rows:
+            row = dict(zip(order, values))
             site = sites[row["site"]]
-            site.rows += 1
-            for name in (*COUNTED, "inherited"):
+            for name in summed:
                 setattr(site, name, getattr(site, name) + row[name])
             site.sizes = [a + b for a, b in zip(site.sizes, row["sizes"])]
             if row["peak_count"] == peaks:
@@ -175,11 +218,9 @@ class Recording:
 
     def by_function(self):
         """Sums over the sites whose innermost frame is in a function."""
-        found = collections.defaultdict(lambda: Site([], "sum", "", 0))
+        found = collections.defaultdict(lambda: Site("sum"))
         for site in self.sites:
-            into = found[site.stack[0] if site.stack else site.kind]
-            for name in (*COUNTED, "inherited", "at_peak_bytes", "at_peak_blocks"):
-                setattr(into, name, getattr(into, name) + getattr(site, name))
+            found[site.stack[0] if site.depth else site.kind].add(site)
         return found
 
     def check(self):
