@@ -8,6 +8,7 @@
 #include "os/thread.h"
 #include "preload/alone.h"
 #include "preload/figures.h"
+#include "preload/mappings.h"
 #include "preload/neighbour.h"
 #include "preload/observe.h"
 #include "preload/perturb.h"
@@ -167,6 +168,7 @@ __attribute__((constructor)) static void start_process(int argc, char **argv, ch
 
     neighbour_find();
     alone_find();
+    mappings_find();
 
     struct settings settings;
     settings_init(&settings);

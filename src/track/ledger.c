@@ -119,7 +119,7 @@ static bool inherit_block(void *context, const struct heap_block *block)
 
 static bool reopen(void)
 {
-    if (recorder_reopen() || !tally_begin()) return false;
+    if (recorder_reopen() || !tally_begin() || !mappings_begin()) return false;
     course_begin();
     struct ledger_thread *thread = enter_thread();
     struct tally *tally = thread ? &thread->tally : tally_shared();
@@ -138,6 +138,7 @@ static COLD bool begin_in_child(void)
     has_left = false;
     busy_at = 0;
     if (reopen()) return true;
+    mappings_end();
     heap_observe(NULL);
     return false;
 }
@@ -369,7 +370,7 @@ int ledger_begin(const struct recorder_options *options)
     if (code_find_module((uintptr_t)&ledger_begin, &own)) capture_set_own(own.start, own.end);
     int error = recorder_open(options);
     if (error) return error;
-    if (!tally_begin() || !sites_begin()) return -ENOMEM;
+    if (!tally_begin() || !sites_begin() || !mappings_begin()) return -ENOMEM;
     course_begin();
     heap_observe(&observer);
     return 0;
@@ -380,6 +381,17 @@ void ledger_end(void)
     if (!state.mark || !*state.mark) return; // a child in which nothing has happened
     course_end();
     recorder_end(RECORD_ENDED);
+}
+
+void ledger_count_mapping(enum mapping_call call, size_t bytes)
+{
+    if (LIKELY(!mappings_are_counted())) return;
+    if (UNLIKELY(!*state.mark)) { // a forked child's first event
+        struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
+        if (turn.is_lost) return;
+        turn_end_slow(&turn);
+    }
+    mappings_count(call, bytes);
 }
 
 void ledger_code_gone(void)

@@ -9,6 +9,7 @@
 // handlers; nothing here allocates from the heap or touches errno.
 #pragma once
 
+#include "track/mappings.h"
 #include "track/recorder.h"
 
 // Opens the recording and observes. 0, or -errno and nothing is observed.
@@ -16,6 +17,9 @@ int ledger_begin(const struct recorder_options *options);
 
 // The process ends, as it chose to: what happens after this is counted too.
 void ledger_end(void);
+
+// The program asked the kernel for address space.
+void ledger_count_mapping(enum mapping_call call, size_t bytes);
 
 // Code has been unloaded (dlclose).
 void ledger_code_gone(void);
