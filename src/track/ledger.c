@@ -202,25 +202,14 @@ static ALWAYS_INLINE void turn_end(void)
 // --- the site
 // ---------------------------------------------------------------------------------------
 
-static NOINLINE uint32_t find_site(struct ledger_thread *thread, struct recent_call *last,
-                                   uint32_t node)
-{
-    const struct capture *capture = &thread->capture;
-    uint32_t site = sites_find(node, capture->end, capture->depth);
-    if (last && capture->end == RECORD_END_COMPLETE) last->site = site + 1;
-    return site;
-}
-
 static ALWAYS_INLINE uint32_t site_of_stack(struct ledger_thread *thread)
 {
     struct capture *capture = &thread->capture;
     capture_take(capture);
     uint32_t unchanged = capture->unchanged;
     uint32_t node = unchanged > 0 ? capture->nodes[unchanged - 1] : RECORD_NONE;
-    struct recent_call *last = NULL;
     for (uint32_t i = unchanged; i < capture->depth; i++) {
-        last = recent_calls_find(&thread->calls, node, capture->frames[i].address);
-        node = last->node;
+        node = recent_calls_find(&thread->calls, node, capture->frames[i].address);
         if (UNLIKELY(node == RECORD_NONE)) {
             recorder_lose(LOSS_ROOM);
             return SITE_OTHERS;
@@ -229,11 +218,13 @@ static ALWAYS_INLINE uint32_t site_of_stack(struct ledger_thread *thread)
     }
     capture_keep(capture);
     if (node == thread->node && capture->end == thread->end) return thread->site;
-    bool is_known = last && last->site && capture->end == RECORD_END_COMPLETE;
-    thread->site = LIKELY(is_known) ? last->site - 1 : find_site(thread, last, node);
+    uint32_t site = RECORD_NONE;
+    if (LIKELY(capture->end == RECORD_END_COMPLETE)) site = sites_known_site(node);
+    if (UNLIKELY(site == RECORD_NONE)) site = sites_find(node, capture->end, capture->depth);
+    thread->site = site;
     thread->node = node;
     thread->end = capture->end;
-    return thread->site;
+    return site;
 }
 
 // --- what the heap tells
