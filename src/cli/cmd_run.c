@@ -240,10 +240,6 @@ static void gather(const struct run_call *call, const struct child_end *end,
     if (error) say("run: cannot read '%s': %s", folder->path, strerror(-error));
     *main_out = recordings_main(recordings, end->pid);
     recordings_keep(recordings, *main_out, &plan, folder);
-    if (recordings_end_in_exec(recordings, end->pid)) {
-        say("run: '%s' became another program, which left no recording: %s", plan.program,
-            observable_absence(end->status));
-    }
 }
 
 // Runs the command and gathers what it left. 0 and the result, or a status after a message.
@@ -266,6 +262,7 @@ static int observe(struct run_call *call, bool is_observed, struct run_result *r
     if (!status && !error) {
         *result = (struct run_result){
             .command = call->command,
+            .pid = end.pid,
             .status = end.status,
             .usage = end.usage,
             .wall_ns = end.wall_ns,
@@ -312,21 +309,44 @@ static bool summary_close(FILE *file, const char *path)
     return false;
 }
 
+// What is missing, in words that last as long as this.
+struct shortfall {
+    char words[1024];
+};
+
+static void find_shortfall(struct shortfall *self, const struct run_call *call,
+                           const struct obstacle *obstacle, struct run_result *result)
+{
+    const bool has_obstacle = obstacle->kind != OBSTACLE_NONE;
+    result->is_replaced = recordings_end_in_exec(result->recordings, result->pid);
+    if (has_obstacle) {
+        (void)snprintf(self->words, sizeof self->words, "'%s' %s", obstacle->subject,
+                       obstacle->reason);
+    } else if (result->is_replaced) {
+        (void)snprintf(self->words, sizeof self->words,
+                       "'%s' became another program, which left no recording: %s",
+                       program_name(call), observable_absence(result->status));
+    } else {
+        (void)snprintf(self->words, sizeof self->words, "%s", observable_absence(result->status));
+    }
+    if (result->recordings->count == 0) {
+        result->absence = self->words;
+    } else if (has_obstacle || result->is_replaced) {
+        result->gap = self->words;
+    }
+}
+
 static int run_and_tell(struct run_call *call, const struct obstacle *obstacle, FILE *out)
 {
     struct recordings recordings = {0};
     struct run_result result;
-    char absence[1024];
+    struct shortfall shortfall;
     const bool is_hidden = obstacle->kind == OBSTACLE_ALL;
     const bool is_observed = !is_hidden || !obstacle->forbids_preload;
     int status = observe(call, is_observed, &result, &recordings);
     if (!status) {
         status = exit_status(result.status);
-        if (recordings.count == 0) {
-            (void)snprintf(absence, sizeof absence, "'%s' %s", obstacle->subject, obstacle->reason);
-            const bool has_obstacle = obstacle->kind != OBSTACLE_NONE;
-            result.absence = has_obstacle ? absence : observable_absence(result.status);
-        }
+        find_shortfall(&shortfall, call, obstacle, &result);
         const bool has_findings = run_summarize(&result, &call->summary, out);
         if (has_findings && call->error_status >= 0 && status == STATUS_OK) {
             status = call->error_status;

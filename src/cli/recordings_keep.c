@@ -5,6 +5,7 @@
 #include "cli/recording_embed.h"
 #include "cli/recording_move.h"
 #include "cli/recording_name.h"
+#include "record/tables.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -54,7 +55,8 @@ static bool is_last_of_command(const struct keep *self, size_t index)
 {
     const struct recording *item = &self->recordings->items[index];
     return item->pid == self->plan->end->pid &&
-           (index + 1 == self->recordings->count || item[1].pid != item->pid);
+           (index + 1 == self->recordings->count || item[1].pid != item->pid) &&
+           item->facts.state != RECORD_EXECED;
 }
 
 // Makes it whole where it lies: it is smaller then. One that cannot be is kept as it is.

@@ -33,10 +33,11 @@ bool run_summarize(const struct run_result *result, const struct summary_options
                    FILE *out)
 {
     if (result->absence) fprintf(out, "mete: no recording was made: %s\n", result->absence);
+    if (result->gap) fprintf(out, "mete: not everything was seen: %s\n", result->gap);
     struct run_subject *subjects = NULL;
     size_t count = 0;
     if (!list(result, &subjects, &count)) say("run: out of memory");
     if (count > 0) (void)run_report(subjects, count, options, out); // it has said why
     free(subjects);
-    return result->absence != NULL;
+    return result->absence != NULL || result->is_replaced;
 }

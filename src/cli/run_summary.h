@@ -21,12 +21,15 @@ struct summary_options {
 // What has run.
 struct run_result {
     char **command;
+    pid_t pid;
     int status; // as wait() gave it
     struct rusage usage;
     uint64_t wall_ns;
     const struct recordings *recordings; // sorted by pid and image
     size_t main;                         // the main program's index, or the count if it left none
-    const char *absence;                 // why it left none; NULL when it did
+    const char *absence;                 // why there is none at all; NULL when there is
+    const char *gap;                     // what is missing in them; NULL when that is not known
+    bool is_replaced;                    // the command's process became a program that left none
 };
 
 // Prints the summary. Whether there is something that --error-status should speak of.

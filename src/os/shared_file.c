@@ -49,13 +49,27 @@ int shared_file_create(const char *path, size_t size, struct shared_file *file_o
     if (fd < 0) return (int)fd;
     int error = map((int)fd, size, file_out);
     (void)syscall_2(SYS_close, fd, 0); // the mapping keeps the file
-    if (error) (void)syscall_4(SYS_unlinkat, AT_FDCWD, (long)path, 0, 0); // an empty one says less
+    if (error) shared_file_remove(path);
     return error;
+}
+
+void shared_file_remove(const char *path)
+{
+    (void)syscall_4(SYS_unlinkat, AT_FDCWD, (long)path, 0, 0); // else an empty one is there
 }
 
 bool shared_file_populate(void *address, size_t size)
 {
     return syscall_4(SYS_madvise, (long)address, (long)size, MADV_POPULATE_WRITE, 0) == 0;
+}
+
+void shared_file_detach(struct shared_file *self)
+{
+    const long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    if (!self->bytes) return;
+    // Refused only for want of memory, and then what was there is still there.
+    (void)syscall_6(SYS_mmap, (long)self->bytes, (long)self->size, PROT_READ | PROT_WRITE, flags,
+                    -1, 0);
 }
 
 void shared_file_close(struct shared_file *self)

@@ -20,6 +20,12 @@ int shared_file_create(const char *path, size_t size, struct shared_file *file_o
 // would be a SIGBUS.
 bool shared_file_populate(void *address, size_t size);
 
+// Puts private memory, all zero, in its place; the file stays as it is.
+void shared_file_detach(struct shared_file *self);
+
+// Removes the file of that name; a mapping of it stays.
+void shared_file_remove(const char *path);
+
 // Unmaps it; the file stays.
 void shared_file_close(struct shared_file *self);
 

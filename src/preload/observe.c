@@ -3,6 +3,7 @@
 #include "base/attributes.h"
 #include "base/text.h"
 #include "os/console.h"
+#include "os/error_words.h"
 #include "preload/export.h"
 #include "track/ledger.h"
 
@@ -14,16 +15,18 @@ static struct {
     int (*dlclose)(void *);
 } state;
 
+// The reason first: a path may be as long as it likes.
 static void warn(const char *path, int error)
 {
     char line[512];
-    struct text text = text_in(line, sizeof line);
-    text_add(&text, "mete: nothing is recorded: '");
+    struct text text = text_in(line, sizeof line - 1); // room for the line's end
+    text_add(&text, "mete: nothing is recorded: ");
+    text_add(&text, error_words(-error));
+    text_add(&text, ": '");
     text_add(&text, path);
-    text_add(&text, "': error ");
-    text_add_decimal(&text, (uint64_t)-error);
-    text_add(&text, "\n");
-    console_write(line, text.length);
+    text_add(&text, "'");
+    line[text.length] = '\n';
+    console_write(line, text.length + 1);
 }
 
 void observe_begin(const struct settings *settings, int argument_count, char **arguments)
@@ -34,6 +37,7 @@ void observe_begin(const struct settings *settings, int argument_count, char **a
         .has_arguments = settings->arguments,
         .argument_count = argument_count,
         .arguments = arguments,
+        .refused = warn,
     };
     int error = ledger_begin(&options);
     state.is_on = error == 0;
@@ -42,7 +46,7 @@ void observe_begin(const struct settings *settings, int argument_count, char **a
 
 void observe_end(void)
 {
-    if (state.is_on) ledger_end();
+    if (state.is_on) (void)ledger_end(RECORD_ENDED); // nothing is recorded: nothing to say
 }
 
 // Nothing is to be known of dlopen: code that comes is found when it is first seen. (It could not

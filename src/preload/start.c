@@ -8,6 +8,7 @@
 #include "os/thread.h"
 #include "preload/alone.h"
 #include "preload/figures.h"
+#include "preload/image.h"
 #include "preload/mappings.h"
 #include "preload/neighbour.h"
 #include "preload/observe.h"
@@ -169,6 +170,7 @@ __attribute__((constructor)) static void start_process(int argc, char **argv, ch
     neighbour_find();
     alone_find();
     mappings_find();
+    image_find();
 
     struct settings settings;
     settings_init(&settings);

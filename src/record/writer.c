@@ -101,6 +101,11 @@ void record_writer_close(struct record_writer *self)
     *self = (struct record_writer){0};
 }
 
+void record_writer_detach(struct record_writer *self)
+{
+    shared_file_detach(&self->file);
+}
+
 // --- rows
 // -------------------------------------------------------------------------------------------
 

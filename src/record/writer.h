@@ -33,6 +33,9 @@ int record_writer_open(struct record_writer *self, const char *path);
 // Unmaps it; the file stays.
 void record_writer_close(struct record_writer *self);
 
+// The same, but who still has rows may write to them, to nowhere.
+void record_writer_detach(struct record_writer *self);
+
 // The next row of a table, all zero, not yet counted: it counts from record_writer_publish() on.
 // NULL, and nothing changed, without room.
 void *record_writer_add(struct record_writer *self, enum record_table table, uint32_t *index_out);

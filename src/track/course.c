@@ -78,6 +78,11 @@ static COLD void add_shared(struct course_share *share, uint64_t now_ms)
     lock_give(&course.peak_lock);
 }
 
+void course_abandon(void)
+{
+    course.peak_lock = (struct lock){0};
+}
+
 static int64_t slack(void)
 {
     int64_t threads = atomic_load_explicit(&course.threads, memory_order_relaxed);
@@ -145,7 +150,7 @@ static void add_point(struct record_point point)
 
 void course_tick(uint64_t now_ms)
 {
-    if (!lock_try(&recorder.lock)) return; // whoever adds rows: the next event looks again
+    if (!recorder_try()) return; // whoever adds rows: the next event looks again
     struct record_point point = {
         .live_bytes = recorder.process->live_bytes,
         .allocations = allocations_so_far(),
@@ -160,7 +165,7 @@ void course_tick(uint64_t now_ms)
                           memory_order_relaxed);
     atomic_store_explicit(&course.next_ms, next, memory_order_relaxed);
     recorder.process->duration_ms = now_ms;
-    lock_give(&recorder.lock);
+    recorder_give();
 }
 
 void course_end(void)

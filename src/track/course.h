@@ -49,6 +49,9 @@ void course_begin(void);
 void course_enter(struct course_share *share);
 void course_leave(struct course_share *share);
 
+// The calling thread, which is alone, has left whatever it did here for good.
+void course_abandon(void);
+
 // Counts blocks of the calling thread: +1 and their bytes, or -1.
 void course_add(struct course_share *share, uint64_t now_ms, int64_t bytes, int64_t blocks);
 

@@ -36,17 +36,21 @@ static struct index_table *grow(const struct index_table *old)
     return table;
 }
 
-bool index_add(struct index *self, uint64_t key, uint32_t more, uint32_t row)
+bool index_reserve(struct index *self)
 {
     struct index_table *table = atomic_load_explicit(&self->table, memory_order_relaxed);
-    if (!table || table->used > table->mask / 2) {
-        struct index_table *grown = grow(table);
-        if (!grown) return false;
-        // release: pairs with the acquire in index_find()
-        atomic_store_explicit(&self->table, grown, memory_order_release);
-        table = grown;
-    }
-    put(table, key, more, row + 1);
+    if (table && table->used <= table->mask / 2) return true;
+    struct index_table *grown = grow(table);
+    if (!grown) return false;
+    // release: pairs with the acquire in index_find()
+    atomic_store_explicit(&self->table, grown, memory_order_release);
+    return true;
+}
+
+bool index_add(struct index *self, uint64_t key, uint32_t more, uint32_t row)
+{
+    if (!index_reserve(self)) return false;
+    put(atomic_load_explicit(&self->table, memory_order_relaxed), key, more, row + 1);
     return true;
 }
 

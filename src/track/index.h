@@ -51,6 +51,9 @@ static inline uint32_t index_find(const struct index *self, uint64_t key, uint32
     }
 }
 
+// Makes room for one more, which index_add() then surely finds. False without memory.
+bool index_reserve(struct index *self);
+
 // Adds what is not there yet. False without memory.
 bool index_add(struct index *self, uint64_t key, uint32_t more, uint32_t row);
 

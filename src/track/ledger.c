@@ -4,6 +4,8 @@
 #include "heap/observer.h"
 #include "heap/resolve.h"
 #include "os/pages.h"
+#include "os/process.h"
+#include "os/thread.h"
 #include "track/capture.h"
 #include "track/course.h"
 #include "track/recent_calls.h"
@@ -13,6 +15,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 // One thread's part, in pages of its own.
 struct ledger_thread {
@@ -26,6 +29,9 @@ struct ledger_thread {
     uint32_t end;
     uint32_t site;
     struct ledger_thread *next_left;
+    bool has_look;
+    bool is_looking;
+    struct capture look; // who is busy: see is_abandoned()
 };
 
 static __thread struct ledger_thread *self;
@@ -38,6 +44,31 @@ static struct {
     volatile char *mark;        // not zero in the process that began the recording, nor in one that
                                 // shares its memory; zero in a forked child
 } state;
+
+// Nothing is known of what came before.
+static void forget(struct ledger_thread *thread)
+{
+    thread->last_block = NULL;
+    thread->node = RECORD_NONE;
+    thread->site = SITE_OTHERS;
+    thread->has_look = false;
+    thread->is_looking = false;
+}
+
+// What a handler left by siglongjmp had interrupted is over: its locks are free again. While other
+// threads run only the recorder's is known to be ours: the others are held for a few instructions.
+static COLD void abandon(void)
+{
+    recorder_abandon();
+    if (thread_is_alone()) {
+        course_abandon();
+        state.lock = (struct lock){0};
+    }
+    busy_at = 0;
+    if (!self) return;
+    forget(self);
+    memset(&self->calls, 0, sizeof self->calls); // one may be half written
+}
 
 // --- threads
 // ----------------------------------------------------------------------------------------
@@ -73,9 +104,7 @@ static COLD struct ledger_thread *enter_thread(void)
         return NULL;
     }
     capture_init(&thread->capture);
-    thread->last_block = NULL;
-    thread->node = RECORD_NONE;
-    thread->site = SITE_OTHERS;
+    forget(thread);
     self = thread;
     return thread;
 }
@@ -84,6 +113,7 @@ static void thread_gone(void)
 {
     struct ledger_thread *thread = self;
     has_left = true;
+    if (busy_at) abandon(); // pthread_exit() in a handler
     if (!thread) return;
     self = NULL;
     tally_leave(&thread->tally);
@@ -117,15 +147,17 @@ static bool inherit_block(void *context, const struct heap_block *block)
     return true;
 }
 
-static bool reopen(void)
+// 0 or -errno.
+static int reopen(bool is_within)
 {
-    if (recorder_reopen() || !tally_begin() || !mappings_begin()) return false;
+    int error = recorder_reopen(is_within);
+    if (error) return error;
+    if (!tally_begin() || !mappings_begin()) return -ENOMEM;
     course_begin();
     struct ledger_thread *thread = enter_thread();
     struct tally *tally = thread ? &thread->tally : tally_shared();
     const struct memory_reader reader = memory_reader_own();
-    if (heap_walk(&reader, (uintptr_t)&mete_heap_root, inherit_block, tally)) return false;
-    return true;
+    return heap_walk(&reader, (uintptr_t)&mete_heap_root, inherit_block, tally);
 }
 
 // The first event of a child: it has one thread, and its parent's recording is not its own. False
@@ -136,10 +168,13 @@ static COLD bool begin_in_child(void)
     *state.mark = 1;
     self = NULL;
     has_left = false;
+    bool is_within = busy_at != 0; // a handler forked
     busy_at = 0;
-    if (reopen()) return true;
+    int error = reopen(is_within);
+    if (!error) return true;
     mappings_end();
     heap_observe(NULL);
+    recorder_refuse(error);
     return false;
 }
 
@@ -154,32 +189,43 @@ struct turn {
     bool is_within; // a handler's, within another turn of the same thread
 };
 
-// Somebody of this thread is counting: a handler interrupted it, or it was left by siglongjmp: then
-// we stand further out on the same stack.
-static bool is_abandoned(uintptr_t here)
+// Somebody of this thread is counting: a handler interrupted it, or it was left by siglongjmp. A
+// handler's frame stands between only in the first case.
+static COLD bool is_abandoned(void)
 {
-    if (!self || here <= busy_at) return false;
-    const struct stack_bounds *bounds = &self->capture.bounds;
-    return stack_bounds_hold(bounds, busy_at) && stack_bounds_hold(bounds, here);
+    struct ledger_thread *thread = self;
+    if (!thread || thread->is_looking) return false;
+    thread->is_looking = true; // a handler may come here again
+    struct capture *look = &thread->look;
+    if (!thread->has_look) capture_init(look);
+    thread->has_look = true;
+    capture_take(look);
+    thread->is_looking = false;
+    if (look->end == RECORD_END_COMPLETE) return true;
+    if (look->end == RECORD_END_SIGNAL || look->depth == 0) return false;
+    uintptr_t outermost = look->frames[0].slot;
+    return outermost > busy_at && stack_bounds_hold(&look->bounds, busy_at) &&
+           stack_bounds_hold(&look->bounds, outermost);
 }
 
 static NOINLINE struct turn turn_begin_slow(uintptr_t here)
 {
     if (!*state.mark && !begin_in_child()) return (struct turn){.is_lost = true};
-    if (busy_at && !is_abandoned(here)) {
-        bool is_locked = lock_try(&recorder.lock);
+    if (busy_at && is_abandoned()) abandon();
+    if (busy_at) {
+        bool is_locked = recorder_try();
         if (!is_locked) recorder_lose(LOSS_SIGNAL);
         return (struct turn){.is_lost = !is_locked, .is_within = true};
     }
     busy_at = here;
     struct turn turn = {.thread = self ? self : enter_thread()};
-    if (!turn.thread) lock_take(&recorder.lock);
+    if (!turn.thread) recorder_take();
     return turn;
 }
 
 static NOINLINE void turn_end_slow(const struct turn *turn)
 {
-    if (!turn->thread && !turn->is_lost) lock_give(&recorder.lock);
+    if (!turn->thread && !turn->is_lost) recorder_give();
     if (!turn->is_within) busy_at = 0;
 }
 
@@ -367,11 +413,24 @@ int ledger_begin(const struct recorder_options *options)
     return 0;
 }
 
-void ledger_end(void)
+// Whether the calling process has a recording and is not one that only shares our memory (vfork),
+// nor a child in which nothing has happened.
+static bool is_recording(void)
 {
-    if (!state.mark || !*state.mark) return; // a child in which nothing has happened
+    return state.mark && *state.mark && recorder.process && recorder.process->pid == process_id();
+}
+
+bool ledger_end(enum record_state how)
+{
+    if (!is_recording()) return false;
     course_end();
-    recorder_end(RECORD_ENDED);
+    recorder_end(how);
+    return true;
+}
+
+void ledger_stay(void)
+{
+    recorder_end(RECORD_RUNNING);
 }
 
 void ledger_count_mapping(enum mapping_call call, size_t bytes)
@@ -387,6 +446,7 @@ void ledger_count_mapping(enum mapping_call call, size_t bytes)
 
 void ledger_code_gone(void)
 {
+    if (busy_at) abandon(); // no handler may call dlclose()
     rule_table_forget();
     sites_forget_code();
 }

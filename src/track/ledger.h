@@ -15,8 +15,12 @@
 // Opens the recording and observes. 0, or -errno and nothing is observed.
 int ledger_begin(const struct recorder_options *options);
 
-// The process ends, as it chose to: what happens after this is counted too.
-void ledger_end(void);
+// The process ends, or tries to become another image, as it chose to: what happens after this is
+// counted too. False when it has no recording.
+bool ledger_end(enum record_state how);
+
+// After ledger_end() was true: it goes on.
+void ledger_stay(void);
 
 // The program asked the kernel for address space.
 void ledger_count_mapping(enum mapping_call call, size_t bytes);

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "mete/version.h"
 #include "os/process.h"
+#include "os/thread.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,19 +12,31 @@
 enum { IMAGES_MAX = 1000, PATH_SIZE = 4096 };
 
 struct recorder recorder;
+__thread char recorder_thread;
 
 static char pattern[PATH_SIZE]; // of its path: the program may change where it came from
+static void (*refused)(const char *path, int error);
 
 static const char *const loss_words[LOSS_COUNT] = {
     [LOSS_SIGNAL] = "in a signal handler that interrupted the recorder",
     [LOSS_ROOM] = "no room in the recording",
     [LOSS_MEMORY] = "no memory for the recorder",
+    [LOSS_CHILD] = "forked children that could not record at all",
 };
 
 void recorder_lose(enum recorder_loss why)
 {
     struct record_lost *row = recorder.lost[why];
     if (row) __atomic_fetch_add(&row->events, 1, __ATOMIC_RELAXED);
+}
+
+void recorder_abandon(void)
+{
+    bool is_ours = __atomic_load_n(&recorder.holder, __ATOMIC_RELAXED) == &recorder_thread;
+    // Left just before it could say so: nobody else can have it.
+    bool is_held =
+        thread_is_alone() && atomic_load_explicit(&recorder.lock.word, memory_order_relaxed) != 0;
+    if (is_ours || is_held) recorder_give();
 }
 
 struct record_text recorder_text(const char *text)
@@ -76,6 +89,14 @@ static struct record_text arguments_text(const struct recorder_options *options)
     return all;
 }
 
+// What could not become a recording.
+static void remove_file(uint32_t pid, uint32_t image)
+{
+    char path[PATH_SIZE];
+    record_writer_close(&recorder.writer);
+    if (write_path(path, sizeof path, pid, image)) shared_file_remove(path);
+}
+
 // A file, its clock, and who writes it. 0, or -errno.
 static int begin_file(void)
 {
@@ -86,7 +107,10 @@ static int begin_file(void)
     uint32_t index;
     struct record_process *process =
         record_writer_add(&recorder.writer, RECORD_TABLE_process, &index);
-    if (!process) return -ENOSPC;
+    if (!process) {
+        remove_file(pid, image);
+        return -ENOSPC;
+    }
     recorder.start_ms = clock_coarse_ms();
     process->clock_real_ns = clock_real_ns();
     process->clock_monotonic_ms = recorder.start_ms;
@@ -129,39 +153,75 @@ int recorder_open(const struct recorder_options *options)
 {
     struct text copy = text_in(pattern, sizeof pattern);
     text_add(&copy, options->path);
+    refused = options->refused;
     int error = begin_file();
     if (error) return error;
     describe_process(options);
-    if (!begin_losses()) return -ENOSPC;
+    if (!begin_losses()) {
+        remove_file(recorder.process->pid, recorder.process->image);
+        return -ENOSPC;
+    }
     record_writer_publish(&recorder.writer, RECORD_TABLE_process);
     return 0;
 }
 
-int recorder_reopen(void)
+// The parent's rows are ours to begin with.
+static bool copy_tables(const struct record_writer *parent)
 {
     static const enum record_table tables[] = {
         RECORD_TABLE_bytes, RECORD_TABLE_modules, RECORD_TABLE_frames,
         RECORD_TABLE_nodes, RECORD_TABLE_sites,
     };
-    struct record_writer parent = recorder.writer; // its counts are ours since the fork
-    struct record_process was = *recorder.process;
-    recorder.lock = (struct lock){0};
-    int error = begin_file();
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0] && !error; i++) {
-        if (!record_writer_copy(&recorder.writer, &parent, tables[i])) error = -ENOSPC;
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        if (!record_writer_copy(&recorder.writer, parent, tables[i])) return false;
     }
-    record_writer_close(&parent);
+    return true;
+}
+
+static int begin_as_child(const struct record_writer *parent, struct record_process *was)
+{
+    int error = begin_file();
     if (error) return error;
     struct record_process *process = recorder.process;
-    process->inherits_from_pid = was.pid;
-    process->program = was.program;
-    process->command = was.command;
-    process->directory = was.directory;
-    process->host = was.host;
-    process->version = was.version;
-    if (!begin_losses()) return -ENOSPC;
+    if (!copy_tables(parent) || !begin_losses()) {
+        remove_file(process->pid, process->image);
+        return -ENOSPC;
+    }
+    process->inherits_from_pid = was->pid;
+    process->program = was->program;
+    process->command = was->command;
+    process->directory = was->directory;
+    process->host = was->host;
+    process->version = was->version;
     record_writer_publish(&recorder.writer, RECORD_TABLE_process);
     return 0;
+}
+
+int recorder_reopen(bool is_within)
+{
+    struct recorder parent = recorder; // its counts are ours since the fork
+    struct record_process was = *recorder.process;
+    recorder.lock = (struct lock){0};
+    recorder.holder = NULL;
+    int error = begin_as_child(&parent.writer, &was);
+    if (error) {
+        // Who is told of this has what is left of the parent's.
+        recorder = parent;
+        recorder.lock = (struct lock){0};
+    } else if (is_within) {
+        record_writer_detach(&parent.writer);
+    } else {
+        record_writer_close(&parent.writer);
+    }
+    return error;
+}
+
+void recorder_refuse(int error)
+{
+    struct record_lost *row = recorder.lost[LOSS_CHILD];
+    bool is_first = row && __atomic_fetch_add(&row->events, 1, __ATOMIC_RELAXED) == 0;
+    record_writer_detach(&recorder.writer);
+    if (is_first && refused) refused(pattern, error);
 }
 
 void recorder_end(enum record_state state)

@@ -8,6 +8,7 @@
 #include "record/writer.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 // Why an event is not in any site's figures; the words in the file are in recorder.c.
@@ -15,23 +16,50 @@ enum recorder_loss {
     LOSS_SIGNAL, // in a signal handler that interrupted the recorder
     LOSS_ROOM,   // no room in the file for what was new
     LOSS_MEMORY, // no memory for what stands beside it
+    LOSS_CHILD,  // a forked child, with all that it did
     LOSS_COUNT,
 };
 
 struct recorder {
     struct record_writer writer;
     struct lock lock;
+    const void *holder; // whose lock it is: the address of his recorder_thread, once he has it
     struct record_process *process;
     struct record_lost *lost[LOSS_COUNT];
     uint64_t start_ms; // clock_coarse_ms() at time 0
 };
 extern struct recorder recorder;
+extern __thread char recorder_thread;
+
+static inline void recorder_take(void)
+{
+    lock_take(&recorder.lock);
+    __atomic_store_n(&recorder.holder, &recorder_thread, __ATOMIC_RELAXED);
+}
+
+static inline bool recorder_try(void)
+{
+    if (!lock_try(&recorder.lock)) return false;
+    __atomic_store_n(&recorder.holder, &recorder_thread, __ATOMIC_RELAXED);
+    return true;
+}
+
+static inline void recorder_give(void)
+{
+    __atomic_store_n(&recorder.holder, NULL, __ATOMIC_RELAXED);
+    lock_give(&recorder.lock);
+}
+
+// The calling thread has left whatever it did here for good (siglongjmp out of a handler): gives
+// the lock back if it has it.
+void recorder_abandon(void);
 
 struct recorder_options {
     const char *path;   // where: a pattern with %p, %i and %n; see recorder_open()
     bool has_arguments; // whether the command line may be written down
     int argument_count;
     char **arguments;
+    void (*refused)(const char *path, int error); // the first child that could not record
 };
 
 // Begins the recording: its path has the pid in place of %p, the program's name in place of %n, and
@@ -39,8 +67,13 @@ struct recorder_options {
 int recorder_open(const struct recorder_options *options);
 
 // In a forked child: another recording, which knows the modules, frames, stacks and sites of the
-// parent's under the same numbers, and none of its rows. 0, or -errno.
-int recorder_reopen(void);
+// parent's under the same numbers, and none of its rows. 0, or -errno and it keeps no recording: to
+// the next. Whoever is within the recorder just now, further out on the same stack, goes on writing
+// where the parent's was, to nowhere: `is_within`.
+int recorder_reopen(bool is_within);
+
+// After that failed: the parent's recording and, once, the user are told.
+void recorder_refuse(int error);
 
 // The last words: how it ended, and when.
 void recorder_end(enum record_state state);

@@ -47,6 +47,8 @@ bool sites_begin(void)
 
 // --- adding, with the lock
 // --------------------------------------------------------------------------
+// A row is published before it can be found: a child forked in between, or a handler that jumps
+// out, must not find what is not there.
 
 static uint32_t add_frame(uintptr_t pc)
 {
@@ -54,12 +56,13 @@ static uint32_t add_frame(uintptr_t pc)
     uint32_t module = modules_find(pc, &offset);
     uint32_t frame = index_find(&state.frames, offset, module);
     if (frame != RECORD_NONE) return frame;
+    if (!index_reserve(&state.frames)) return RECORD_NONE;
     struct record_frame *row = record_writer_add(&recorder.writer, RECORD_TABLE_frames, &frame);
     if (!row) return RECORD_NONE;
     row->offset = offset;
     row->module = module;
-    if (!index_add(&state.frames, offset, module, frame)) return RECORD_NONE;
     record_writer_publish(&recorder.writer, RECORD_TABLE_frames);
+    (void)index_add(&state.frames, offset, module, frame); // there is room
     return frame;
 }
 
@@ -67,12 +70,13 @@ static uint32_t add_node(uint32_t parent, uint32_t frame)
 {
     uint32_t node = index_find(&state.nodes, frame, parent);
     if (node != RECORD_NONE) return node;
+    if (!index_reserve(&state.nodes)) return RECORD_NONE;
     struct record_node *row = record_writer_add(&recorder.writer, RECORD_TABLE_nodes, &node);
     if (!row) return RECORD_NONE;
     row->parent = parent;
     row->frame = frame;
-    if (!index_add(&state.nodes, frame, parent, node)) return RECORD_NONE;
     record_writer_publish(&recorder.writer, RECORD_TABLE_nodes);
+    (void)index_add(&state.nodes, frame, parent, node); // there is room
     return node;
 }
 
@@ -92,7 +96,7 @@ static void note_first_call(uint32_t parent, uint64_t key, uint32_t node)
 
 static NOINLINE uint32_t add(uint32_t parent, uintptr_t pc, uint64_t key)
 {
-    lock_take(&recorder.lock);
+    recorder_take();
     uint32_t node = index_find(&state.calls, key, parent); // another thread may have been first
     if (node == RECORD_NONE) {
         uint32_t frame = add_frame(pc);
@@ -103,7 +107,7 @@ static NOINLINE uint32_t add(uint32_t parent, uintptr_t pc, uint64_t key)
             note_first_call(parent, key, node);
         }
     }
-    lock_give(&recorder.lock);
+    recorder_give();
     return node;
 }
 
@@ -117,32 +121,38 @@ uint32_t sites_node(uint32_t parent, uintptr_t pc)
     return LIKELY(node != RECORD_NONE) ? node : add(parent, pc, key);
 }
 
+static NOINLINE uint32_t add_stack(const struct record_site *row)
+{
+    recorder_take();
+    uint32_t site = index_find(&state.sites, row->node, row->end);
+    if (site == RECORD_NONE && index_reserve(&state.sites) && add_site(row, &site)) {
+        (void)index_add(&state.sites, row->node, row->end, site); // there is room
+    }
+    bool is_complete = site != RECORD_NONE && row->end == RECORD_END_COMPLETE;
+    if (is_complete && row->node + 1 < sites_known.count) {
+        // release: pairs with the acquire in sites_known_site()
+        atomic_store_explicit(&sites_known.nodes[row->node + 1].site, site + 1,
+                              memory_order_release);
+    }
+    recorder_give();
+    if (site != RECORD_NONE) return site;
+    recorder_lose(LOSS_ROOM);
+    return SITE_OTHERS;
+}
+
 uint32_t sites_find(uint32_t node, uint32_t end, uint32_t depth)
 {
     uint32_t site = index_find(&state.sites, node, end);
     if (LIKELY(site != RECORD_NONE)) return site;
-    const struct record_site row = {.node = node, .end = end, .depth = depth};
-    lock_take(&recorder.lock);
-    site = index_find(&state.sites, node, end); // another thread may have been first
-    if (site == RECORD_NONE &&
-        !(add_site(&row, &site) && index_add(&state.sites, node, end, site))) {
-        site = SITE_OTHERS;
-        recorder_lose(LOSS_ROOM);
-    }
-    if (end == RECORD_END_COMPLETE && site != SITE_OTHERS && node + 1 < sites_known.count) {
-        // release: pairs with the acquire in sites_known_site()
-        atomic_store_explicit(&sites_known.nodes[node + 1].site, site + 1, memory_order_release);
-    }
-    lock_give(&recorder.lock);
-    return site;
+    return add_stack(&(struct record_site){.node = node, .end = end, .depth = depth});
 }
 
 void sites_forget_code(void)
 {
-    lock_take(&recorder.lock);
+    recorder_take();
     // release: whoever sees it finds the modules as they are now
     if (modules_refresh()) {
         atomic_fetch_add_explicit(&sites_generation, 1, memory_order_release);
     }
-    lock_give(&recorder.lock);
+    recorder_give();
 }

@@ -73,7 +73,7 @@ static struct record_thread *take_left(uint32_t *slot_out)
 bool tally_enter(struct tally *self)
 {
     *self = (struct tally){0};
-    lock_take(&recorder.lock);
+    recorder_take();
     struct record_thread *thread =
         record_writer_add(&recorder.writer, RECORD_TABLE_threads, &self->slot);
     bool is_new = thread != NULL;
@@ -88,7 +88,7 @@ bool tally_enter(struct tally *self)
         }
         self->thread = thread;
     }
-    lock_give(&recorder.lock);
+    recorder_give();
     if (thread) course_enter(&self->share);
     return thread != NULL;
 }
@@ -98,9 +98,9 @@ void tally_leave(struct tally *self)
     course_leave(&self->share);
     process_thread_name((char *)self->thread->name);
     // The lock: who takes the slot or its rows over sees all that was written.
-    lock_take(&recorder.lock);
+    recorder_take();
     self->thread->is_alive = 0;
-    lock_give(&recorder.lock);
+    recorder_give();
     index_drop(&self->rows);
 }
 
@@ -173,9 +173,9 @@ static NOINLINE struct record_row *row_slow(struct tally *self, uint32_t site, u
     }
     uint32_t known = index_find(&self->rows, site, 0);
     if (known != (uint32_t)INDEX_NONE) return row_at(known);
-    lock_take(&recorder.lock);
+    recorder_take();
     uint32_t row = claim_row(self, site, now_ms);
-    lock_give(&recorder.lock);
+    recorder_give();
     if (!row) return NULL;
     // Without memory for it we look again next time.
     if (atomic_load_explicit(&state.first[site], memory_order_relaxed) != row) {

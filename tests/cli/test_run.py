@@ -162,8 +162,8 @@ def test_what_the_environment_says_already_is_kept(run, preload):
 def test_the_summary_goes_where_it_is_told(run, tmp_path):
     done = run("--summary=there", "true")
     assert (done.out, done.err) == (b"", b"")
-    assert (tmp_path / "there").read_text().startswith("mete: no recording was made: ")
-    assert run("--summary=-", "true").out.startswith(b"mete: no recording was made: ")
+    assert (tmp_path / "there").read_text().startswith("mete: recorded the program, pid ")
+    assert run("--summary=-", "true").out.startswith(b"mete: recorded the program, pid ")
     done = run("--summary=/nonexistent/x", "touch", "ran")
     assert done.status == 125 and not (tmp_path / "ran").exists()
     assert done.said() == ["mete: run: cannot write '/nonexistent/x': No such file or directory"]
@@ -181,8 +181,11 @@ def test_nobody_who_listens_does_not_change_the_status(mete, tmp_path):
 
 
 def test_an_error_status_is_for_those_who_ask(run):
-    assert run("--error-status=9", "true").status == 9
-    assert run("--error-status=9", "sh", "-c", "exit 3").status == 3
+    unseen = ["sh", "-c", "exec env -i sh -c 'exit '$0"]
+    assert run(*unseen, "0").status == 0
+    assert run("--error-status=9", *unseen, "0").status == 9
+    assert run("--error-status=9", *unseen, "3").status == 3
+    assert run("--error-status=9", "true").status == 0
 
 
 # --- signals
@@ -338,7 +341,7 @@ def test_keys_that_end_programs_end_the_program(mete, tmp_path, key, number):
     terminal.wait_for("ready")
     time.sleep(0.2)
     terminal.write(key)
-    terminal.wait_for("no recording was made")
+    terminal.wait_for("recorded the program")
     assert terminal.end() == 128 + number
 
 

@@ -35,7 +35,7 @@ static void a_second_image_has_a_second_file(void **state)
     char path[128];
     (void)snprintf(path, sizeof path, "%s/%%p.%%i", track_folder);
     record_writer_close(&recorder.writer);
-    const struct recorder_options options = {path, false, 0, NULL};
+    const struct recorder_options options = {path, false, 0, NULL, NULL};
     assert_int_equal(recorder_open(&options), 0);
     assert_int_equal(recorder.process->image, 2);
     assert_int_equal(recorder.process->command.size, 0);
@@ -47,7 +47,7 @@ static void a_folder_that_is_not_there_is_an_error(void **state)
 {
     (void)state;
     record_writer_close(&recorder.writer);
-    const struct recorder_options options = {"/nowhere/%p", false, 0, NULL};
+    const struct recorder_options options = {"/nowhere/%p", false, 0, NULL, NULL};
     assert_int_equal(recorder_open(&options), -ENOENT);
 }
 

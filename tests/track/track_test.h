@@ -25,7 +25,7 @@ static inline int begin_recording(void **state)
     if (!mkdtemp(track_folder)) return -1;
     (void)snprintf(path, sizeof path, "%s/%%p.%%i", track_folder);
     char *arguments[] = {(char[]){"one"}, (char[]){"two words"}};
-    const struct recorder_options options = {path, true, 2, arguments};
+    const struct recorder_options options = {path, true, 2, arguments, NULL};
     int error = recorder_open(&options);
     if (error) return error;
     if (!tally_begin() || !sites_begin()) return -1;
