@@ -89,6 +89,7 @@ int record_writer_open(struct record_writer *self, const char *path)
     if (error) return error;
     if (!shared_file_populate(self->file.bytes, RECORD_HEADER_SIZE)) {
         shared_file_close(&self->file);
+        shared_file_remove(path);
         return -ENOSPC;
     }
     describe(self, shift);

@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from recording import Recording, observe
+
 PROGRAMS = pathlib.Path(__file__).resolve().parent / "programs"
 # Warnings on: a test that misuses the C library by accident proves nothing.
 C_FLAGS = [
@@ -73,3 +75,39 @@ def needs_libcxx():
     )
     if probe.returncode != 0:
         pytest.skip("libc++ is not installed")
+
+
+@pytest.fixture(scope="session")
+def events(compile_program):
+    """A program for each event."""
+    return compile_program("events.c")
+
+
+@pytest.fixture(scope="session")
+def known(compile_program):
+    """A program whose sites are known."""
+    return compile_program("known.c")
+
+
+@pytest.fixture()
+def observed(mete, tmp_path):
+    """Runs a command under `mete run` in an empty folder: observed(word, …) → Observed."""
+
+    def run_words(*words, **options):
+        return observe(mete, words, tmp_path / "recordings", **options)
+
+    return run_words
+
+
+@pytest.fixture()
+def by_itself(preload_for_all, run_native, tmp_path):
+    """Runs a command with METE saying where to record: → its Run, its recordings."""
+
+    def run_words(*words, env=None, **options):
+        folder = tmp_path / "live"
+        folder.mkdir(exist_ok=True)
+        env = {"METE": f"observe=yes,recording={folder}/%p.%i.mete", **(env or {})}
+        done = run_native(words, env=env, preload=preload_for_all, **options)
+        return done, [Recording(path) for path in sorted(folder.glob("*.mete"))]
+
+    return run_words

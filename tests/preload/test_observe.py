@@ -1,0 +1,313 @@
+"""What is counted is what happened: programs whose allocations are known, through everything that
+befalls processes and threads."""
+
+import os
+import random
+import subprocess
+import time
+
+import pytest
+
+from recording import Recording
+
+
+def function(recording, name):
+    """A function's figures: allocations, bytes, frees, temporary, reallocations, live bytes."""
+    return recording.by_function()[name].figures()
+
+
+# --- sites
+
+
+def known_figures(threads, rounds):
+    """What known.c does by its own account, per function."""
+    n = threads * rounds
+    return {
+        "brief_site": (n, 24 * n, n, n, 0, 0),
+        "array_site": (n + threads, 300 * (n + threads), n, 0, 0, 300 * threads),
+        "aligned_site": (n, 200 * n, n, 0, 0, 0),
+        "grown_site": (3 * n, 1110 * n, 3 * n, 2 * n, 2 * n, 0),
+        "passed_site": (n, 50 * n, n, 0, 0, 0),
+        "left_site": (n, 77 * n, 0, 0, 0, 77 * n),
+        "large_site": (threads, 300000 * threads, threads, 0, 0, 0),
+        "main": (threads, 8 * n, threads, 0, 0, 0),
+    }
+
+
+@pytest.mark.parametrize("threads", [1, 4, 16])
+def test_every_site_is_counted_to_the_last_block_and_byte(observed, known, threads):
+    rounds = 2000
+    done = observed(known, threads, rounds)
+    assert (done.status, done.out) == (0, b""), done
+    recording = done.only().check()
+    found = recording.by_function()
+    for name, figures in known_figures(threads, rounds).items():
+        assert found[name].figures() == figures, name
+    assert not any(recording.lost.values())
+    # All else is libc's, for threads.
+    others = {name for name, site in found.items() if site.allocations} - set(
+        known_figures(threads, rounds))
+    assert others <= {"calloc"}, others
+    assert recording.total("frees_unseen") == 0
+    grown = [row for row in recording.rows("rows") if row["reallocations"]]
+    assert {(row["step_min"], row["step_max"], row["size_min"], row["size_max"])
+            for row in grown} == {(90, 900, 10, 1000)}
+    for site in recording.sites:
+        if site.kind == "stack":
+            assert_whole(site)
+
+
+def assert_whole(site):
+    """From the function to where its thread began."""
+    assert site.end == "complete", site
+    if "work" not in site.stack or "main" in site.stack:
+        assert site.stack[-1] == "_start" and site.stack.count("main") == 1, site
+    else:
+        assert "clone" in site.stack[-1] and site.stack.index("work") == len(site.stack) - 3, site
+
+
+def test_the_peak_of_one_thread_is_exact(observed, known):
+    rounds = 1000
+    recording = observed(known, 1, rounds).only().check()
+    assert recording.process["is_peak_exact"] == 1
+    # The large block, when all others but those that are freed within a round are there.
+    live = rounds * (8 + 50 + 77)
+    assert recording.process["peak_bytes"] == live + 300000 + 300
+    found = recording.by_function()
+    assert found["large_site"].at_peak_bytes == 300000
+    assert found["passed_site"].at_peak_bytes == 50 * rounds
+    assert found["left_site"].at_peak_bytes == 77 * rounds
+    assert found["grown_site"].at_peak_bytes == 0
+    assert recording.process["peak_blocks"] == 1 + 2 * rounds + 2
+
+
+@pytest.mark.parametrize("threads", [4, 16])
+def test_the_peak_of_many_threads_is_within_its_bounds(observed, known, threads):
+    """At the end all that is passed on and left is there; it is the peak but for what each thread
+    held for a round, and its large block."""
+    rounds = 20000
+    recording = observed(known, threads, rounds).only().check()
+    process = recording.process
+    least = threads * rounds * (8 + 50 + 77) + 300000
+    most = least + threads * (300000 + 300 + 2000) + 288 * threads
+    slack = max(most // 100, threads * 4096)
+    assert least - slack <= process["peak_bytes"] <= most + slack
+    at_peak = sum(site.at_peak_bytes for site in recording.sites)
+    assert abs(at_peak - process["peak_bytes"]) <= slack + threads * 302300
+
+
+def test_a_stripped_program_has_whole_stacks(observed, compile_program):
+    """Where nothing has a name and no frame a pointer, figures and depths tell them apart."""
+    program = compile_program("known.c", "-O2", "-s", "-fomit-frame-pointer")
+    rounds = 500
+    recording = observed(program, 4, rounds).only().check()
+    own = [site for site in recording.sites
+           if site.frames and str(site.frames[0][0]) == str(program)]
+    n = 4 * rounds
+    figures = [site.figures() for site in own]
+    # The first thread's and the other three's; grown_site is jumped out of, its caller not.
+    for count in (rounds, 3 * rounds):
+        assert (count, 24 * count, count, count, 0, 0) in figures
+        assert (count, 300 * count, count, 0, 0, 0) in figures
+        assert (count, 77 * count, 0, 0, 0, 77 * count) in figures
+    assert sum(site.allocations for site in own) == 8 * n + 4 * 3
+    for site in own:
+        assert site.end == "complete" and 3 <= site.depth <= 6, site
+        outermost = site.frames[-1][0]
+        assert str(outermost) == str(program) or "libc" in outermost
+        if str(outermost) == str(program):  # _start < __libc_start_main < … < main
+            assert site.depth >= 4
+            assert [str(program) == str(path) for path, _ in site.frames[-4:]] == [
+                True, False, False, True]
+
+
+# --- processes
+
+
+def test_a_forked_child_goes_on_from_what_its_parent_had(observed, events):
+    done = observed(events, "fork")
+    assert done.status == 0, done
+    parent, child = done.recordings
+    assert function(parent.check(), "parent_site") == (1000, 40000, 1000, 0, 0, 0)
+    assert "child_site" not in parent.by_function()
+    assert child.process["inherits_from_pid"] == parent.process["pid"]
+    assert child.process["parent_pid"] == parent.process["pid"]
+    assert function(child.check(), "parent_site") == (1000, 40000, 500, 0, 0, 20000)
+    assert child.by_function()["parent_site"].inherited == 1000
+    assert function(child, "child_site") == (200, 12000, 0, 0, 0, 12000)
+    assert child.by_function()["child_site"].inherited == 0
+    assert child.state == "ended" and parent.state == "waited"
+
+
+def test_children_of_children(observed, events):
+    first, second, third = observed(events, "fork_deep").recordings
+    assert third.process["inherits_from_pid"] == second.process["pid"]
+    assert function(first.check(), "kept_site") == (1, 100, 0, 0, 0, 100)
+    assert function(second.check(), "child_site") == (1, 60, 0, 0, 0, 60)
+    assert function(third.check(), "child_site") == (2, 120, 0, 0, 0, 120)
+    assert third.by_function()["child_site"].inherited == 1
+
+
+def test_forks_amid_threads_that_allocate(observed, events):
+    """Protects children from locks and half-made rows of threads they have not."""
+    children = 40
+    done = observed(events, "fork_amid", children)
+    assert done.status == 0, done
+    assert len(done.recordings) == children + 1
+    for recording in done.recordings:
+        found = recording.check().by_function()
+        assert {name for name, site in found.items() if site.allocations} <= {
+            "calloc", "thread_site", "child_site"}
+        if recording.process["inherits_from_pid"]:
+            assert found["child_site"].figures() == (50, 3000, 0, 0, 0, 3000)
+            assert found["thread_site"].inherited == found["thread_site"].allocations <= 8 * 64
+        else:
+            assert found["thread_site"].live_bytes == 0
+
+
+def test_vfork_and_exec(observed, events):
+    done = observed(events, "vfork", 10)
+    (parent,) = done.of("events")
+    assert parent.state == "waited"
+    assert function(parent.check(), "parent_site") == (10, 400, 0, 0, 0, 400)
+    assert len(done.of("true")) == 5 and len(done.recordings) == 6
+
+
+def test_exec_gives_the_pid_a_second_recording(observed, events):
+    done = observed(events, "exec", 50)
+    assert done.status == 5, done
+    first, second = done.recordings
+    assert (first.process["image"], second.process["image"]) == (1, 2)
+    assert first.process["pid"] == second.process["pid"]
+    assert first.state == "execed" and second.state == "waited"
+    assert function(first.check(), "kept_site") == (50, 5000, 0, 0, 0, 5000)
+    assert function(first, "parent_site") == (1, 40, 0, 0, 0, 40)  # after an exec that failed
+    assert first.process["status"] == 0 and second.process["status"] == 5 << 8
+
+
+def test_exec_into_what_cannot_be_seen(observed, events):
+    done = observed(events, "execle")
+    assert done.status == 6, done
+    assert done.only().state == "execed"
+    assert any("became another program, which left no recording" in line for line in done.said())
+
+
+@pytest.mark.parametrize("how,status", [("_exit", 7), ("quick_exit", 7), ("abort", 134)])
+def test_ends_that_nobody_hears_of(observed, events, how, status):
+    done = observed(events, how, 50)
+    assert done.status == status
+    assert function(done.only().check(), "kept_site") == (50, 5000, 0, 0, 0, 5000)
+
+
+@pytest.mark.parametrize("how,state", [("_exit", "ended"), ("quick_exit", "ended"),
+                                       ("abort", "running")])
+def test_an_end_by_choice_is_told_from_a_death(by_itself, events, how, state):
+    _, (recording,) = by_itself(events, how)
+    assert recording.state == state
+
+
+def test_a_process_killed_at_any_moment_loses_nothing(preload_for_all, events, tmp_path):
+    """Calls that had returned are in the file, at most the one that was running is half there."""
+    seed = int(os.environ.get("METE_TEST_SEED", time.time_ns() % 1000000))
+    print(f"# METE_TEST_SEED={seed}")
+    chance = random.Random(seed)
+    for i in range(6):
+        env = {**os.environ, "LD_PRELOAD": str(preload_for_all),
+               "METE": f"observe=yes,recording={tmp_path}/{i}.mete"}
+        with subprocess.Popen([events, "endless"], env=env, stdout=subprocess.PIPE) as running:
+            running.stdout.readline()
+            time.sleep(chance.random() / 20)
+            running.kill()
+            said = running.stdout.read().split()
+        finished = int(said[-1]) if said else 1000
+        recording = Recording(tmp_path / f"{i}.mete")
+        frames = recording.frame_names()
+        assert frames and recording.state == "running"
+        sites = [site for site in recording.sites if site.allocations > 1]
+        assert len(sites) == 2, sites
+        assert all(site.allocations >= finished for site in sites)
+        kept = next(site for site in sites if site.sizes[3])
+        assert kept.bytes_allocated in (100 * kept.allocations, 100 * (kept.allocations - 1))
+        assert kept.frees == 0
+        for name in ("allocations", "frees"):
+            over_sites = sum(getattr(site, name) for site in recording.sites)
+            assert abs(over_sites - recording.total(name)) <= 1
+
+
+# --- threads
+
+
+def test_threads_that_come_and_go_leave_few_rows(observed, events):
+    count = 5000
+    recording = observed(events, "row", count).only().check()
+    assert function(recording, "thread_site") == (
+        11 * count, 550 * count, 10 * count, 10 * count, 0, 50 * count)
+    assert len(recording.rows("rows")) < 10
+    assert not any(recording.lost.values())
+
+
+def test_two_hundred_threads_at_once(observed, events):
+    recording = observed(events, "at_once", 200).only().check()
+    assert function(recording, "thread_site") == (2200, 110000, 2000, 2000, 0, 10000)
+    assert len(recording.threads) == 202
+    assert not any(recording.lost.values())
+
+
+def test_after_a_threads_end_and_after_mains(observed, events):
+    """Destructors of thread-specific data, of which libc calls some after ours; atexit handlers."""
+    recording = observed(events, "late", 5).only().check()
+    found = recording.by_function()
+    late = [found["destructor_site"], found["signal"]]
+    assert sum(site.allocations for site in late) == 5 * 4 * 4
+    assert sum(site.bytes_allocated for site in late) == 5 * 4 * 4 * 30
+    assert sum(site.frees for site in late) == 5 * 4 * 3
+    assert found["exit_site"].figures() == (2, 140, 1, 1, 0, 70)
+    assert not any(recording.lost.values())
+
+
+# --- signals
+
+
+def test_handlers_that_allocate_are_counted_or_said_to_be_lost(observed, events):
+    done = observed(events, "interrupted", 40000)
+    outside, inside = map(int, done.out.split())
+    recording = done.only().check()
+    found = recording.by_function()
+    assert found["thread_site"].allocations == outside
+    assert found["thread_site"].frees == outside // 2
+    counted = found["handler_site"].allocations + found["signal"].allocations
+    assert counted + sum(recording.lost.values()) == inside
+    assert inside > 30, "the timer has hardly come"
+
+
+def test_jumps_out_of_handlers_do_not_end_the_counting(observed, events):
+    done = observed(events, "left_by_jumps", 200)
+    assert (done.status, done.out) == (0, b"200\n"), done
+    recording = done.only()
+    # Exact again, at the same depth as before and deeper.
+    assert function(recording, "kept_site") == (100, 10000, 0, 0, 0, 10000)
+    assert recording.by_function()["thread_site"].allocations > 1000
+    assert sum(recording.lost.values()) == 0
+
+
+# --- code that comes and goes
+
+
+def test_unloaded_libraries_keep_their_names(observed, compile_program, compile_library):
+    """Two libraries take turns at the same address, where each has other code."""
+    first = compile_library("library_plugin.c", "-DNAME=plugin_one")
+    second = compile_library("library_plugin.c", "-DNAME=plugin_two", '-DPADDING="64"')
+    program = compile_program("unloading.c", "-ldl")
+    recording = observed(program, 200, first, second).only().check()
+    found = recording.by_function()
+    for name in ("plugin_one", "plugin_two"):
+        assert found[name].figures() == (200, 6600, 100, 100, 0, 3300)
+    for site in recording.sites:
+        if site.stack[:1] in (["plugin_one"], ["plugin_two"]):
+            path = first if site.stack[0] == "plugin_one" else second
+            assert site.frames[0][0] == str(path) and site.stack[1] == "plugin", site
+    rows = [row for row in recording.rows("modules")
+            if recording.text(row["path"]) in (str(first), str(second))]
+    assert 2 <= len(rows) <= 200
+    assert all(row["unloaded_ms"] for row in rows)
+    assert all(row["build_id_size"] == 20 for row in rows)

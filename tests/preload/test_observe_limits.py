@@ -1,0 +1,172 @@
+"""Where there is no room, no right or no way to record, the program does not notice, and one line
+or `lost` says what is missing."""
+
+import os
+import pathlib
+import resource
+import shutil
+import subprocess
+
+import pytest
+
+from recording import Recording
+
+NOBODY = 65534
+
+
+def limit(kind, size):
+    """For preexec_fn."""
+    return lambda: resource.setrlimit(kind, (size, size))
+
+
+def least_address_space(words, run_native, **options):
+    """The least limit, in MiB, under which a program runs."""
+    low, high = 1, 4096
+    while high - low > 1:
+        middle = (low + high) // 2
+        size = middle << 20
+        done = run_native(words, preexec_fn=limit(resource.RLIMIT_AS, size), **options)
+        low, high = (low, middle) if done.status == 0 else (middle, high)
+    return high
+
+
+def test_a_limit_on_address_space_leaves_room_for_us(by_itself, run_native, known):
+    """A program that runs under N on libc's heap runs under N + 32 MiB when it is observed."""
+    least = least_address_space([known, 1, 20000], run_native)
+    done, recordings = by_itself(
+        known, 1, 20000, preexec_fn=limit(resource.RLIMIT_AS, (least + 32) << 20))
+    assert (done.status, done.stderr) == (0, b""), done
+    assert sum(site.allocations for site in recordings[0].sites) == 8 * 20000 + 3
+
+
+def test_a_limit_on_files_is_met_by_a_smaller_recording(by_itself, known):
+    done, (recording,) = by_itself(known, 1, 100, preexec_fn=limit(resource.RLIMIT_FSIZE, 4 << 20))
+    assert (done.status, done.stderr) == (0, b""), done
+    assert recording.path.stat().st_size <= 4 << 20
+    assert sum(site.allocations for site in recording.sites) == 8 * 100 + 3
+
+
+def test_a_limit_on_files_too_small_for_a_recording_is_one_line(by_itself, known):
+    done, recordings = by_itself(known, 1, 100, preexec_fn=limit(resource.RLIMIT_FSIZE, 4096))
+    assert done.status == 0 and recordings == []
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("mete: nothing is recorded: File too large: '")
+
+
+def can_mount():
+    """Whether a namespace with mounts of our own is to be had."""
+    done = subprocess.run(["unshare", "-m", "sh", "-c", "mount -t tmpfs none /mnt"], check=False,
+                          capture_output=True)
+    return done.returncode == 0
+
+
+needs_mounts = pytest.mark.skipif(not can_mount(), reason="mounts are not allowed here")
+
+
+@needs_mounts
+@pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
+def test_a_full_disk_stops_the_recording_and_not_the_program(
+        preload_for_all, run_native, events, tmp_path, kind):
+    """A touch past the end would be SIGBUS. What found no room is counted as lost."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = f"mount -t tmpfs -o size=1M none '{disk}'"
+    if kind == "ext4":
+        mount = (f"truncate -s 3M '{tmp_path}/image' && mkfs.ext4 -q -O ^has_journal "
+                 f"'{tmp_path}/image' && mount -o loop '{tmp_path}/image' '{disk}'")
+    script = (f"{mount} || exit 77; "
+              f"METE=observe=yes,recording={disk}/a.mete LD_PRELOAD={preload_for_all} "
+              f"'{events}' interrupted 20000; status=$?; "
+              f"cp --sparse=always '{disk}/a.mete' '{tmp_path}/a.mete'; exit $status")
+    done = run_native(["unshare", "-m", "sh", "-c", script])
+    if done.status == 77:
+        pytest.skip(f"{kind} cannot be mounted here")
+    assert done.status == 0 and done.stderr == b"", done
+    outside, inside = map(int, done.stdout.split())
+    recording = Recording(tmp_path / "a.mete")
+    room = recording.lost["no room in the recording"]
+    assert room > 1000
+    counted = sum(site.allocations for site in recording.sites)
+    assert counted > 100
+    assert counted < outside + inside
+
+
+@needs_mounts
+def test_a_disk_too_small_for_a_header_is_one_line(preload_for_all, run_native, known, tmp_path):
+    script = (f"mount -t tmpfs -o size=8K none /mnt; LD_PRELOAD={preload_for_all} "
+              f"METE=observe=yes,recording=/mnt/a.mete '{known}' 1 10; status=$?; ls /mnt; "
+              "exit $status")
+    done = run_native(["unshare", "-m", "sh", "-c", script])
+    assert (done.status, done.stdout) == (0, b""), done
+    assert done.stderr == (
+        b"mete: nothing is recorded: No space left on device: '/mnt/a.mete'\n"), done
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can chroot")
+def test_a_child_in_another_root_runs_on_unrecorded(by_itself, compile_program, tmp_path):
+    """Its recording's folder is not there; the parent's says so, and one line."""
+    (tmp_path / "root").mkdir()
+    done, (recording,) = by_itself(compile_program("rooted.c"), tmp_path / "root")
+    assert (done.status, done.stdout) == (0, b"child\nchild\nchild\nparent\n"), done
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("mete: nothing is recorded: No such file or directory: '")
+    assert recording.lost["forked children that could not record at all"] == 3
+    assert recording.state == "ended"
+    own = [site for site in recording.sites if site.sizes[2]]
+    assert [site.allocations for site in own] == [10]
+
+
+def test_closed_descriptors(observed, compile_program, tmp_path):
+    """Nothing of ours is kept open: programs close what is not theirs."""
+    done = observed(compile_program("closefrom.c"), tmp_path / "file")
+    assert done.status == 0, done
+    done.only().check()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a setuid program")
+def test_a_setuid_program_is_not_observed_and_runs_on(
+        preload, run_native, compile_program, tmp_path):
+    folder = pathlib.Path(subprocess.run(
+        ["mktemp", "-d", "/var/tmp/mete-XXXXXX"], stdout=subprocess.PIPE, text=True, check=True,
+    ).stdout.strip())
+    try:
+        folder.chmod(0o777)
+        library = shutil.copy(preload, folder)
+        program = folder / "secure"
+        shutil.copy(compile_program(
+            "secure.c", "-Wl,--no-as-needed", str(library), f"-Wl,-rpath,{folder}"), program)
+        env = {"METE": f"observe=yes,recording={folder}/%p.mete"}
+        program.chmod(0o4755)
+        done = run_native([program], env=env, user=NOBODY, group=NOBODY)
+        if done.stdout == b"ordinary\n":
+            pytest.skip("this file system ignores the setuid bit")
+        assert done.status == 0 and done.stderr == b"", done
+        assert not list(folder.glob("*.mete"))
+        program.chmod(0o755)
+        run_native([program], env=env, user=NOBODY, group=NOBODY)
+        assert len(list(folder.glob("*.mete"))) == 1
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    "place,words",
+    [("/nonexistent/x.mete", "No such file or directory"), ("/dev/null/x", "Not a directory"),
+     ("/proc/x.mete", "No such file or directory"), ("/dev/null", "File exists"),
+     ("/" + "y" * 300, "File name too long"), ("/tmp", "File exists")],
+)
+def test_a_path_that_cannot_be_written_is_one_line(run_preloaded, known, place, words):
+    done = run_preloaded([known, 1, 10], env={"METE": f"observe=yes,recording={place}"})
+    assert done.status == 0
+    (line,) = done.stderr.decode().splitlines()
+    assert line == f"mete: nothing is recorded: {words}: '{place}'"
+
+
+def test_a_recording_is_for_its_owner_alone_and_no_link_is_followed(
+        run_preloaded, known, tmp_path):
+    done = run_preloaded([known, 1, 10], env={"METE": f"observe=yes,recording={tmp_path}/a"})
+    assert done.stderr == b"" and (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "link").symlink_to(tmp_path / "outside")
+    done = run_preloaded([known, 1, 10], env={"METE": f"observe=yes,recording={tmp_path}/link"})
+    assert "nothing is recorded: File exists" in done.stderr.decode()
+    assert not (tmp_path / "outside").exists()
