@@ -60,7 +60,6 @@ static const struct option options[] = {
      .value = "PATTERN",
      .help = "functions that only pass on; may be repeated"},
     {.name = "full", .kind = OPTION_FLAG, .help = "show every stack in full"},
-    {.name = "top", .kind = OPTION_VALUE, .value = "COUNT", .help = "show so many rows"},
     {.name = "anyway", .kind = OPTION_FLAG, .help = "run also what cannot be observed"},
     {.name = "error-status",
      .kind = OPTION_VALUE,
@@ -71,18 +70,17 @@ static const struct option options[] = {
 // Settings that are ours to choose.
 static const char *const without[] = {"observe", "recording", NULL};
 
-static int take_number(const struct option *option, const char *value, unsigned long min,
-                       unsigned long max, unsigned long *number_out)
+static int take_number(const struct option *option, const char *value, unsigned long max,
+                       unsigned long *number_out)
 {
     char *end = NULL;
     errno = 0;
     const unsigned long number = strtoul(value, &end, 10);
-    if (value[0] >= '0' && value[0] <= '9' && *end == '\0' && errno == 0 && number >= min &&
-        number <= max) {
+    if (value[0] >= '0' && value[0] <= '9' && *end == '\0' && errno == 0 && number <= max) {
         *number_out = number;
         return STATUS_OK;
     }
-    say("run: '--%s=%s': it wants a number from %lu to %lu", option->name, value, min, max);
+    say("run: '--%s=%s': it wants a number from 0 to %lu", option->name, value, max);
     return STATUS_USAGE;
 }
 
@@ -119,12 +117,9 @@ static int take(void *context, const struct option *option, const char *value)
     if (option->setting) return environment_take(&call->settings, "run", option, value);
     if (option->letter == 'o') return take_output(call, value);
     if (strcmp(option->name, "skip") == 0) return take_skip(call, value);
-    if (strcmp(option->name, "top") == 0) {
-        return take_number(option, value, 1, 1000000, &call->summary.top);
-    }
     if (strcmp(option->name, "error-status") == 0) {
         unsigned long status = 0;
-        const int error = take_number(option, value, 0, 255, &status);
+        const int error = take_number(option, value, 255, &status);
         if (!error) call->error_status = (int)status;
         return error;
     }

@@ -31,9 +31,9 @@ struct environment {
 // The preload object's name, and that of a link to it.
 #define ENVIRONMENT_LINK "libmete-preload.so"
 
-// 0, or an exit status after a message; to be released either way. The loader can be told of no path
-// with a space or colon: then a link to the object is made in `link_folder` (NULL: nowhere), which
-// the caller removes.
+// 0, or an exit status after a message; to be released either way. The loader can be told of no
+// path with a space or colon: then a link to the object is made in `link_folder` (NULL: nowhere),
+// which the caller removes.
 int environment_make(struct environment *self, const char *command,
                      const struct environment_settings *settings, const char *link_folder);
 void environment_deinit(struct environment *self);

@@ -13,7 +13,6 @@ struct summary_options {
     bool has_symbols;   // frames are named
     bool has_children;  // a line per child
     bool is_full;       // exact stacks
-    unsigned long top;  // rows; 0: as many as are usual
     const char **skips; // patterns of functions that name no row
     size_t skip_count;
 };

@@ -9,6 +9,7 @@
 #include "preload/alone.h"
 #include "preload/figures.h"
 #include "preload/image.h"
+#include "preload/mappings.h"
 #include "preload/neighbour.h"
 #include "preload/observe.h"
 #include "preload/perturb.h"
@@ -168,6 +169,7 @@ __attribute__((constructor)) static void start_process(int argc, char **argv, ch
 
     neighbour_find();
     alone_find();
+    mappings_find();
     image_find();
 
     struct settings settings;

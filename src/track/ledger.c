@@ -152,7 +152,7 @@ static int reopen(bool is_within)
 {
     int error = recorder_reopen(is_within);
     if (error) return error;
-    if (!tally_begin()) return -ENOMEM;
+    if (!tally_begin() || !mappings_begin()) return -ENOMEM;
     course_begin();
     struct ledger_thread *thread = enter_thread();
     struct tally *tally = thread ? &thread->tally : tally_shared();
@@ -172,6 +172,7 @@ static COLD bool begin_in_child(void)
     busy_at = 0;
     int error = reopen(is_within);
     if (!error) return true;
+    mappings_end();
     heap_observe(NULL);
     recorder_refuse(error);
     return false;
@@ -247,25 +248,14 @@ static ALWAYS_INLINE void turn_end(void)
 // --- the site
 // ---------------------------------------------------------------------------------------
 
-static NOINLINE uint32_t find_site(struct ledger_thread *thread, struct recent_call *last,
-                                   uint32_t node)
-{
-    const struct capture *capture = &thread->capture;
-    uint32_t site = sites_find(node, capture->end, capture->depth);
-    if (last && capture->end == RECORD_END_COMPLETE) last->site = site + 1;
-    return site;
-}
-
 static ALWAYS_INLINE uint32_t site_of_stack(struct ledger_thread *thread)
 {
     struct capture *capture = &thread->capture;
     capture_take(capture);
     uint32_t unchanged = capture->unchanged;
     uint32_t node = unchanged > 0 ? capture->nodes[unchanged - 1] : RECORD_NONE;
-    struct recent_call *last = NULL;
     for (uint32_t i = unchanged; i < capture->depth; i++) {
-        last = recent_calls_find(&thread->calls, node, capture->frames[i].address);
-        node = last->node;
+        node = recent_calls_find(&thread->calls, node, capture->frames[i].address);
         if (UNLIKELY(node == RECORD_NONE)) {
             recorder_lose(LOSS_ROOM);
             return SITE_OTHERS;
@@ -274,11 +264,13 @@ static ALWAYS_INLINE uint32_t site_of_stack(struct ledger_thread *thread)
     }
     capture_keep(capture);
     if (node == thread->node && capture->end == thread->end) return thread->site;
-    bool is_known = last && last->site && capture->end == RECORD_END_COMPLETE;
-    thread->site = LIKELY(is_known) ? last->site - 1 : find_site(thread, last, node);
+    uint32_t site = RECORD_NONE;
+    if (LIKELY(capture->end == RECORD_END_COMPLETE)) site = sites_known_site(node);
+    if (UNLIKELY(site == RECORD_NONE)) site = sites_find(node, capture->end, capture->depth);
+    thread->site = site;
     thread->node = node;
     thread->end = capture->end;
-    return thread->site;
+    return site;
 }
 
 // --- what the heap tells
@@ -415,7 +407,7 @@ int ledger_begin(const struct recorder_options *options)
     if (code_find_module((uintptr_t)&ledger_begin, &own)) capture_set_own(own.start, own.end);
     int error = recorder_open(options);
     if (error) return error;
-    if (!tally_begin() || !sites_begin()) return -ENOMEM;
+    if (!tally_begin() || !sites_begin() || !mappings_begin()) return -ENOMEM;
     course_begin();
     heap_observe(&observer);
     return 0;
@@ -439,6 +431,17 @@ bool ledger_end(enum record_state how)
 void ledger_stay(void)
 {
     recorder_end(RECORD_RUNNING);
+}
+
+void ledger_count_mapping(enum mapping_call call, size_t bytes)
+{
+    if (LIKELY(!mappings_are_counted())) return;
+    if (UNLIKELY(!*state.mark)) { // a forked child's first event
+        struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
+        if (turn.is_lost) return;
+        turn_end_slow(&turn);
+    }
+    mappings_count(call, bytes);
 }
 
 void ledger_code_gone(void)

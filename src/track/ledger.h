@@ -9,6 +9,7 @@
 // handlers; nothing here allocates from the heap or touches errno.
 #pragma once
 
+#include "track/mappings.h"
 #include "track/recorder.h"
 
 // Opens the recording and observes. 0, or -errno and nothing is observed.
@@ -20,6 +21,9 @@ bool ledger_end(enum record_state how);
 
 // After ledger_end() was true: it goes on.
 void ledger_stay(void);
+
+// The program asked the kernel for address space.
+void ledger_count_mapping(enum mapping_call call, size_t bytes);
 
 // Code has been unloaded (dlclose).
 void ledger_code_gone(void);

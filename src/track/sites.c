@@ -1,5 +1,7 @@
 #include "track/sites.h"
 
+#include "base/align.h"
+#include "os/pages.h"
 #include "track/index.h"
 #include "track/modules.h"
 #include "track/recorder.h"
@@ -14,6 +16,7 @@ static struct {
 } state;
 
 _Atomic uint32_t sites_generation;
+__typeof__(sites_known) sites_known;
 
 static bool add_site(const struct record_site *site, uint32_t *index_out)
 {
@@ -26,6 +29,10 @@ static bool add_site(const struct record_site *site, uint32_t *index_out)
 
 bool sites_begin(void)
 {
+    uint32_t count = recorder.writer.tables[RECORD_TABLE_nodes].capacity + 1;
+    sites_known.nodes = pages_map(align_up(count * sizeof *sites_known.nodes, PAGE_SIZE));
+    if (!sites_known.nodes) return false;
+    sites_known.count = count;
     static const struct record_site first[] = {
         [SITE_BEFORE] = {.node = RECORD_NONE, .kind = RECORD_SITE_BEFORE},
         [SITE_SIGNAL] = {.node = RECORD_NONE, .kind = RECORD_SITE_SIGNAL},
@@ -73,6 +80,20 @@ static uint32_t add_node(uint32_t parent, uint32_t frame)
     return node;
 }
 
+// The first from its parent, or the first since what addresses mean has changed.
+static void note_first_call(uint32_t parent, uint64_t key, uint32_t node)
+{
+    enum { GENERATION_SHIFT = 47 };
+    if (parent + 1 >= sites_known.count) return;
+    struct sites_known *known = &sites_known.nodes[parent + 1];
+    uint64_t old = atomic_load_explicit(&known->key, memory_order_relaxed);
+    if (old && old >> GENERATION_SHIFT == key >> GENERATION_SHIFT) return;
+    // release: pair with the acquires in sites_first_call()
+    atomic_store_explicit(&known->key, 0, memory_order_release);
+    atomic_store_explicit(&known->node, node, memory_order_release);
+    atomic_store_explicit(&known->key, key, memory_order_release);
+}
+
 static NOINLINE uint32_t add(uint32_t parent, uintptr_t pc, uint64_t key)
 {
     recorder_take();
@@ -81,7 +102,10 @@ static NOINLINE uint32_t add(uint32_t parent, uintptr_t pc, uint64_t key)
         uint32_t frame = add_frame(pc);
         if (frame != RECORD_NONE) node = add_node(parent, frame);
         // Without memory it is found the long way next time.
-        if (node != RECORD_NONE) (void)index_add(&state.calls, key, parent, node);
+        if (node != RECORD_NONE) {
+            (void)index_add(&state.calls, key, parent, node);
+            note_first_call(parent, key, node);
+        }
     }
     recorder_give();
     return node;
@@ -103,6 +127,12 @@ static NOINLINE uint32_t add_stack(const struct record_site *row)
     uint32_t site = index_find(&state.sites, row->node, row->end);
     if (site == RECORD_NONE && index_reserve(&state.sites) && add_site(row, &site)) {
         (void)index_add(&state.sites, row->node, row->end, site); // there is room
+    }
+    bool is_complete = site != RECORD_NONE && row->end == RECORD_END_COMPLETE;
+    if (is_complete && row->node + 1 < sites_known.count) {
+        // release: pairs with the acquire in sites_known_site()
+        atomic_store_explicit(&sites_known.nodes[row->node + 1].site, site + 1,
+                              memory_order_release);
     }
     recorder_give();
     if (site != RECORD_NONE) return site;

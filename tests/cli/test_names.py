@@ -1,4 +1,4 @@
-"""Names in recordings: written when the program has ended, and what is shown never changes again."""
+"""Names in recordings: written when the program has ended; what is shown never changes again."""
 
 import json
 import subprocess
