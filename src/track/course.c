@@ -9,14 +9,34 @@ enum {
 
 struct course course;
 
+// Figures in the file are written by whose turn it is and read at any time: whole, in any order.
+static inline uint64_t figure(const uint64_t *self)
+{
+    return __atomic_load_n(self, __ATOMIC_RELAXED);
+}
+
+static inline void set_figure(uint64_t *self, uint64_t value)
+{
+    __atomic_store_n(self, value, __ATOMIC_RELAXED);
+}
+
+// By its one writer: no locked instruction.
+static inline void add_alone(_Atomic int64_t *self, int64_t value)
+{
+    value += atomic_load_explicit(self, memory_order_relaxed);
+    atomic_store_explicit(self, value, memory_order_relaxed);
+}
+
 static int64_t live_bytes(void)
 {
-    return course.first_bytes + atomic_load_explicit(&course.shared_bytes, memory_order_relaxed);
+    return atomic_load_explicit(&course.first_bytes, memory_order_relaxed) +
+           atomic_load_explicit(&course.shared_bytes, memory_order_relaxed);
 }
 
 static int64_t live_blocks(void)
 {
-    return course.first_blocks + atomic_load_explicit(&course.shared_blocks, memory_order_relaxed);
+    return atomic_load_explicit(&course.first_blocks, memory_order_relaxed) +
+           atomic_load_explicit(&course.shared_blocks, memory_order_relaxed);
 }
 
 void course_begin(void)
@@ -33,7 +53,7 @@ void course_enter(struct course_share *share)
     *share = (struct course_share){.is_first = before == 0 && !is_shared};
     if (share->is_first) return;
     atomic_store_explicit(&course.is_shared, true, memory_order_relaxed);
-    recorder.process->is_peak_exact = 0;
+    __atomic_store_n(&recorder.process->is_peak_exact, 0, __ATOMIC_RELAXED);
 }
 
 // --- the peak
@@ -42,11 +62,11 @@ void course_enter(struct course_share *share)
 static void set_peak(uint64_t now_ms, uint64_t bytes, uint64_t blocks)
 {
     struct record_process *process = recorder.process;
-    process->peak_bytes = bytes;
-    process->peak_blocks = blocks;
-    process->peak_ms = now_ms;
+    set_figure(&process->peak_bytes, bytes);
+    set_figure(&process->peak_blocks, blocks);
+    set_figure(&process->peak_ms, now_ms);
     uint32_t count = atomic_load_explicit(&course.peak_count, memory_order_relaxed) + 1;
-    process->peak_count = count;
+    __atomic_store_n(&process->peak_count, count, __ATOMIC_RELAXED);
     atomic_store_explicit(&course.peak_count, count, memory_order_relaxed);
 }
 
@@ -55,10 +75,11 @@ static void publish(uint64_t now_ms)
     int64_t bytes = live_bytes();
     int64_t blocks = live_blocks();
     struct record_process *process = recorder.process;
-    process->live_bytes = bytes > 0 ? (uint64_t)bytes : 0;
-    process->live_blocks = blocks > 0 ? (uint64_t)blocks : 0;
-    if (bytes > 0 && (uint64_t)bytes > process->peak_bytes) {
-        set_peak(now_ms, (uint64_t)bytes, process->live_blocks);
+    uint64_t live_count = blocks > 0 ? (uint64_t)blocks : 0;
+    set_figure(&process->live_bytes, bytes > 0 ? (uint64_t)bytes : 0);
+    set_figure(&process->live_blocks, live_count);
+    if (bytes > 0 && (uint64_t)bytes > figure(&process->peak_bytes)) {
+        set_peak(now_ms, (uint64_t)bytes, live_count);
     }
 }
 
@@ -86,15 +107,15 @@ void course_abandon(void)
 static int64_t slack(void)
 {
     int64_t threads = atomic_load_explicit(&course.threads, memory_order_relaxed);
-    int64_t part = (int64_t)recorder.process->live_bytes / SLACK_SHARE / (threads + 1);
+    int64_t part = (int64_t)figure(&recorder.process->live_bytes) / SLACK_SHARE / (threads + 1);
     return part > SLACK_MIN ? part : SLACK_MIN;
 }
 
 void course_add(struct course_share *share, uint64_t now_ms, int64_t bytes, int64_t blocks)
 {
     if (LIKELY(share->is_first && !atomic_load_explicit(&course.is_shared, memory_order_relaxed))) {
-        course.first_bytes += bytes;
-        course.first_blocks += blocks;
+        add_alone(&course.first_bytes, bytes);
+        add_alone(&course.first_blocks, blocks);
         publish(now_ms);
         return;
     }
@@ -152,7 +173,7 @@ void course_tick(uint64_t now_ms)
 {
     if (!recorder_try()) return; // whoever adds rows: the next event looks again
     struct record_point point = {
-        .live_bytes = recorder.process->live_bytes,
+        .live_bytes = figure(&recorder.process->live_bytes),
         .allocations = allocations_so_far(),
     };
     uint64_t next = atomic_load_explicit(&course.next_ms, memory_order_relaxed);

@@ -27,8 +27,8 @@ struct course {
     _Atomic uint64_t next_ms;    // when the running point ends
     _Atomic bool is_shared;      // more than one thread has been counted
     uint32_t shift;              // under the recorder's lock
-    int64_t first_bytes;         // by the first thread while it was alone: it alone writes these
-    int64_t first_blocks;
+    _Atomic int64_t first_bytes; // by the first thread while it was alone: it alone writes these
+    _Atomic int64_t first_blocks;
     _Atomic int64_t shared_bytes; // by all others, and by the first later
     _Atomic int64_t shared_blocks;
     _Atomic uint32_t threads; // that are alive

@@ -100,8 +100,8 @@ void tally_leave(struct tally *self)
     // The lock: who takes the slot or its rows over sees all that was written.
     recorder_take();
     self->thread->is_alive = 0;
+    index_drop(&self->rows); // others map memory under the same lock
     recorder_give();
-    index_drop(&self->rows);
 }
 
 // --- rows
@@ -158,7 +158,8 @@ static uint32_t claim_row(struct tally *self, uint32_t site, uint64_t now_ms)
 {
     uint32_t index = find_row(self, site);
     if (index) {
-        row_at(index - 1)->thread = self->slot;
+        // Whose rows these were has ended; others look without the lock whether it is theirs.
+        __atomic_store_n(&row_at(index - 1)->thread, self->slot, __ATOMIC_RELAXED);
         return index;
     }
     uint32_t added;
@@ -175,13 +176,12 @@ static NOINLINE struct record_row *row_slow(struct tally *self, uint32_t site, u
     if (known != (uint32_t)INDEX_NONE) return row_at(known);
     recorder_take();
     uint32_t row = claim_row(self, site, now_ms);
-    recorder_give();
-    if (!row) return NULL;
     // Without memory for it we look again next time.
-    if (atomic_load_explicit(&state.first[site], memory_order_relaxed) != row) {
+    if (row && atomic_load_explicit(&state.first[site], memory_order_relaxed) != row) {
         (void)index_add(&self->rows, site, 0, row - 1);
     }
-    return row_at(row - 1);
+    recorder_give();
+    return row ? row_at(row - 1) : NULL;
 }
 
 // --- what rows say of the past
@@ -222,7 +222,7 @@ static inline struct record_row *row_of(struct tally *self, const struct event *
 {
     uint32_t first = atomic_load_explicit(&state.first[event->site], memory_order_acquire);
     struct record_row *row = LIKELY(first) ? row_at(first - 1) : NULL;
-    if (UNLIKELY(!row || row->thread != self->slot)) {
+    if (UNLIKELY(!row || __atomic_load_n(&row->thread, __ATOMIC_RELAXED) != self->slot)) {
         row = row_slow(self, event->site, event->now_ms);
         if (UNLIKELY(!row)) return NULL;
     }
@@ -268,7 +268,8 @@ bool tally_allocation(struct tally *self, const struct event *event)
     row->last_ms = event->now_ms;
     if (row_bytes(row) > row->peak_bytes) row->peak_bytes = row_bytes(row);
     struct record_thread *thread = self->thread;
-    thread->allocations++;
+    // Others sum it up meanwhile: no locked instruction, but one store.
+    __atomic_store_n(&thread->allocations, thread->allocations + 1, __ATOMIC_RELAXED);
     thread->bytes_allocated += event->size;
     thread->wasted_allocated += waste;
     thread->last_ms = event->now_ms;
