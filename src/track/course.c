@@ -140,7 +140,7 @@ void course_leave(struct course_share *share)
 {
     // What the first thread did alone stays where it is; it writes there no more.
     atomic_store_explicit(&course.is_shared, true, memory_order_relaxed);
-    add_shared(share, recorder_now_ms());
+    add_shared(share, course_now());
     atomic_fetch_sub_explicit(&course.threads, 1, memory_order_relaxed);
 }
 
@@ -202,7 +202,7 @@ void course_tick(uint64_t now_ms)
 
 void course_end(void)
 {
-    uint64_t now_ms = recorder_now_ms();
+    uint64_t now_ms = course_now();
     course_look(now_ms);
     recorder.process->duration_ms = now_ms;
 }

@@ -450,6 +450,12 @@ void ledger_stay(void)
     recorder_end(RECORD_RUNNING);
 }
 
+void ledger_forked(void)
+{
+    bool is_observed = state.mark && !*state.mark;
+    if (is_observed && busy_at) (void)begin_in_child((uintptr_t)__builtin_frame_address(0));
+}
+
 void ledger_count_mapping(enum mapping_call call, size_t bytes)
 {
     if (LIKELY(!mappings_are_counted())) return;
