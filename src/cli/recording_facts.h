@@ -1,9 +1,6 @@
-// Recording facts: the little that `mete run` must know of a recording to name and sort it. Reads
-// by name what record/tables.h describes, and trusts nothing in the file. Belongs to the command
-// line.
+// Recording facts: the little that `mete run` must know of a recording to name and sort it. Belongs
+// to the command line.
 #pragma once
-
-#include "cli/byte_source.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,4 +13,5 @@ struct recording_facts {
     uint64_t peak_bytes;
 };
 
-struct recording_facts recording_facts_read(const struct byte_source *source);
+// Of a regular file that is open for reading.
+struct recording_facts recording_facts_read(int fd);

@@ -19,9 +19,7 @@ static int look_at_target(const char *target)
     if (!S_ISREG(file.st_mode)) return -EEXIST;
     const int fd = open(target, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) return -EEXIST; // nobody can say that it is one
-    struct byte_source source;
-    const bool is_recording =
-        byte_source_of_file(&source, fd) == 0 && recording_facts_read(&source).is_recording;
+    const bool is_recording = recording_facts_read(fd).is_recording;
     close(fd);
     return is_recording ? 1 : -EEXIST;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // Reads decimal digits without leading zeroes up to the byte `end`.
@@ -46,8 +47,8 @@ static struct recording_facts facts_of(int folder, const char *name)
     struct recording_facts facts = {0};
     const int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) return facts;
-    struct byte_source source;
-    if (byte_source_of_file(&source, fd) == 0) facts = recording_facts_read(&source);
+    struct stat file;
+    if (fstat(fd, &file) == 0 && S_ISREG(file.st_mode)) facts = recording_facts_read(fd);
     close(fd);
     return facts;
 }

@@ -31,6 +31,10 @@ struct reader {
     struct reader_problem problem;
 };
 
+// Which tables are wanted, as bits by index.
+static const uint32_t all_tables = (1U << RECORD_TABLE_COUNT) - 1;
+static const uint32_t process_tables = 1U << RECORD_TABLE_process | 1U << RECORD_TABLE_bytes;
+
 // How a column of the file becomes one of ours.
 struct conversion {
     struct record_column to;
@@ -286,11 +290,11 @@ static bool count_read(struct reader *self, struct record_table_entry *entry, ui
 }
 
 // Rows, and the memory for them. RECORD_NONE is never an index: so many there may not be.
-static bool table_read(struct reader *self, enum record_table which, void *rows_out,
+static bool table_read(struct reader *self, enum record_table which, bool is_wanted, void *rows_out,
                        size_t *count_out)
 {
     struct plan plan = {.table = &record_tables[which]};
-    struct record_table_entry *entry = entry_find(self, plan.table->name);
+    struct record_table_entry *entry = is_wanted ? entry_find(self, plan.table->name) : NULL;
     const bool is_process = which == RECORD_TABLE_process;
     uint64_t count = 0;
     if (entry) {
@@ -310,7 +314,7 @@ static bool table_read(struct reader *self, enum record_table which, void *rows_
     return true;
 }
 
-static bool tables_read(struct reader *self, struct recording *recording)
+static bool tables_read(struct reader *self, uint32_t wanted, struct recording *recording)
 {
 #define PLACE(table, row, columns) [RECORD_TABLE_##table] = &recording->table,
 #define COUNT(table, row, columns) [RECORD_TABLE_##table] = &recording->table##_count,
@@ -318,19 +322,21 @@ static bool tables_read(struct reader *self, struct recording *recording)
     size_t *const counts[] = {RECORD_TABLES(COUNT)};
     static_assert(sizeof order / sizeof *order == RECORD_TABLE_COUNT, "each table once");
     for (size_t i = 0; i < RECORD_TABLE_COUNT; i++) {
-        if (!table_read(self, order[i], places[order[i]], counts[order[i]])) return false;
+        const enum record_table which = order[i];
+        const bool is_wanted = wanted >> which & 1;
+        if (!table_read(self, which, is_wanted, places[which], counts[which])) return false;
     }
     return true;
 }
 
-struct recording *recording_read(int fd, struct reader_problem *problem_out)
+static struct recording *read_tables(int fd, uint32_t wanted, struct reader_problem *problem_out)
 {
     struct recording *recording = calloc(1, sizeof *recording);
     struct reader *self = calloc(1, sizeof *self);
     bool is_fine = recording && self;
     if (is_fine) {
         self->fd = fd;
-        is_fine = header_read(self) && tables_read(self, recording);
+        is_fine = header_read(self) && tables_read(self, wanted, recording);
         *problem_out = self->problem;
     } else {
         *problem_out = (struct reader_problem){.fault = READER_TOO_LARGE};
@@ -346,6 +352,16 @@ struct recording *recording_read(int fd, struct reader_problem *problem_out)
     }
     free(self);
     return recording;
+}
+
+struct recording *recording_read(int fd, struct reader_problem *problem_out)
+{
+    return read_tables(fd, all_tables, problem_out);
+}
+
+struct recording *recording_read_process(int fd, struct reader_problem *problem_out)
+{
+    return read_tables(fd, process_tables, problem_out);
 }
 
 struct recording *recording_open(const char *path, struct reader_problem *problem_out)

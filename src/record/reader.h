@@ -60,6 +60,9 @@ struct recording *recording_open(const char *path, struct reader_problem *proble
 
 // The same of a regular file that is open; the descriptor stays the caller's.
 struct recording *recording_read(int fd, struct reader_problem *problem_out);
+
+// The same with the tables `process` and `bytes` alone, as if there were no rows in the others.
+struct recording *recording_read_process(int fd, struct reader_problem *problem_out);
 void recording_close(struct recording *self);
 
 enum { READER_PROBLEM_SIZE = 160 };

@@ -4,16 +4,20 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 // A recording whose process row is described in its own way: other columns, another order.
 struct file {
     struct record_header header;
+    char rest[RECORD_HEADER_SIZE - sizeof(struct record_header)];
     struct {
-        uint32_t other;
+        uint32_t pid;
         uint32_t state;
         uint64_t peak_bytes;
         struct record_text program;
@@ -28,12 +32,13 @@ static struct file file_make(const char *program)
             {
                 .magic = RECORD_MAGIC,
                 .version = RECORD_VERSION,
+                .header_size = RECORD_HEADER_SIZE,
                 .table_count = 2,
                 .column_count = 5,
-                .tables = {{"bytes", 1, 0, 0, 0, offsetof(struct file, bytes), 32, 32},
+                .tables = {{"bytes", 1, 0, 1, 0, offsetof(struct file, bytes), 32, 32},
                            {"process", sizeof file.row, 1, 4, 0, offsetof(struct file, row), 1, 1}},
                 .columns = {{"byte", RECORD_U8, 0, 1},
-                            {"other", RECORD_U32, 0, 1},
+                            {"pid", RECORD_U32, 0, 1},
                             {"peak_bytes", RECORD_U64, 8, 1},
                             {"program", RECORD_TEXT, 16, 1},
                             {"state", RECORD_U32, 4, 1}},
@@ -46,8 +51,12 @@ static struct file file_make(const char *program)
 
 static struct recording_facts facts_of(const struct file *file, size_t size)
 {
-    const struct byte_source source = byte_source_of_memory(file, size);
-    return recording_facts_read(&source);
+    const int fd = memfd_create("recording", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, file, size), size);
+    const struct recording_facts facts = recording_facts_read(fd);
+    close(fd);
+    return facts;
 }
 
 static void columns_are_found_by_their_names(void **state)
