@@ -243,10 +243,12 @@ static NOINLINE void turn_end_slow(const struct turn *turn)
 static ALWAYS_INLINE struct ledger_thread *turn_begin(void)
 {
     struct ledger_thread *thread = self;
-    if (UNLIKELY(!thread || busy_at || !*state.mark)) return NULL;
+    if (UNLIKELY(!thread || busy_at)) return NULL;
     busy_at = (uintptr_t)__builtin_frame_address(0);
     atomic_signal_fence(memory_order_seq_cst); // a handler of this thread sees us busy
-    return thread;
+    if (LIKELY(*state.mark)) return thread;
+    busy_at = 0; // a handler came before it could see that, and forked: we are the child
+    return NULL;
 }
 
 static ALWAYS_INLINE void turn_end(void)

@@ -311,3 +311,48 @@ def test_unloaded_libraries_keep_their_names(observed, compile_program, compile_
     assert 2 <= len(rows) <= 200
     assert all(row["unloaded_ms"] for row in rows)
     assert all(row["build_id_size"] == 20 for row in rows)
+
+
+# --- what is rough
+
+
+@pytest.fixture(name="rough")
+def rough_program(compile_program):
+    return compile_program("rough.c")
+
+
+def test_a_clock_of_the_programs_own_is_not_asked(observed, rough):
+    """It may allocate, or tell another time, and what it counts is its own affair."""
+    done = observed(rough, "own_clock")
+    assert (done.status, done.out) == (0, b"0\n"), done
+    recording = done.only().check()
+    assert recording.by_function()["own_clock"].allocations == 1000
+    assert recording.process["duration_ms"] < 60000
+
+
+@pytest.mark.parametrize("what,before,after", [("late", 16, 64 << 20), ("held", 64 << 20, None)])
+def test_idle_time_keeps_what_was_live_then(observed, rough, what, before, after):
+    recording = observed(rough, what).only().check()
+    points = recording.rows("timeline")
+    middle = points[len(points) // 2]["live_bytes"] if what == "held" else (
+        points[len(points) // 3]["live_bytes"])
+    assert middle == before
+    if after:
+        assert points[-1]["live_bytes"] >= after
+
+
+def test_threads_that_only_free_leave_nothing_behind(observed, rough):
+    done = observed(rough, "frees_only")
+    assert done.status == 0 and int(done.out) < 4096, done  # KiB
+    recording = done.only().check()
+    assert recording.by_function()["frees_only"].figures()[:3] == (3000, 3000000, 3000)
+
+
+def test_children_forked_in_handlers_write_nothing_of_their_parents(observed, rough):
+    done = observed(rough, "handler_forks", options=["--no-children"])
+    count, bad = map(int, done.out.split())
+    assert (done.status, bad) == (0, 0), done
+    recording = done.only()
+    found = recording.by_function()["handler_forks"]
+    lost = sum(recording.lost.values())
+    assert count - lost <= found.allocations <= count
