@@ -25,10 +25,20 @@ static void add_idle(struct thread_heap *heap)
     atomic_fetch_add_explicit(&state.count, 1, memory_order_relaxed);
 }
 
+// Also of a thread that had no heap, if the observer had it watched.
+static void tell_observer(void)
+{
+    const struct heap_observer *observer = heap_observed_by();
+    if (observer && observer->thread_gone) observer->thread_gone();
+}
+
 static void leave_heap(void)
 {
     struct thread_heap *self = thread_heap;
-    if (self == &thread_heap_none) return;
+    if (self == &thread_heap_none) {
+        tell_observer();
+        return;
+    }
     thread_heap = &thread_heap_none;
     has_left = true;
     lock_take(&state.lock);
@@ -39,8 +49,7 @@ static void leave_heap(void)
     add_idle(self);
     lock_give(&state.lock);
     page_heap_balance();
-    const struct heap_observer *observer = heap_observed_by();
-    if (observer && observer->thread_gone) observer->thread_gone();
+    tell_observer();
 }
 
 static struct thread_heap *create_heap(void)

@@ -3,6 +3,10 @@
 
 #include <stdint.h>
 
+// Looks for libc's function behind this object: a program may have put one of its own in its place,
+// which allocates, or tells another time.
+void clock_find(void);
+
 // Milliseconds since some fixed moment, within a scheduler tick (1–4 ms); never goes back.
 uint64_t clock_coarse_ms(void);
 

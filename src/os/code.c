@@ -54,6 +54,23 @@ static void probe_segment(struct code_module *module)
     module->unwind_end = end < module->end ? end : module->end;
 }
 
+bool code_is_loaded(uintptr_t start, uintptr_t end)
+{
+    struct dl_find_object object;
+    return _dl_find_object((void *)start, &object) == 0 &&
+           (uintptr_t)object.dlfo_map_start == start && (uintptr_t)object.dlfo_map_end == end;
+}
+
+bool code_module_holds(const struct code_module *module, uintptr_t address)
+{
+    if (!lies_within(address, module->start, module->end)) return false;
+    struct dl_find_object object;
+    return _dl_find_object((void *)address, &object) == 0 &&
+           object.dlfo_link_map == module->link_map &&
+           (uintptr_t)object.dlfo_map_start == module->start &&
+           (uintptr_t)object.dlfo_eh_frame == module->search_table;
+}
+
 bool code_find_module(uintptr_t address, struct code_module *module_out)
 {
     struct dl_find_object object;

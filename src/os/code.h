@@ -19,5 +19,12 @@ struct code_module {
     uintptr_t unwind_end;
 };
 
+// Whether the module is still the one that is loaded at its start; reads nothing of its memory,
+// which another thread may be unmapping.
+bool code_is_loaded(uintptr_t start, uintptr_t end);
+
+// Whether `module`, found before, still has the code at that address.
+bool code_module_holds(const struct code_module *module, uintptr_t address);
+
 // False: no module has code there (JIT, a trampoline, no code at all); *module_out is untouched.
 bool code_find_module(uintptr_t address, struct code_module *module_out);

@@ -44,6 +44,11 @@ void observe_begin(const struct settings *settings, int argument_count, char **a
     if (error) warn(options.path, error);
 }
 
+void observe_forked(void)
+{
+    if (state.is_on) ledger_forked();
+}
+
 void observe_end(void)
 {
     if (state.is_on) (void)ledger_end(RECORD_ENDED); // nothing is recorded: nothing to say

@@ -6,5 +6,8 @@
 // Before main(). A recording that cannot be made is one line on fd 2, and the program runs on.
 void observe_begin(const struct settings *settings, int argument_count, char **arguments);
 
+// In a child that fork() has just made.
+void observe_forked(void);
+
 // After it.
 void observe_end(void);

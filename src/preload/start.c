@@ -4,6 +4,7 @@
 #include "base/settings.h"
 #include "base/text.h"
 #include "heap/heap.h"
+#include "os/clock.h"
 #include "os/console.h"
 #include "os/thread.h"
 #include "preload/alone.h"
@@ -157,6 +158,7 @@ static void resume_child(void)
 {
     heap_fork_child();
     if (!start.forks_alone) _IO_list_resetlock();
+    observe_forked();
 }
 
 // glibc hands a constructor what main() gets.
@@ -169,6 +171,7 @@ __attribute__((constructor)) static void start_process(int argc, char **argv, ch
 
     neighbour_find();
     alone_find();
+    clock_find();
     mappings_find();
     image_find();
 

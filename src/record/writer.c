@@ -13,7 +13,7 @@
 
 // Room in the file: rows at the largest, which `shift` halves again and again, and at the least.
 // The largest are as many sites as have ever been seen (a browser: some hundred thousand), and for
-// the rest what goes with them; together some 350 MiB of sparse file.
+// the rest what goes with them; together some 160 MiB of sparse file.
 struct room {
     uint32_t most;
     uint32_t least;
@@ -21,10 +21,10 @@ struct room {
 static const struct room rooms[RECORD_TABLE_COUNT] = {
     [RECORD_TABLE_process] = {1, 1},
     [RECORD_TABLE_modules] = {8192, 256},
-    [RECORD_TABLE_frames] = {1 << 19, 4096},
-    [RECORD_TABLE_nodes] = {1 << 20, 8192},
-    [RECORD_TABLE_sites] = {1 << 18, 1024},
-    [RECORD_TABLE_rows] = {1 << 19, 2048},
+    [RECORD_TABLE_frames] = {1 << 18, 4096},
+    [RECORD_TABLE_nodes] = {1 << 19, 8192},
+    [RECORD_TABLE_sites] = {1 << 17, 1024},
+    [RECORD_TABLE_rows] = {1 << 18, 2048},
     [RECORD_TABLE_threads] = {4096, 64},
     [RECORD_TABLE_timeline] = {RECORD_TIMELINE_MAX, RECORD_TIMELINE_MAX},
     [RECORD_TABLE_lost] = {16, 16},
@@ -57,7 +57,9 @@ static size_t file_size(unsigned shift)
 static void describe(struct record_writer *self, unsigned shift)
 {
     struct record_header *file = (struct record_header *)(void *)self->file.bytes;
-    struct record_header header = {0};
+    static struct record_header
+        header; // one thread at a time begins a file; its stack may be small
+    memset(&header, 0, sizeof header);
     record_describe(&header);
     uint64_t offset = RECORD_HEADER_SIZE;
     for (enum record_table i = 0; i < RECORD_TABLE_COUNT; i++) {

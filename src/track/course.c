@@ -83,15 +83,26 @@ static void publish(uint64_t now_ms)
     }
 }
 
-void course_add_bare(int64_t bytes, int64_t blocks)
+static void add(int64_t bytes, int64_t blocks)
 {
     atomic_fetch_add_explicit(&course.shared_bytes, bytes, memory_order_relaxed);
     atomic_fetch_add_explicit(&course.shared_blocks, blocks, memory_order_relaxed);
 }
 
+void course_add_bare(uint64_t now_ms, int64_t bytes, int64_t blocks)
+{
+    add(bytes, blocks);
+    // Whoever we interrupted may be about to write a peak: from now on that takes the lock.
+    atomic_store_explicit(&course.is_shared, true, memory_order_relaxed);
+    __atomic_store_n(&recorder.process->is_peak_exact, 0, __ATOMIC_RELAXED);
+    if (!lock_try(&course.peak_lock)) return; // perhaps by whom we interrupted
+    publish(now_ms);
+    lock_give(&course.peak_lock);
+}
+
 static COLD void add_shared(struct course_share *share, uint64_t now_ms)
 {
-    course_add_bare(share->bytes, share->blocks);
+    add(share->bytes, share->blocks);
     share->bytes = 0;
     share->blocks = 0;
     lock_take(&course.peak_lock);
@@ -129,7 +140,7 @@ void course_leave(struct course_share *share)
 {
     // What the first thread did alone stays where it is; it writes there no more.
     atomic_store_explicit(&course.is_shared, true, memory_order_relaxed);
-    add_shared(share, recorder_now_ms());
+    add_shared(share, course_now());
     atomic_fetch_sub_explicit(&course.threads, 1, memory_order_relaxed);
 }
 
@@ -191,7 +202,7 @@ void course_tick(uint64_t now_ms)
 
 void course_end(void)
 {
-    uint64_t now_ms = recorder_now_ms();
+    uint64_t now_ms = course_now();
     course_look(now_ms);
     recorder.process->duration_ms = now_ms;
 }

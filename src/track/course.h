@@ -20,6 +20,8 @@ static inline uint32_t course_epoch(uint32_t shift, uint32_t snapshots)
     return shift << 8 | snapshots;
 }
 
+#define COURSE_MS_MAX (UINT64_C(1) << 40) // 34 years
+
 struct course {
     _Atomic uint64_t now_ms;     // the clock when an event last read it
     _Atomic uint32_t peak_count; // as in struct record_process
@@ -55,8 +57,8 @@ void course_abandon(void);
 // Counts blocks of the calling thread: +1 and their bytes, or -1.
 void course_add(struct course_share *share, uint64_t now_ms, int64_t bytes, int64_t blocks);
 
-// The same where neither a share nor a lock is to be had. No new peak is noticed.
-void course_add_bare(int64_t bytes, int64_t blocks);
+// The same for whom has no share. A new peak may go unnoticed: none is exact any more.
+void course_add_bare(uint64_t now_ms, int64_t bytes, int64_t blocks);
 
 // The points up to now, when some are due. Cheap otherwise.
 COLD void course_tick(uint64_t now_ms);
@@ -64,7 +66,10 @@ COLD void course_tick(uint64_t now_ms);
 // Reads the clock.
 static inline uint64_t course_now(void)
 {
+    // Never back, and never past what intervals can be told in: a program may have its own clock.
     uint64_t now_ms = recorder_now_ms();
+    uint64_t last_ms = atomic_load_explicit(&course.now_ms, memory_order_relaxed);
+    if (UNLIKELY(now_ms < last_ms || now_ms > COURSE_MS_MAX)) return last_ms;
     atomic_store_explicit(&course.now_ms, now_ms, memory_order_relaxed);
     return now_ms;
 }

@@ -54,9 +54,27 @@ bool index_add(struct index *self, uint64_t key, uint32_t more, uint32_t row)
     return true;
 }
 
+size_t index_count(const struct index *self)
+{
+    const struct index_table *table = atomic_load_explicit(&self->table, memory_order_relaxed);
+    return table ? table->used : 0;
+}
+
+static void unmap(struct index_table *table)
+{
+    if (table) (void)pages_unmap(table, table_size(table->mask + 1));
+}
+
+bool index_add_alone(struct index *self, uint64_t key, uint32_t more, uint32_t row)
+{
+    struct index_table *old = atomic_load_explicit(&self->table, memory_order_relaxed);
+    bool is_added = index_add(self, key, more, row);
+    if (atomic_load_explicit(&self->table, memory_order_relaxed) != old) unmap(old);
+    return is_added;
+}
+
 void index_drop(struct index *self)
 {
-    struct index_table *table = atomic_load_explicit(&self->table, memory_order_relaxed);
-    if (table) (void)pages_unmap(table, table_size(table->mask + 1));
+    unmap(atomic_load_explicit(&self->table, memory_order_relaxed));
     atomic_store_explicit(&self->table, NULL, memory_order_relaxed);
 }

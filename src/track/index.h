@@ -57,5 +57,11 @@ bool index_reserve(struct index *self);
 // Adds what is not there yet. False without memory.
 bool index_add(struct index *self, uint64_t key, uint32_t more, uint32_t row);
 
+// The same where nobody else reads it: the table that it grows out of is given back.
+bool index_add_alone(struct index *self, uint64_t key, uint32_t more, uint32_t row);
+
+// The number of entries, for whoever may add some.
+size_t index_count(const struct index *self);
+
 // Nobody reads it any more: gives its table back, not those that it grew out of.
 void index_drop(struct index *self);

@@ -24,7 +24,6 @@ struct ledger_thread {
     struct recent_calls calls;
     const void *last_block; // what its last call of the family gave it, until the next
     bool was_temporary;     // its last free was of that
-    uint32_t frees;         // since it last read the clock
     uint32_t node;          // of its last stack
     uint32_t end;
     uint32_t site;
@@ -36,6 +35,7 @@ struct ledger_thread {
 
 static __thread struct ledger_thread *self;
 static __thread bool has_left;     // its end has been: what it still does is shared
+static __thread bool is_deaf;      // what it allocates now is not the program's doing
 static __thread uintptr_t busy_at; // the stack pointer of who is counting; 0: nobody
 
 static struct {
@@ -43,6 +43,7 @@ static struct {
     struct ledger_thread *left; // memory of ended threads
     volatile char *mark;        // not zero in the process that began the recording, nor in one that
                                 // shares its memory; zero in a forked child
+    uintptr_t newborn;          // the block whose allocation is a child's first event
 } state;
 
 // Nothing is known of what came before.
@@ -106,6 +107,9 @@ static COLD struct ledger_thread *enter_thread(void)
     capture_init(&thread->capture);
     forget(thread);
     self = thread;
+    is_deaf = true;      // what libc may need for that is no business of the program's
+    thread_watch_exit(); // one that only frees has no heap, which would see to it
+    is_deaf = false;
     return thread;
 }
 
@@ -115,9 +119,11 @@ static void thread_gone(void)
     has_left = true;
     if (busy_at) abandon(); // pthread_exit() in a handler
     if (!thread) return;
+    busy_at = (uintptr_t)__builtin_frame_address(0); // a handler must not wait for our locks
     self = NULL;
     tally_leave(&thread->tally);
     give_memory(thread);
+    busy_at = 0;
 }
 
 // --- a forked child
@@ -137,7 +143,7 @@ static bool mark_process(void)
 static bool inherit_block(void *context, const struct heap_block *block)
 {
     struct tally *tally = context;
-    if (block->site == SITE_BEFORE) return true;
+    if (block->site == SITE_BEFORE || block->start == state.newborn) return true;
     const struct event event = {0, block->site, block->size, block->block_size};
     if (tally_allocation(tally, &event)) {
         tally_inherit(tally, &event);
@@ -162,15 +168,18 @@ static int reopen(bool is_within)
 
 // The first event of a child: it has one thread, and its parent's recording is not its own. False
 // when it cannot have one: then nobody observes any more.
-static COLD bool begin_in_child(void)
+static COLD bool begin_in_child(uintptr_t here)
 {
     state.lock = (struct lock){0};
-    *state.mark = 1;
     self = NULL;
     has_left = false;
     bool is_within = busy_at != 0; // a handler forked
-    busy_at = 0;
+    is_deaf = true; // a handler that comes meanwhile would meet a half-open recording
+    busy_at = here;
     int error = reopen(is_within);
+    *state.mark = 1;
+    busy_at = 0;
+    is_deaf = false;
     if (!error) return true;
     mappings_end();
     heap_observe(NULL);
@@ -210,7 +219,8 @@ static COLD bool is_abandoned(void)
 
 static NOINLINE struct turn turn_begin_slow(uintptr_t here)
 {
-    if (!*state.mark && !begin_in_child()) return (struct turn){.is_lost = true};
+    if (is_deaf) return (struct turn){.is_lost = true};
+    if (!*state.mark && !begin_in_child(here)) return (struct turn){.is_lost = true};
     if (busy_at && is_abandoned()) abandon();
     if (busy_at) {
         bool is_locked = recorder_try();
@@ -243,6 +253,14 @@ static ALWAYS_INLINE void turn_end(void)
 {
     atomic_signal_fence(memory_order_seq_cst);
     busy_at = 0;
+}
+
+// A program may have put a function of its own in place of libc's clock, which allocates: within
+// another turn it is not asked.
+static inline uint64_t turn_now(const struct turn *turn)
+{
+    if (turn->is_within) return atomic_load_explicit(&course.now_ms, memory_order_relaxed);
+    return course_now();
 }
 
 // --- the site
@@ -281,22 +299,23 @@ enum { NO_OLD_SIZE = -1 };
 
 static ALWAYS_INLINE uint32_t count(struct tally *tally, struct event *event, size_t old_size)
 {
+    course_look(event->now_ms); // before anything changes: what was until now is the past's
     if (UNLIKELY(!tally_allocation(tally, event))) {
         event->site = SITE_BEFORE; // nothing is known of it
         recorder_lose(LOSS_ROOM);
     } else if (old_size != (size_t)NO_OLD_SIZE) {
         tally_resize(tally, event, old_size);
     }
-    course_look(event->now_ms);
     return event->site;
 }
 
 static NOINLINE uint32_t allocated_slow(const void *block, size_t old_size, size_t size,
                                         size_t block_size)
 {
+    if (!*state.mark) state.newborn = (uintptr_t)block;
     struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
     if (turn.is_lost) return SITE_BEFORE;
-    struct event event = {course_now(), SITE_SIGNAL, size, block_size};
+    struct event event = {turn_now(&turn), SITE_SIGNAL, size, block_size};
     if (turn.thread) {
         event.site = site_of_stack(turn.thread);
         turn.thread->last_block = block;
@@ -331,6 +350,7 @@ static uint32_t resized(void *block, size_t old_size, size_t size, size_t block_
 static ALWAYS_INLINE void count_free(struct tally *tally, const struct event *event,
                                      bool is_temporary)
 {
+    course_look(event->now_ms);
     if (UNLIKELY(event->site == SITE_BEFORE)) {
         tally_unseen(tally);
     } else if (UNLIKELY(!tally_free(tally, event, is_temporary))) {
@@ -338,16 +358,13 @@ static ALWAYS_INLINE void count_free(struct tally *tally, const struct event *ev
     }
 }
 
-// The clock is read for every allocation and for some frees: most are soon after one.
 static ALWAYS_INLINE void free_in_turn(struct ledger_thread *thread, const void *block,
                                        struct event *event)
 {
-    enum { FREES_PER_LOOK = 32 };
     thread->was_temporary = thread->last_block == block;
     thread->last_block = NULL;
-    event->now_ms = atomic_load_explicit(&course.now_ms, memory_order_relaxed);
+    event->now_ms = course_now();
     count_free(&thread->tally, event, thread->was_temporary);
-    if (UNLIKELY(++thread->frees % FREES_PER_LOOK == 0)) course_look(course_now());
 }
 
 static NOINLINE void freeing_slow(const void *block, struct event *event)
@@ -357,7 +374,7 @@ static NOINLINE void freeing_slow(const void *block, struct event *event)
     if (turn.thread) {
         free_in_turn(turn.thread, block, event);
     } else {
-        event->now_ms = course_now();
+        event->now_ms = turn_now(&turn);
         count_free(tally_shared(), event, false);
     }
     turn_end_slow(&turn);
@@ -379,7 +396,7 @@ static void kept(void *block, uint32_t site, size_t size, size_t block_size)
 {
     struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
     if (turn.is_lost) return;
-    const struct event event = {course_now(), site, size, block_size};
+    const struct event event = {turn_now(&turn), site, size, block_size};
     struct ledger_thread *thread = turn.thread;
     bool was_temporary = thread && thread->was_temporary;
     if (site != SITE_BEFORE) {
@@ -433,6 +450,12 @@ void ledger_stay(void)
     recorder_end(RECORD_RUNNING);
 }
 
+void ledger_forked(void)
+{
+    bool is_observed = state.mark && !*state.mark;
+    if (is_observed && busy_at) (void)begin_in_child((uintptr_t)__builtin_frame_address(0));
+}
+
 void ledger_count_mapping(enum mapping_call call, size_t bytes)
 {
     if (LIKELY(!mappings_are_counted())) return;
@@ -446,7 +469,9 @@ void ledger_count_mapping(enum mapping_call call, size_t bytes)
 
 void ledger_code_gone(void)
 {
-    if (busy_at) abandon(); // no handler may call dlclose()
+    if (busy_at) abandon();                          // no handler may call dlclose()
+    busy_at = (uintptr_t)__builtin_frame_address(0); // a handler must not wait for our locks
     rule_table_forget();
     sites_forget_code();
+    busy_at = 0;
 }

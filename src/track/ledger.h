@@ -22,6 +22,11 @@ bool ledger_end(enum record_state how);
 // After ledger_end() was true: it goes on.
 void ledger_stay(void);
 
+// In a child that fork() has just made. One that was made in a handler, which interrupted a count,
+// begins its recording at once: what was interrupted goes on when the handler returns, and must not
+// write into the parent's.
+void ledger_forked(void);
+
 // The program asked the kernel for address space.
 void ledger_count_mapping(enum mapping_call call, size_t bytes);
 

@@ -1,6 +1,7 @@
 #include "track/modules.h"
 
 #include "os/code.h"
+#include "os/pages.h"
 #include "os/process.h"
 #include "track/recorder.h"
 
@@ -54,25 +55,43 @@ static bool take_build_id(struct bytes notes, struct record_module *module)
     return false;
 }
 
-// The file's first page is the mapping's, as every linker makes them; if it is not, there is none.
+// The segments, if they are described in the first page, as linkers write them.
+static struct bytes find_segments(const struct record_module *module)
+{
+    struct bytes first = {(const char *)module->start, PAGE_SIZE};
+    ElfW(Ehdr) header;
+    if (module->size < PAGE_SIZE || !pages_are_readable(module->start)) return (struct bytes){0};
+    memcpy(&header, first.start, sizeof header);
+    if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return (struct bytes){0};
+    if (header.e_phentsize != sizeof(ElfW(Phdr))) return (struct bytes){0};
+    return piece(first, header.e_phoff, header.e_phnum * sizeof(ElfW(Phdr)));
+}
+
+// Whether one of them, readable, holds all that is between the two addresses.
+static bool is_readable(struct bytes segments, uintptr_t start, size_t size, uintptr_t base)
+{
+    for (size_t at = 0; at < segments.size; at += sizeof(ElfW(Phdr))) {
+        ElfW(Phdr) segment;
+        memcpy(&segment, segments.start + at, sizeof segment);
+        if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_R)) continue;
+        size_t offset = start - base - segment.p_vaddr;
+        if (offset <= segment.p_filesz && size <= segment.p_filesz - offset) return true;
+    }
+    return false;
+}
+
 static void find_build_id(struct record_module *module)
 {
+    struct bytes segments = find_segments(module);
     struct bytes image = {(const char *)module->start, module->size};
-    ElfW(Ehdr) header;
-    if (image.size < sizeof header) return;
-    memcpy(&header, image.start, sizeof header);
-    if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return;
-    if (header.e_phentsize != sizeof(ElfW(Phdr))) return;
-    for (size_t i = 0; i < header.e_phnum; i++) {
-        struct bytes place =
-            piece(image, header.e_phoff + i * sizeof(ElfW(Phdr)), sizeof(ElfW(Phdr)));
-        if (!place.start) return;
+    for (size_t at = 0; at < segments.size; at += sizeof(ElfW(Phdr))) {
         ElfW(Phdr) segment;
-        memcpy(&segment, place.start, sizeof segment);
+        memcpy(&segment, segments.start + at, sizeof segment);
         if (segment.p_type != PT_NOTE) continue;
-        struct bytes notes =
-            piece(image, module->base + segment.p_vaddr - module->start, segment.p_memsz);
-        if (notes.start && take_build_id(notes, module)) return;
+        uintptr_t start = module->base + segment.p_vaddr;
+        struct bytes notes = piece(image, start - module->start, segment.p_memsz);
+        if (!notes.start || !is_readable(segments, start, notes.size, module->base)) continue;
+        if (take_build_id(notes, module)) return;
     }
 }
 
@@ -87,7 +106,7 @@ static void gone(struct record_module *module)
 
 static struct record_text path_of(const struct link_map *map)
 {
-    char path[PATH_SIZE];
+    static char path[PATH_SIZE]; // under the lock: stacks may be small
     if (map->l_name && map->l_name[0]) return recorder_text(map->l_name);
     process_program(path, sizeof path);
     return recorder_text(path);
@@ -141,9 +160,8 @@ uint32_t modules_refresh(void)
     uint32_t count = recorder.writer.tables[RECORD_TABLE_modules].count;
     for (uint32_t i = 0; i < count; i++) {
         struct record_module *module = module_at(i);
-        struct code_module code;
         if (module->unloaded_ms) continue;
-        if (code_find_module(module->start, &code) && is_same(module, &code)) continue;
+        if (code_is_loaded(module->start, module->start + module->size)) continue;
         gone(module);
         lost++;
     }

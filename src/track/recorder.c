@@ -48,7 +48,7 @@ static bool write_path(char *path, size_t size, uint32_t pid, uint32_t image)
 {
     char pid_text[16];
     char image_text[16];
-    char program[PATH_SIZE];
+    static char program[PATH_SIZE]; // one thread at a time begins a file; its stack may be small
     struct text words = text_in(pid_text, sizeof pid_text);
     text_add_decimal(&words, pid);
     words = text_in(image_text, sizeof image_text);
@@ -68,7 +68,7 @@ static bool write_path(char *path, size_t size, uint32_t pid, uint32_t image)
 
 static int create_file(uint32_t pid, uint32_t *image_out)
 {
-    char path[PATH_SIZE];
+    static char path[PATH_SIZE];
     int error = -EEXIST;
     for (uint32_t image = 1; image <= IMAGES_MAX && error == -EEXIST; image++) {
         *image_out = image;
@@ -125,7 +125,7 @@ static int begin_file(void)
 static void describe_process(const struct recorder_options *options)
 {
     struct record_process *process = recorder.process;
-    char buffer[PATH_SIZE];
+    static char buffer[PATH_SIZE];
     process_program(buffer, sizeof buffer);
     process->program = recorder_text(buffer);
     process->command = arguments_text(options);

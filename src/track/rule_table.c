@@ -48,7 +48,8 @@ NOINLINE uint64_t rule_table_find_slow(uintptr_t address, uint32_t generation,
         if (bits != 0) return bits;
     }
     uintptr_t pc = address - 1; // of the call: what it returns to may be another function
-    if (pc - recent->start >= recent->end - recent->start && !code_find_module(pc, recent)) {
+    // libc unloads some modules without a word (those of iconv): what was there is asked anew.
+    if (!code_module_holds(recent, pc) && !code_find_module(pc, recent)) {
         return rule_bits(rule_end(RECORD_END_NO_RULE)); // not kept: JIT code comes and goes
     }
     uint64_t bits = rule_bits(rule_compile(recent, pc));

@@ -80,6 +80,14 @@ static uint32_t add_node(uint32_t parent, uint32_t frame)
     return node;
 }
 
+// Calls of code that is gone are never found again, and stay: so not more than that of them.
+static bool calls_are_many(void)
+{
+    enum { CALLS_PER_NODE = 4, CALLS_MIN = 4096 };
+    size_t nodes = recorder.writer.tables[RECORD_TABLE_nodes].count;
+    return index_count(&state.calls) > nodes * CALLS_PER_NODE + CALLS_MIN;
+}
+
 // The first from its parent, or the first since what addresses mean has changed.
 static void note_first_call(uint32_t parent, uint64_t key, uint32_t node)
 {
@@ -103,7 +111,7 @@ static NOINLINE uint32_t add(uint32_t parent, uintptr_t pc, uint64_t key)
         if (frame != RECORD_NONE) node = add_node(parent, frame);
         // Without memory it is found the long way next time.
         if (node != RECORD_NONE) {
-            (void)index_add(&state.calls, key, parent, node);
+            if (!calls_are_many()) (void)index_add(&state.calls, key, parent, node);
             note_first_call(parent, key, node);
         }
     }

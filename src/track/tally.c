@@ -178,7 +178,7 @@ static NOINLINE struct record_row *row_slow(struct tally *self, uint32_t site, u
     uint32_t row = claim_row(self, site, now_ms);
     // Without memory for it we look again next time.
     if (row && atomic_load_explicit(&state.first[site], memory_order_relaxed) != row) {
-        (void)index_add(&self->rows, site, 0, row - 1);
+        (void)index_add_alone(&self->rows, site, 0, row - 1);
     }
     recorder_give();
     return row ? row_at(row - 1) : NULL;
@@ -249,7 +249,7 @@ static void add_live(struct tally *self, const struct event *event, int64_t sign
 {
     int64_t bytes = sign * (int64_t)event->size;
     if (UNLIKELY(self == &state.shared)) {
-        course_add_bare(bytes, sign);
+        course_add_bare(event->now_ms, bytes, sign);
     } else {
         course_add(&self->share, event->now_ms, bytes, sign);
     }

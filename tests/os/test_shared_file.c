@@ -83,7 +83,7 @@ static int in_child_limited(int resource, size_t limit, int (*work)(void))
     pid_t pid = fork();
     if (pid == 0) {
         struct rlimit limits = {limit, limit};
-        if (setrlimit(resource, &limits)) _exit(99);
+        if (prlimit(0, (enum __rlimit_resource)resource, &limits, NULL)) _exit(99);
         _exit(work());
     }
     int status;

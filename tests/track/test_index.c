@@ -11,7 +11,7 @@
 static void what_was_added_is_found_and_nothing_else(void **state)
 {
     (void)state;
-    struct index index = {0};
+    struct index index = {.table = NULL};
     assert_int_equal(index_find(&index, 1, 2), (uint32_t)INDEX_NONE);
     for (uint32_t i = 0; i < 100000; i++) {
         assert_int_equal(index_find(&index, i * UINT64_C(16), i % 7), (uint32_t)INDEX_NONE);
