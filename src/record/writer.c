@@ -112,7 +112,8 @@ void record_writer_detach(struct record_writer *self)
 // --- rows
 // -------------------------------------------------------------------------------------------
 
-// Half as much again at a time, at least 4 pages and at most 1 MiB.
+// First one page, since most processes of a build do little and their recordings lie in memory to
+// its end; then half as much again at a time, at least 4 pages and at most 1 MiB.
 static bool make_usable(struct record_writer_table *table)
 {
     enum { STEP_MIN = 4 * (int)PAGE_SIZE, STEP_MAX = 1 << 20 };
@@ -120,7 +121,7 @@ static bool make_usable(struct record_writer_table *table)
     size_t done = align_up((size_t)table->usable * table->row_size, PAGE_SIZE);
     if (table->usable == table->capacity) return false;
     size_t step = align_up(done / 2, PAGE_SIZE);
-    if (step < STEP_MIN) step = STEP_MIN;
+    if (step < STEP_MIN) step = done == 0 ? PAGE_SIZE : STEP_MIN;
     if (step > STEP_MAX) step = STEP_MAX;
     if (step > whole - done) step = whole - done;
     // One page is better than none when a file system is nearly full.

@@ -290,6 +290,18 @@ def test_jumps_out_of_handlers_do_not_end_the_counting(observed, events):
     assert sum(recording.lost.values()) == 0
 
 
+def test_children_of_handlers_go_on_where_those_interrupted(observed, events):
+    """What was interrupted in the parent goes on in the child, where the parent's rows are not."""
+    done = observed(events, "forked_by_handler", 40)
+    assert (done.status, done.out) == (0, b"parent\n"), done
+    assert len(done.recordings) >= 40
+    for recording in done.recordings:
+        assert recording.state in ("ended", "waited")
+        assert function(recording, "kept_site") == (100, 10000, 0, 0, 0, 10000)
+        if recording.process["inherits_from_pid"]:
+            assert function(recording, "child_site") == (1, 60, 0, 0, 0, 60)
+
+
 # --- code that comes and goes
 
 

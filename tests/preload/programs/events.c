@@ -313,6 +313,37 @@ static void interrupted(void)
     printf("%ld %ld\n", 2 * number, (long)handled);
 }
 
+static volatile sig_atomic_t is_child;
+
+// The child allocates, in the handler and where that came from.
+static void fork_in_handler(int signal_number)
+{
+    (void)signal_number;
+    if (is_child || ++handled > number) return;
+    pid_t child = fork();
+    if (child == 0) {
+        is_child = 1;
+        child_site();
+        return;
+    }
+    int status = 0;
+    if (waitpid(child, &status, 0) != child || status != 0) _exit(7);
+    set_timer(1000); // from now on: a fork may take that long
+}
+
+static void forked_by_handler(void)
+{
+    struct sigaction action = {.sa_handler = fork_in_handler};
+    sigaction(SIGALRM, &action, NULL);
+    set_timer(1000);
+    for (unsigned long i = 0; handled < number && !is_child; i++) {
+        wind((i & 0xffff) | 0x10000, one_block);
+    }
+    set_timer(0);
+    for (int i = 0; i < 100; i++) kept_site();
+    if (!is_child) puts("parent");
+}
+
 static sigjmp_buf back;
 
 static void leave(int signal_number)
@@ -358,6 +389,7 @@ int main(int argc, char **argv)
         {"late", late},
         {"interrupted", interrupted},
         {"left_by_jumps", left_by_jumps},
+        {"forked_by_handler", forked_by_handler},
     };
     if (argc > 2) number = atol(argv[2]);
     for (size_t i = 0; i < sizeof events / sizeof events[0] && argc > 1; i++) {
