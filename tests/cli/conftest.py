@@ -32,8 +32,9 @@ class Done:
 
 
 def default_signals():
-    """Python ignores these, and programs would inherit that."""
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+    """Python ignores the first two, a shell the others in what it starts beside itself; programs
+    would inherit that."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
 
 

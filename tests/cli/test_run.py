@@ -292,6 +292,7 @@ class Terminal:
         self.seen = b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            default_signals()
             os.chdir(cwd)
             os.execvpe(words[0], [str(word) for word in words], clean_environment(PS1="$ "))
 
