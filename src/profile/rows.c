@@ -229,7 +229,7 @@ static void lines_choose(struct profile *self)
                       site->figures.bytes_allocated <= best->bytes_allocated))) {
             continue;
         }
-        row->first_path = (uint32_t)i; // for now: the heaviest site
+        row->first_path = (uint32_t)i; // the heaviest site so far
         row->line = site->owner_line;
     }
 }

@@ -28,6 +28,34 @@ static struct span *take(size_t page_count, size_t align, enum page_wish wish)
     return span;
 }
 
+static bool stand_in_a_row(struct span *const *spans, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (spans[i]->base != spans[i - 1]->base + spans[i - 1]->size) return false;
+    }
+    return true;
+}
+
+// Clean ones of so many pages, one after the other. Where the kernel maps decides whether there are
+// scraps that one of them fits into better: those are used up first.
+static void take_row(struct span **spans_out, const size_t *pages, size_t count)
+{
+    enum { SCRAPS_MAX = 64 };
+    struct span *scraps[SCRAPS_MAX];
+    size_t scrap_count = 0;
+    (void)heap_trim(0);
+    for (;;) {
+        for (size_t i = 0; i < count; i++) spans_out[i] = take(pages[i], PAGE_SIZE, PAGES_ZERO);
+        if (stand_in_a_row(spans_out, count)) break;
+        for (size_t i = 0; i < count; i++) {
+            assert_true(scrap_count < SCRAPS_MAX);
+            scraps[scrap_count++] = spans_out[i];
+        }
+    }
+    while (scrap_count > 0) page_heap_give(scraps[--scrap_count]);
+    (void)heap_trim(0);
+}
+
 // The free run whose first or last page is at `address`.
 static const struct span *run_at(uintptr_t address)
 {
@@ -85,12 +113,9 @@ static void neighbours_merge_whatever_the_order_they_come_back_in(void **state)
     static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
                                      {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     for (size_t i = 0; i < 6; i++) {
-        (void)heap_trim(0);
         struct span *spans[3];
-        for (size_t j = 0; j < 3; j++) spans[j] = take(4, PAGE_SIZE, PAGES_ZERO);
+        take_row(spans, (const size_t[]){4, 4, 4}, 3);
         uintptr_t base = spans[0]->base;
-        assert_int_equal(spans[1]->base, base + 4 * PAGE_SIZE); // carved one after the other
-        assert_int_equal(spans[2]->base, base + 8 * PAGE_SIZE);
         for (size_t j = 0; j < 3; j++) page_heap_give(spans[orders[i][j]]);
         (void)heap_check(); // no two neighbours of a kind
         const struct span *run = run_at(base);
@@ -156,11 +181,12 @@ static void purging_keeps_what_it_is_told_to(void **state)
 static void the_oldest_go_first_and_the_young_are_spared(void **state)
 {
     (void)state;
-    (void)heap_trim(0);
-    struct span *old = take(4, PAGE_SIZE, PAGES_ANY);
-    struct span *between = take(1, PAGE_SIZE, PAGES_ANY);
-    struct span *young = take(4, PAGE_SIZE, PAGES_ANY);
-    struct span *wall = take(1, PAGE_SIZE, PAGES_ANY);
+    struct span *row[4];
+    take_row(row, (const size_t[]){4, 1, 4, 1}, 4);
+    struct span *old = row[0];
+    struct span *between = row[1];
+    struct span *young = row[2];
+    struct span *wall = row[3];
     uintptr_t old_base = old->base;
     uintptr_t young_base = young->base;
     page_heap_give(old);
@@ -179,12 +205,11 @@ static void the_oldest_go_first_and_the_young_are_spared(void **state)
 static void a_block_grows_into_what_follows_if_that_is_free(void **state)
 {
     (void)state;
-    (void)heap_trim(0);
-    struct span *span = take(4, PAGE_SIZE, PAGES_ZERO);
-    struct span *next = take(8, PAGE_SIZE, PAGES_ZERO);
-    struct span *wall = take(1, PAGE_SIZE, PAGES_ZERO);
-    assert_int_equal(next->base, span->base + span->size);
-    assert_int_equal(wall->base, next->base + next->size);
+    struct span *row[3];
+    take_row(row, (const size_t[]){4, 8, 1}, 3);
+    struct span *span = row[0];
+    struct span *next = row[1];
+    struct span *wall = row[2];
     assert_false(page_heap_resize(span, 5));
     assert_int_equal(span->page_count, 4);
     memset((void *)next->base, 0xaa, next->size);
