@@ -34,7 +34,8 @@ class Done:
 def default_signals():
     """Python ignores the first two, a shell the others in what it starts beside itself; programs
     would inherit that."""
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT):
+    others = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, *others):
         signal.signal(number, signal.SIG_DFL)
 
 
