@@ -137,7 +137,6 @@ int embedder_embed(struct embedder *self, const char *path, const struct embed_p
     struct recording *recording = recording_open(path, &problem);
     if (!recording) return problem.error ? -problem.error : -EBADMSG;
     int error = plan->has_names ? add_names(self, recording) : 0;
-    if (!error) finish_totals(recording);
     if (!error && plan->status) finish_status(recording, *plan->status, plan->duration_ms);
     if (!error) error = replace(recording, path);
     recording_close(recording);

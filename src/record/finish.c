@@ -166,26 +166,6 @@ void finish_status(struct recording *self, int status, uint64_t duration_ms)
     self->process->duration_ms = duration_ms;
 }
 
-void finish_totals(struct recording *self)
-{
-    struct record_process *process = self->process;
-    uint64_t bytes = 0;
-    uint64_t blocks = 0;
-    for (size_t i = 0; i < self->threads_count; i++) {
-        const struct record_thread *thread = &self->threads[i];
-        bytes += thread->bytes_allocated - thread->bytes_freed;
-        blocks += thread->allocations - thread->frees;
-    }
-    process->live_bytes = (int64_t)bytes > 0 ? bytes : 0;
-    process->live_blocks = (int64_t)blocks > 0 ? blocks : 0;
-    if (process->live_bytes <= process->peak_bytes) return;
-    // A peak that nobody has noticed, just now: what is live of a row was live at it.
-    process->peak_bytes = process->live_bytes;
-    process->peak_blocks = process->live_blocks;
-    process->peak_ms = process->duration_ms;
-    process->peak_count++;
-}
-
 int finish_write(const struct recording *self, int fd)
 {
 #define ROWS(table, row, columns) [RECORD_TABLE_##table] = self->table,

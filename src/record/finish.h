@@ -33,9 +33,5 @@ int finish_names(struct recording *self, finish_namer namer, void *context);
 // Sets what waitpid() said of the process.
 void finish_status(struct recording *self, int status, uint64_t duration_ms);
 
-// Makes the process's figures those of its threads, which are right at every moment: what is live
-// (while several threads run it is behind), and a peak that is no less.
-void finish_totals(struct recording *self);
-
 // Writes the recording at the descriptor's place, which is the beginning of a file. 0 or -errno.
 int finish_write(const struct recording *self, int fd);

@@ -103,6 +103,31 @@ static void names_mend(struct recording *self)
     }
 }
 
+// Makes the process's figures those of its threads, which are right at every moment: what is live
+// is written down from time to time only, and a peak when it is over.
+static void totals_mend(struct recording *self)
+{
+    struct record_process *process = self->process;
+    if (!process || self->threads_count == 0) return;
+    uint64_t bytes = 0;
+    uint64_t blocks = 0;
+    uint64_t last_ms = 0;
+    for (size_t i = 0; i < self->threads_count; i++) {
+        const struct record_thread *thread = &self->threads[i];
+        bytes += thread->bytes_allocated - thread->bytes_freed;
+        blocks += thread->allocations - thread->frees;
+        if (thread->last_ms > last_ms) last_ms = thread->last_ms;
+    }
+    process->live_bytes = (int64_t)bytes > 0 ? bytes : 0;
+    process->live_blocks = (int64_t)blocks > 0 ? blocks : 0;
+    if (process->live_bytes <= process->peak_bytes) return;
+    // It is the peak: what is live of a row was live at it.
+    process->peak_bytes = process->live_bytes;
+    process->peak_blocks = process->live_blocks;
+    process->peak_ms = last_ms;
+    process->peak_count++;
+}
+
 void recording_mend(struct recording *self)
 {
 #define MEND_TEXTS(table, row, columns)                                                            \
@@ -122,4 +147,5 @@ void recording_mend(struct recording *self)
     }
     rows_mend(self);
     names_mend(self);
+    totals_mend(self);
 }

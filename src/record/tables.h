@@ -49,6 +49,8 @@ struct record_text {
 // One row: the process image. `clock_*` are those of CLOCK_REALTIME and CLOCK_MONOTONIC at time 0.
 // `command` is the argument vector, each argument followed by a zero; empty when it was left out.
 // Peak: of live bytes of the whole process. `peak_count` rises with every new peak; see `rows`.
+// While it runs, what is live is what `threads` say: here it is written down from time to time; and
+// a peak when it is over: while more is live than `peak_bytes`, that is the peak.
 #define RECORD_PROCESS_COLUMNS(X, A)                                                               \
     X(U64, clock_real_ns)                                                                          \
     X(U64, clock_monotonic_ms)                                                                     \

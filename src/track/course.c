@@ -20,13 +20,6 @@ static inline void set_figure(uint64_t *self, uint64_t value)
     __atomic_store_n(self, value, __ATOMIC_RELAXED);
 }
 
-// By its one writer: no locked instruction.
-static inline void add_alone(_Atomic int64_t *self, int64_t value)
-{
-    value += atomic_load_explicit(self, memory_order_relaxed);
-    atomic_store_explicit(self, value, memory_order_relaxed);
-}
-
 static int64_t live_bytes(void)
 {
     return atomic_load_explicit(&course.first_bytes, memory_order_relaxed) +
@@ -59,28 +52,46 @@ void course_enter(struct course_share *share)
 // --- the peak
 // ---------------------------------------------------------------------------------------
 
-static void set_peak(uint64_t now_ms, uint64_t bytes, uint64_t blocks)
+static void set_peak(uint64_t peak_ms, int64_t bytes, int64_t blocks)
 {
     struct record_process *process = recorder.process;
-    set_figure(&process->peak_bytes, bytes);
-    set_figure(&process->peak_blocks, blocks);
-    set_figure(&process->peak_ms, now_ms);
+    set_figure(&process->peak_bytes, (uint64_t)bytes);
+    set_figure(&process->peak_blocks, blocks > 0 ? (uint64_t)blocks : 0);
+    set_figure(&process->peak_ms, peak_ms);
     uint32_t count = atomic_load_explicit(&course.peak_count, memory_order_relaxed) + 1;
     __atomic_store_n(&process->peak_count, count, __ATOMIC_RELAXED);
+    atomic_store_explicit(&course.peak_bytes, bytes, memory_order_relaxed);
     atomic_store_explicit(&course.peak_count, count, memory_order_relaxed);
 }
 
-static void publish(uint64_t now_ms)
+static void write_live(void)
 {
     int64_t bytes = live_bytes();
     int64_t blocks = live_blocks();
-    struct record_process *process = recorder.process;
-    uint64_t live_count = blocks > 0 ? (uint64_t)blocks : 0;
-    set_figure(&process->live_bytes, bytes > 0 ? (uint64_t)bytes : 0);
-    set_figure(&process->live_blocks, live_count);
-    if (bytes > 0 && (uint64_t)bytes > figure(&process->peak_bytes)) {
-        set_peak(now_ms, (uint64_t)bytes, live_count);
+    set_figure(&recorder.process->live_bytes, bytes > 0 ? (uint64_t)bytes : 0);
+    set_figure(&recorder.process->live_blocks, blocks > 0 ? (uint64_t)blocks : 0);
+}
+
+// The same, and a peak if it is one; it has grown last at `grown_ms`.
+static void publish(uint64_t grown_ms)
+{
+    write_live();
+    int64_t bytes = live_bytes();
+    if (bytes > atomic_load_explicit(&course.peak_bytes, memory_order_relaxed)) {
+        set_peak(grown_ms, bytes, live_blocks());
     }
+}
+
+NOINLINE void course_end_peak(uint64_t grown_ms)
+{
+    set_peak(grown_ms, live_bytes(), live_blocks());
+}
+
+static void publish_locked(uint64_t grown_ms)
+{
+    lock_take(&course.peak_lock);
+    publish(grown_ms);
+    lock_give(&course.peak_lock);
 }
 
 static void add(int64_t bytes, int64_t blocks)
@@ -91,23 +102,25 @@ static void add(int64_t bytes, int64_t blocks)
 
 void course_add_bare(uint64_t now_ms, int64_t bytes, int64_t blocks)
 {
-    add(bytes, blocks);
     // Whoever we interrupted may be about to write a peak: from now on that takes the lock.
     atomic_store_explicit(&course.is_shared, true, memory_order_relaxed);
     __atomic_store_n(&recorder.process->is_peak_exact, 0, __ATOMIC_RELAXED);
-    if (!lock_try(&course.peak_lock)) return; // perhaps by whom we interrupted
+    bool is_locked = lock_try(&course.peak_lock); // not: perhaps by whom we interrupted
+    if (is_locked) publish(now_ms);               // what ends now
+    add(bytes, blocks);
+    if (!is_locked) return;
     publish(now_ms);
     lock_give(&course.peak_lock);
 }
 
-static COLD void add_shared(struct course_share *share, uint64_t now_ms)
+static void add_share(struct course_share *share, uint64_t now_ms)
 {
+    // What the first thread did while it was alone may be a peak, and now be over.
+    if (share->bytes < 0) publish_locked(now_ms);
     add(share->bytes, share->blocks);
     share->bytes = 0;
     share->blocks = 0;
-    lock_take(&course.peak_lock);
-    publish(now_ms);
-    lock_give(&course.peak_lock);
+    publish_locked(now_ms);
 }
 
 void course_abandon(void)
@@ -118,29 +131,24 @@ void course_abandon(void)
 static int64_t slack(void)
 {
     int64_t threads = atomic_load_explicit(&course.threads, memory_order_relaxed);
-    int64_t part = (int64_t)figure(&recorder.process->live_bytes) / SLACK_SHARE / (threads + 1);
+    int64_t part = live_bytes() / SLACK_SHARE / (threads + 1);
     return part > SLACK_MIN ? part : SLACK_MIN;
 }
 
-void course_add(struct course_share *share, uint64_t now_ms, int64_t bytes, int64_t blocks)
+COLD void course_add_shared(struct course_share *share, uint64_t now_ms, int64_t bytes,
+                            int64_t blocks)
 {
-    if (LIKELY(share->is_first && !atomic_load_explicit(&course.is_shared, memory_order_relaxed))) {
-        add_alone(&course.first_bytes, bytes);
-        add_alone(&course.first_blocks, blocks);
-        publish(now_ms);
-        return;
-    }
     share->bytes += bytes;
     share->blocks += blocks;
     int64_t limit = slack();
-    if (share->bytes > limit || share->bytes < -limit) add_shared(share, now_ms);
+    if (share->bytes > limit || share->bytes < -limit) add_share(share, now_ms);
 }
 
 void course_leave(struct course_share *share)
 {
     // What the first thread did alone stays where it is; it writes there no more.
     atomic_store_explicit(&course.is_shared, true, memory_order_relaxed);
-    add_shared(share, course_now());
+    add_share(share, course_now());
     atomic_fetch_sub_explicit(&course.threads, 1, memory_order_relaxed);
 }
 
@@ -183,6 +191,7 @@ static void add_point(struct record_point point)
 void course_tick(uint64_t now_ms)
 {
     if (!recorder_try()) return; // whoever adds rows: the next event looks again
+    write_live();
     struct record_point point = {
         .live_bytes = figure(&recorder.process->live_bytes),
         .allocations = allocations_so_far(),
@@ -204,5 +213,6 @@ void course_end(void)
 {
     uint64_t now_ms = course_now();
     course_look(now_ms);
+    write_live();
     recorder.process->duration_ms = now_ms;
 }

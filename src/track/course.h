@@ -4,10 +4,11 @@
 // peak. Later each thread keeps up to a slack of its own before it adds to what all share, so that
 // the peak is right within max(1 %, threads * 4 KiB).
 //
-// A new peak only raises `peak_count`: each row notes what was live then at its next event (see
-// struct record_row). The clock is divided into intervals: RECORD_TIMELINE_MAX points of the whole
-// process, and one snapshot of the rows for eight points. When the points are full, every other one
-// goes and the intervals double; so there are never more than RECORD_SNAPSHOTS snapshots.
+// A peak is noted when it is over: by the free that ends it. It only raises `peak_count`: each row
+// notes what was live then at its next event (see struct record_row). The clock is divided into
+// intervals: RECORD_TIMELINE_MAX points of the whole process, and one snapshot of the rows for
+// eight points. When the points are full, every other one goes and the intervals double; so there
+// are never more than RECORD_SNAPSHOTS snapshots.
 #pragma once
 
 #include "track/recorder.h"
@@ -25,6 +26,7 @@ static inline uint32_t course_epoch(uint32_t shift, uint32_t snapshots)
 struct course {
     _Atomic uint64_t now_ms;     // the clock when an event last read it
     _Atomic uint32_t peak_count; // as in struct record_process
+    _Atomic int64_t peak_bytes;
     _Atomic uint32_t epoch;      // course_epoch() of what is over
     _Atomic uint64_t next_ms;    // when the running point ends
     _Atomic bool is_shared;      // more than one thread has been counted
@@ -54,11 +56,50 @@ void course_leave(struct course_share *share);
 // The calling thread, which is alone, has left whatever it did here for good.
 void course_abandon(void);
 
-// Counts blocks of the calling thread: +1 and their bytes, or -1.
-void course_add(struct course_share *share, uint64_t now_ms, int64_t bytes, int64_t blocks);
-
 // The same for whom has no share. A new peak may go unnoticed: none is exact any more.
 void course_add_bare(uint64_t now_ms, int64_t bytes, int64_t blocks);
+
+// Where other threads count too.
+COLD void course_add_shared(struct course_share *share, uint64_t now_ms, int64_t bytes,
+                            int64_t blocks);
+
+// What is live has been more than ever.
+NOINLINE void course_end_peak(uint64_t peak_ms);
+
+static inline bool course_is_alone(const struct course_share *share)
+{
+    return share->is_first && !atomic_load_explicit(&course.is_shared, memory_order_relaxed);
+}
+
+// By its one writer: no locked instruction.
+static inline void course_add_alone(_Atomic int64_t *self, int64_t value)
+{
+    value += atomic_load_explicit(self, memory_order_relaxed);
+    atomic_store_explicit(self, value, memory_order_relaxed);
+}
+
+// A block of the calling thread becomes live, or ceases to be.
+static inline void course_add(struct course_share *share, uint64_t now_ms, int64_t bytes,
+                              int64_t blocks)
+{
+    if (UNLIKELY(!course_is_alone(share))) {
+        course_add_shared(share, now_ms, bytes, blocks);
+        return;
+    }
+    course_add_alone(&course.first_bytes, bytes);
+    course_add_alone(&course.first_blocks, blocks);
+}
+
+// Before what is live becomes less; it has grown last at `grown_ms`. Peaks are noted here alone: as
+// long as it grows, the peak is what is live.
+static inline void course_look_at_peak(const struct course_share *share, uint64_t grown_ms)
+{
+    if (UNLIKELY(!course_is_alone(share))) return; // course_add_shared() sees to it
+    int64_t bytes = atomic_load_explicit(&course.first_bytes, memory_order_relaxed);
+    if (UNLIKELY(bytes > atomic_load_explicit(&course.peak_bytes, memory_order_relaxed))) {
+        course_end_peak(grown_ms);
+    }
+}
 
 // The points up to now, when some are due. Cheap otherwise.
 COLD void course_tick(uint64_t now_ms);

@@ -245,7 +245,7 @@ static unsigned size_bucket(uint64_t size)
     return bucket < RECORD_SIZE_BUCKETS ? bucket : RECORD_SIZE_BUCKETS - 1;
 }
 
-static void add_live(struct tally *self, const struct event *event, int64_t sign)
+static inline void add_live(struct tally *self, const struct event *event, int64_t sign)
 {
     int64_t bytes = sign * (int64_t)event->size;
     if (UNLIKELY(self == &state.shared)) {
@@ -279,6 +279,8 @@ bool tally_allocation(struct tally *self, const struct event *event)
 
 bool tally_free(struct tally *self, const struct event *event, bool is_temporary)
 {
+    // Before the row is looked at: it notes what it held at the peak.
+    course_look_at_peak(&self->share, self->thread->last_ms);
     struct record_row *row = row_of(self, event);
     if (UNLIKELY(!row)) return false;
     uint64_t waste = event->block_size - event->size;

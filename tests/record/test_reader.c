@@ -346,6 +346,43 @@ static void what_would_not_fit_into_memory_is_refused(void **state)
     close(fd);
 }
 
+static struct record_thread *thread_of(const struct fixture *self)
+{
+    return (struct record_thread *)(self->file + entry_of(self, RECORD_TABLE_threads)->offset);
+}
+
+static void a_peak_that_is_not_over_is_what_is_live(void **state)
+{
+    struct fixture *self = *state;
+    struct record_thread *thread = thread_of(self);
+    thread->allocations += 3;
+    thread->bytes_allocated += 1000;
+    thread->last_ms = 77;
+    const struct record_process *before =
+        (struct record_process *)(self->file + entry_of(self, RECORD_TABLE_process)->offset);
+    struct recording *recording = read_fine(self);
+    const struct record_process *process = recording->process;
+    assert_int_equal(process->live_bytes, thread->bytes_allocated - thread->bytes_freed);
+    assert_int_equal(process->live_blocks, thread->allocations - thread->frees);
+    assert_int_equal(process->peak_bytes, process->live_bytes);
+    assert_int_equal(process->peak_blocks, process->live_blocks);
+    assert_int_equal(process->peak_ms, 77);
+    assert_int_equal(process->peak_count, before->peak_count + 1); // no row has noted it
+    recording_close(recording);
+}
+
+static void a_peak_that_is_over_stays(void **state)
+{
+    struct fixture *self = *state;
+    thread_of(self)->frees = thread_of(self)->allocations;
+    thread_of(self)->bytes_freed = thread_of(self)->bytes_allocated;
+    struct recording *recording = read_fine(self);
+    assert_int_equal(recording->process->live_bytes, 0);
+    assert_int_equal(recording->process->peak_bytes, sample_process(&self->sample)->peak_bytes);
+    assert_int_equal(recording->process->peak_count, sample_process(&self->sample)->peak_count);
+    recording_close(recording);
+}
+
 static void what_points_nowhere_points_to_nothing(void **state)
 {
     struct fixture *self = *state;
@@ -412,6 +449,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(counts_beyond_the_file_are_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_past_the_capacity_do_not_count, setup, teardown),
         cmocka_unit_test_setup_teardown(what_would_not_fit_into_memory_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_peak_that_is_not_over_is_what_is_live, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_peak_that_is_over_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(what_points_nowhere_points_to_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
