@@ -135,11 +135,13 @@ static uint32_t site_of(const void *block, size_t size)
     return (uint32_t)(model_random(&state) % (NOTE_SITE_COUNT - 1)) + 1;
 }
 
-static uint32_t note_allocated(void *block, size_t size, size_t block_size)
+static void *note_allocated(struct span *span, void *block, size_t size)
 {
+    size_t block_size = span_block_size(span);
     if (size > block_size) model_fail("block size", block, block_size, size);
     model.noted_blocks++;
-    return site_of(block, size);
+    note_block(span, block, size, site_of(block, size));
+    return block;
 }
 
 static void note_freeing(void *block, uint32_t site, size_t size, size_t block_size)
@@ -150,10 +152,10 @@ static void note_freeing(void *block, uint32_t site, size_t size, size_t block_s
     model.noted_blocks--;
 }
 
-static uint32_t note_resized(void *block, size_t old_size, size_t size, size_t block_size)
+static void *note_resized(struct span *span, void *block, size_t old_size, size_t size)
 {
     if (old_size == 0) model_fail("old size", block, old_size, 1);
-    return note_allocated(block, size, block_size);
+    return note_allocated(span, block, size);
 }
 
 static void note_kept(void *block, uint32_t site, size_t size, size_t block_size)

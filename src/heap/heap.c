@@ -44,23 +44,11 @@ static ALWAYS_INLINE bool find(const void *pointer, struct found *found_out)
     return true;
 }
 
-static uint32_t index_of(const struct span *span, const void *block)
-{
-    return span_is_small(span) ? span_index(span, (uintptr_t)block) : 0;
-}
-
-static size_t block_size_of(const struct span *span)
-{
-    return span_is_small(span) ? span->block_size : span->size;
-}
-
-static void record_allocation(struct span *span, void *block, size_t size)
+// What the caller is to return.
+static ALWAYS_INLINE void *record_allocation(struct span *span, void *block, size_t size)
 {
     const struct heap_observer *observer = heap_observed_by();
-    if (LIKELY(!observer)) return;
-    size_t block_size = block_size_of(span);
-    uint32_t site = observer->allocated(block, size, block_size);
-    note_write(span, index_of(span, block), site, block_size - size);
+    return UNLIKELY(observer) ? observer->allocated(span, block, size) : block;
 }
 
 // The block at `found` is not freed yet: it is about to be.
@@ -79,10 +67,11 @@ static void record_resize(const struct found *old, struct span *span, void *bloc
 {
     const struct heap_observer *observer = heap_observed_by();
     if (LIKELY(!observer)) return;
-    size_t block_size = block_size_of(span);
-    uint32_t site = old->is_freed ? observer->resized(block, old->size_freed, size, block_size)
-                                  : observer->allocated(block, size, block_size);
-    note_write(span, index_of(span, block), site, block_size - size);
+    if (old->is_freed) {
+        (void)observer->resized(span, block, old->size_freed, size);
+    } else {
+        (void)observer->allocated(span, block, size);
+    }
 }
 
 // After record_free(): nothing came of it, the block lives on.
@@ -143,8 +132,7 @@ static void *allocate(size_t size, size_t align, enum page_wish wish, bool *is_z
     struct span *span;
     void *block = take(size, align, wish, &span, is_zero_out);
     if (UNLIKELY(!block)) return no_memory();
-    record_allocation(span, block, size);
-    return block;
+    return record_allocation(span, block, size);
 }
 
 NOINLINE void *heap_alloc_slow(size_t size)
@@ -154,11 +142,7 @@ NOINLINE void *heap_alloc_slow(size_t size)
         struct span *span;
         unsigned class = size_class_of(size);
         void *block = thread_heap_take_withheld(thread_heap, class, &span);
-        if (LIKELY(block)) {
-            uint32_t site = observer->allocated(block, size, span->block_size);
-            note_write(span, span_index(span, (uintptr_t)block), site, span->block_size - size);
-            return block;
-        }
+        if (LIKELY(block)) return observer->allocated(span, block, size);
     }
     bool is_zero;
     return allocate(size, ALIGN_ANY, PAGES_ANY, &is_zero);

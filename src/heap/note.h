@@ -59,6 +59,14 @@ static ALWAYS_INLINE void note_write(struct span *span, uint32_t index, uint32_t
     atomic_store_explicit(&notes[index], note_pack(site, (uint32_t)slack), memory_order_relaxed);
 }
 
+// Of a block that serves `size` requested bytes.
+static ALWAYS_INLINE void note_block(struct span *span, const void *block, size_t size,
+                                     uint32_t site)
+{
+    uint32_t index = span_is_small(span) ? span_index(span, (uintptr_t)block) : 0;
+    note_write(span, index, site, span_block_size(span) - size);
+}
+
 struct note note_read_slow(const struct span *span, uint32_t index);
 
 static ALWAYS_INLINE struct note note_read(const struct span *span, uint32_t index)

@@ -8,17 +8,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct span; // span.h
+
 struct heap_observer {
-    // A block of `size` requested bytes was made, `block_size` bytes long. Returns the site for its
-    // note, below NOTE_SITE_COUNT. Called in the allocating thread without locks, before the caller
-    // gets the block; may allocate nothing from the heap.
-    uint32_t (*allocated)(void *block, size_t size, size_t block_size);
+    // A block was made for `size` requested bytes. Writes its note, note_block(), and returns the
+    // block, which is then handed out: so that the caller of malloc is the caller of this one too,
+    // where a compiler makes the call a jump. Called in the allocating thread without locks; may
+    // allocate nothing from the heap.
+    void *(*allocated)(struct span *span, void *block, size_t size);
     // It is about to be freed by this thread. `size` is the requested one, `site` the note's (0 for
     // blocks from before the observation). The heap has checked that it is live.
     void (*freeing)(void *block, uint32_t site, size_t size, size_t block_size);
     // The second half of a realloc: the block of `old_size` requested bytes, whose freeing() this
     // thread was just told of, is now this one. Otherwise as allocated().
-    uint32_t (*resized)(void *block, size_t old_size, size_t size, size_t block_size);
+    void *(*resized)(struct span *span, void *block, size_t old_size, size_t size);
     // The realloc failed: the block lives on as freeing(), just before, described it.
     void (*kept)(void *block, uint32_t site, size_t size, size_t block_size);
     // The calling thread is about to end; what it still allocates and frees is told all the same.

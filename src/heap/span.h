@@ -114,6 +114,12 @@ static inline bool span_is_small(const struct span *self)
     return self->block_size != 0;
 }
 
+// Of each of its blocks.
+static ALWAYS_INLINE size_t span_block_size(const struct span *self)
+{
+    return span_is_small(self) ? self->block_size : self->size;
+}
+
 // The cell that describes `address`, which lies in the small span.
 static ALWAYS_INLINE struct plane_cell *span_cell(const struct span *self, uintptr_t address)
 {

@@ -9,7 +9,9 @@
 
 enum {
     WALK_ARRIVED = -1, // beside enum record_stack_end
+    WALK_ON = -2,
     VERIFIED_AT_ONCE = 4,
+    SHORT_WALK_MAX = 32, // frames (guess: most walks have fewer than ten)
 };
 
 static const uintptr_t addresses_end = (uintptr_t)1 << 47;
@@ -35,7 +37,6 @@ struct walk {
     uint32_t position;
     uint32_t candidates; // frames of the last capture, outermost first, that may be arrived at
     uintptr_t next_slot; // of the innermost of them; none: no address
-    uint32_t own_count;  // once it has arrived: of all frames, mete's
     uint32_t word_position;
     uint32_t bp_position; // of the frame since which bp has been what it is
     uintptr_t bp_word;    // where it was stored; 0: it is the register's
@@ -59,7 +60,6 @@ void capture_init(struct capture *self)
 {
     self->depth = 0;
     self->unchanged = 0;
-    self->count = 0;
     self->kept = 0;
     self->word_count = 0;
     self->is_known = false;
@@ -189,18 +189,6 @@ static ALWAYS_INLINE bool is_own(uintptr_t address)
     return address - own.start < own.size;
 }
 
-// Of all frames, `adopted` ones of the last capture and those from `first` on, how many are mete's.
-static ALWAYS_INLINE uint32_t count_own(const struct capture *self, uint32_t first,
-                                        uint32_t adopted)
-{
-    uint32_t at = CAPTURE_FRAMES_MAX;
-    while (at > first && is_own(self->frames[at - 1].address)) at--;
-    uint32_t count = CAPTURE_FRAMES_MAX - at;
-    if (at > first) return count;
-    while (adopted > 0 && is_own(self->frames[--adopted].address)) count++;
-    return count;
-}
-
 // Whether the frame just found is one of the last capture, and all further out can be taken over.
 static ALWAYS_INLINE bool arrives(struct walk *self, uintptr_t slot)
 {
@@ -212,9 +200,7 @@ static ALWAYS_INLINE bool arrives(struct walk *self, uintptr_t slot)
     if (UNLIKELY(needs_bp)) {
         if (self->is_bp_lost || capture->bps[candidates - 1] != self->bp) return false;
     }
-    uint32_t first = self->position + 1;
-    self->own_count = count_own(capture, first, candidates);
-    uint32_t depth = candidates + CAPTURE_FRAMES_MAX - first - self->own_count;
+    uint32_t depth = candidates + CAPTURE_FRAMES_MAX - self->position;
     // A stack that was cut off is the same only if it is cut off at the same frame.
     if (capture->end == RECORD_END_DEPTH ? depth != RECORD_STACK_MAX : depth > RECORD_STACK_MAX) {
         set_candidates(self, 0);
@@ -234,30 +220,53 @@ static ALWAYS_INLINE void add_frame(struct walk *self, uintptr_t slot)
     capture->needs_bp[position] = false;
 }
 
+// To the next frame up. An enum record_stack_end, or WALK_ON.
+static ALWAYS_INLINE int step(struct walk *self, enum stack_kind kind)
+{
+    struct code_module *recent = &self->capture->recent;
+    struct rule rule = rule_table_find(self->address, self->generation, recent);
+    uintptr_t cfa = self->cfa + (uintptr_t)(intptr_t)rule.offset;
+    if (UNLIKELY(rule.cfa != RULE_FROM_SP)) {
+        if (rule.cfa == RULE_END) return rule.offset;
+        cfa = cfa_by_bp(self, rule, kind);
+        if (cfa == 0) return self->is_bp_lost ? RECORD_END_UNSUPPORTED : RECORD_END_BOUNDS;
+    }
+    uintptr_t slot = cfa - sizeof(uintptr_t);
+    if (UNLIKELY(slot >= self->end)) return RECORD_END_BOUNDS;
+    if (kind == STACK_UNKNOWN && !can_read(self, slot, kind)) return RECORD_END_BOUNDS;
+    if (rule.bp != RULE_BP_SAME) restore_bp(self, rule, cfa, kind);
+    self->address = registers_load(slot);
+    self->cfa = cfa;
+    return UNLIKELY(self->address == 0) ? RECORD_END_COMPLETE : WALK_ON;
+}
+
+// Out of mete's own functions. What the base pointer was there, the next capture may not rely on.
+static ALWAYS_INLINE int leave_own(struct walk *self, enum stack_kind kind)
+{
+    int end = WALK_ON;
+    self->is_bp_noted = true; // nothing to note: it is the register's
+    while (end == WALK_ON && is_own(self->address)) {
+        end = step(self, kind);
+        self->is_bp_noted = true;
+    }
+    self->is_bp_noted = false;
+    self->bp_position = CAPTURE_FRAMES_MAX;
+    self->bp_word = 0;
+    return end;
+}
+
 // An enum record_stack_end, or WALK_ARRIVED.
 static ALWAYS_INLINE int walk_up(struct walk *self, enum stack_kind kind)
 {
-    struct code_module *recent = &self->capture->recent;
-    uintptr_t slot = self->cfa - sizeof(uintptr_t);
-    for (;;) {
-        add_frame(self, slot);
+    int end = leave_own(self, kind);
+    while (end == WALK_ON) {
+        uintptr_t slot = self->cfa - sizeof(uintptr_t);
         if (kind == STACK_KNOWN && arrives(self, slot)) return WALK_ARRIVED;
         if (UNLIKELY(self->position == 0)) return RECORD_END_DEPTH;
-        struct rule rule = rule_table_find(self->address, self->generation, recent);
-        uintptr_t cfa = self->cfa + (uintptr_t)(intptr_t)rule.offset;
-        if (UNLIKELY(rule.cfa != RULE_FROM_SP)) {
-            if (rule.cfa == RULE_END) return rule.offset;
-            cfa = cfa_by_bp(self, rule, kind);
-            if (cfa == 0) return self->is_bp_lost ? RECORD_END_UNSUPPORTED : RECORD_END_BOUNDS;
-        }
-        slot = cfa - sizeof(uintptr_t);
-        if (UNLIKELY(slot >= self->end)) return RECORD_END_BOUNDS;
-        if (kind == STACK_UNKNOWN && !can_read(self, slot, kind)) return RECORD_END_BOUNDS;
-        if (rule.bp != RULE_BP_SAME) restore_bp(self, rule, cfa, kind);
-        self->address = registers_load(slot);
-        self->cfa = cfa;
-        if (UNLIKELY(self->address == 0)) return RECORD_END_COMPLETE;
+        add_frame(self, slot);
+        end = step(self, kind);
     }
+    return end;
 }
 
 // --- what comes of it
@@ -292,16 +301,9 @@ static ALWAYS_INLINE void finish(struct walk *self, int end, uint32_t kept)
     struct capture *capture = self->capture;
     bool has_arrived = end == WALK_ARRIVED;
     uint32_t adopted = has_arrived ? self->candidates : 0;
-    uint32_t first = self->position + has_arrived; // what was arrived at is there already
-    uint32_t comparable = kept < self->position ? kept : self->position;
-    uint32_t own_count = has_arrived ? self->own_count : count_own(capture, first, 0);
-    uint32_t depth = adopted + CAPTURE_FRAMES_MAX - first - own_count;
+    uint32_t first = self->position;
+    uint32_t comparable = kept < first ? kept : first;
     if (!has_arrived) capture->end = (enum record_stack_end)end;
-    if (UNLIKELY(depth > RECORD_STACK_MAX)) { // never of adopted ones: see arrives()
-        first += depth - RECORD_STACK_MAX;
-        depth = RECORD_STACK_MAX;
-        capture->end = RECORD_END_DEPTH;
-    }
     // Nodes belong to sequences of addresses: they may last where slots do not.
     uint32_t unchanged = adopted;
     for (uint32_t from = first; from < CAPTURE_FRAMES_MAX && unchanged < comparable; from++) {
@@ -310,20 +312,19 @@ static ALWAYS_INLINE void finish(struct walk *self, int end, uint32_t kept)
     }
     move_words(self, adopted, first);
     move_frames(capture, adopted, first);
-    capture->depth = depth;
-    capture->count = depth + own_count;
-    capture->unchanged = unchanged < depth ? unchanged : depth;
+    capture->depth = adopted + CAPTURE_FRAMES_MAX - first;
+    capture->unchanged = unchanged;
 }
 
-static ALWAYS_INLINE struct walk begin(struct capture *self, struct registers from)
+static ALWAYS_INLINE struct walk begin(struct capture *self, const struct registers *from)
 {
     return (struct walk){
         .capture = self,
         .generation = self->generation,
-        .address = from.pc,
-        .cfa = from.sp,
-        .bp = from.bp,
-        .start = from.sp - sizeof(uintptr_t),
+        .address = from->pc,
+        .cfa = from->sp,
+        .bp = from->bp,
+        .start = from->sp - sizeof(uintptr_t),
         .end = self->bounds.high,
         .position = CAPTURE_FRAMES_MAX,
         .word_position = CAPTURE_FRAMES_MAX,
@@ -334,7 +335,7 @@ static ALWAYS_INLINE struct walk begin(struct capture *self, struct registers fr
 
 // On a stack that may be anybody's. Where it turns out to be the thread's own, the next capture
 // knows.
-static NOINLINE void take_unknown(struct capture *self, struct registers from, uint32_t kept)
+static NOINLINE void take_unknown(struct capture *self, const struct registers *from, uint32_t kept)
 {
     struct walk walk = begin(self, from);
     walk.end = addresses_end;
@@ -342,8 +343,20 @@ static NOINLINE void take_unknown(struct capture *self, struct registers from, u
     self->word_count = 0;
     int end = walk_up(&walk, STACK_UNKNOWN);
     bool has_come_home = stack_bounds_hold(&self->bounds, walk.cfa - sizeof(uintptr_t)) &&
-                         stack_bounds_lower(&self->bounds, from.sp);
+                         stack_bounds_lower(&self->bounds, from->sp);
     self->is_known = has_come_home && !walk.is_too_wordy;
+    finish(&walk, end, kept);
+}
+
+// On the thread's own stack. `good` frames of the last capture still hold what they held.
+static NOINLINE void take_known(struct capture *self, const struct registers *from, uint32_t kept,
+                                uint32_t good)
+{
+    struct walk walk = begin(self, from);
+    if (good == 0) self->word_count = 0;
+    set_candidates(&walk, good);
+    int end = walk_up(&walk, STACK_KNOWN);
+    self->is_known = !walk.is_too_wordy;
     finish(&walk, end, kept);
 }
 
@@ -355,9 +368,61 @@ static NOINLINE void begin_anew(struct capture *self, uint32_t generation)
     self->word_count = 0;
 }
 
-NOINLINE void capture_take(struct capture *self)
+// --- the short walk
+// ---------------------------------------------------------------------
+
+// What nearly all walks are: a few frames whose places depend on the stack pointer alone, and then
+// one of the last capture, which the base pointer has no say in either. False, and nothing is
+// changed, when it is another. `good` frames of the last capture still hold what they held.
+static ALWAYS_INLINE bool walk_short(struct capture *self, const struct registers *from,
+                                     uint32_t good, uint32_t kept)
 {
-    struct registers from = registers_of_caller();
+    struct capture_frame fresh[SHORT_WALK_MAX]; // innermost first
+    uint32_t count = 0;
+    uintptr_t address = from->pc;
+    uintptr_t slot = from->sp - sizeof(uintptr_t);
+    const uintptr_t end = self->bounds.high;
+    const struct capture_frame *next = &self->frames[good - 1];
+    for (;;) {
+        while (next->slot < slot) {
+            if (next == self->frames) return false;
+            next--;
+        }
+        if (next->slot == slot) break;
+        if (LIKELY(!is_own(address))) {
+            if (UNLIKELY(count == SHORT_WALK_MAX)) return false;
+            fresh[count++] = (struct capture_frame){.slot = slot, .address = address};
+        }
+        struct rule rule = rule_table_find(address, self->generation, &self->recent);
+        if (UNLIKELY(rule.cfa != RULE_FROM_SP)) return false;
+        slot += (uintptr_t)(intptr_t)rule.offset;
+        if (UNLIKELY(slot >= end)) return false;
+        address = registers_load(slot);
+        if (UNLIKELY(address == 0)) return false;
+    }
+    uint32_t adopted = (uint32_t)(next - self->frames) + 1;
+    uint32_t depth = adopted + count;
+    if (UNLIKELY(self->needs_bp[adopted - 1] || self->end == RECORD_END_DEPTH)) return false;
+    if (UNLIKELY(depth > CAPTURE_FRAMES_MAX)) return false;
+    // Words that frames further in depended on.
+    while (self->word_count > 0 && self->words[self->word_count - 1].frame + 1 >= adopted) {
+        self->word_count--;
+    }
+    uint32_t unchanged = adopted;
+    for (uint32_t i = adopted; i < depth; i++) {
+        struct capture_frame frame = fresh[depth - 1 - i];
+        bool is_same = i == unchanged && i < kept && self->frames[i].address == frame.address;
+        unchanged += is_same;
+        self->frames[i] = frame;
+        self->needs_bp[i] = false;
+    }
+    self->depth = depth;
+    self->unchanged = unchanged;
+    return true;
+}
+
+NOINLINE void capture_take_from(struct capture *self, const struct registers *from)
+{
     uint32_t kept = self->kept;
     self->kept = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST); // before anything of it changes
@@ -366,15 +431,20 @@ NOINLINE void capture_take(struct capture *self)
         begin_anew(self, generation);
         kept = 0;
     }
-    if (UNLIKELY(!stack_bounds_hold(&self->bounds, from.sp))) {
+    if (UNLIKELY(!stack_bounds_hold(&self->bounds, from->sp))) {
         take_unknown(self, from, kept);
         return;
     }
-    struct walk walk = begin(self, from);
-    uint32_t known = self->is_known ? kept : 0;
-    if (known == 0) self->word_count = 0;
-    set_candidates(&walk, verify(self, known, walk.start));
-    int end = walk_up(&walk, STACK_KNOWN);
-    self->is_known = !walk.is_too_wordy;
-    finish(&walk, end, kept);
+    uint32_t good = 0;
+    if (LIKELY(self->is_known && kept > 0)) {
+        good = verify(self, kept, from->sp - sizeof(uintptr_t));
+        if (LIKELY(good > 0) && LIKELY(walk_short(self, from, good, kept))) return;
+    }
+    take_known(self, from, kept, good);
+}
+
+NOINLINE void capture_take(struct capture *self)
+{
+    const struct registers from = registers_of_caller();
+    capture_take_from(self, &from);
 }

@@ -8,8 +8,8 @@
 // before it is read, and nothing is taken over.
 //
 // Frames stand outermost first: frames[0] up to frames[depth - 1], which is the call of the
-// allocation function. What lies further in is mete's own and not counted. A stack deeper than
-// RECORD_STACK_MAX keeps its innermost frames.
+// allocation function. What lies further in is mete's own: walked through, and not kept. A stack
+// deeper than RECORD_STACK_MAX keeps its innermost frames.
 //
 // For each capture:
 //     capture_take(self);
@@ -23,16 +23,14 @@
 #pragma once
 
 #include "os/code.h"
+#include "os/registers.h"
 #include "os/stack_bounds.h"
 #include "record/tables.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum {
-    CAPTURE_OWN_MAX = 16, // frames of mete at the inner end
-    CAPTURE_FRAMES_MAX = RECORD_STACK_MAX + CAPTURE_OWN_MAX,
-};
+enum { CAPTURE_FRAMES_MAX = RECORD_STACK_MAX };
 
 struct capture_frame {
     uintptr_t slot;    // where on the stack its return address is
@@ -52,8 +50,7 @@ struct capture {
     enum record_stack_end end;
 
     // --- the rest is the module's own, but for `frames` and `nodes`
-    uint32_t count; // frames, mete's own included
-    uint32_t kept;  // 0, or as many: the last capture's, with their nodes
+    uint32_t kept; // 0, or the last capture's depth, whose nodes are known
     uint32_t word_count;
     bool is_known;       // the last capture's stack is within the bounds
     uint32_t generation; // of the rule table; 0: never used
@@ -72,10 +69,12 @@ void capture_set_own(uintptr_t start, uintptr_t end);
 // In the thread that it is for, before its first capture.
 void capture_init(struct capture *self);
 
+// The stack from the caller's frame on; or from where those registers are.
 void capture_take(struct capture *self);
+void capture_take_from(struct capture *self, const struct registers *from);
 
 static inline void capture_keep(struct capture *self)
 {
     __atomic_signal_fence(__ATOMIC_RELEASE); // the nodes are written before a handler sees this
-    self->kept = self->count;
+    self->kept = self->depth;
 }

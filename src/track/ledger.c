@@ -1,6 +1,7 @@
 #include "track/ledger.h"
 
 #include "base/align.h"
+#include "heap/note.h"
 #include "heap/observer.h"
 #include "heap/resolve.h"
 #include "os/pages.h"
@@ -268,10 +269,11 @@ static inline uint64_t turn_now(const struct turn *turn)
 // --- the site
 // ---------------------------------------------------------------------------------------
 
-static ALWAYS_INLINE uint32_t site_of_stack(struct ledger_thread *thread)
+static ALWAYS_INLINE uint32_t site_of_stack(struct ledger_thread *thread,
+                                            const struct registers *from)
 {
     struct capture *capture = &thread->capture;
-    capture_take(capture);
+    capture_take_from(capture, from);
     uint32_t unchanged = capture->unchanged;
     uint32_t node = unchanged > 0 ? capture->nodes[unchanged - 1] : RECORD_NONE;
     for (uint32_t i = unchanged; i < capture->depth; i++) {
@@ -296,57 +298,71 @@ static ALWAYS_INLINE uint32_t site_of_stack(struct ledger_thread *thread)
 // --- what the heap tells
 // ----------------------------------------------------------------------------
 
-// A block from which realloc goes on; none: an allocation.
-enum { NO_OLD_SIZE = -1 };
+// The size of the block from which realloc goes on; none: an allocation.
+#define NO_OLD_SIZE SIZE_MAX
 
-static ALWAYS_INLINE uint32_t count(struct tally *tally, struct event *event, size_t old_size)
+// An allocation, and whose: the registers of malloc's caller, or of one of our own functions.
+struct allocation {
+    struct registers caller;
+    void *block;
+    size_t old_size;
+    size_t size;
+    size_t block_size;
+};
+
+// The site for the block's note.
+static ALWAYS_INLINE uint32_t count(struct tally *tally, const struct event *event, size_t old_size)
 {
     course_look(event->now_ms); // before anything changes: what was until now is the past's
     if (UNLIKELY(!tally_allocation(tally, event))) {
-        event->site = SITE_BEFORE; // nothing is known of it
         recorder_lose(LOSS_ROOM);
-    } else if (old_size != (size_t)NO_OLD_SIZE) {
-        tally_resize(tally, event, old_size);
+        return SITE_BEFORE; // nothing is known of it
     }
+    if (old_size != NO_OLD_SIZE) tally_resize(tally, event, old_size);
     return event->site;
 }
 
-static NOINLINE uint32_t allocated_slow(const void *block, size_t old_size, size_t size,
-                                        size_t block_size)
+static NOINLINE uint32_t allocated_slow(const struct allocation *it)
 {
-    if (!*state.mark) state.newborn = (uintptr_t)block;
+    if (!*state.mark) state.newborn = (uintptr_t)it->block;
     struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
     if (turn.is_lost) return SITE_BEFORE;
-    struct event event = {turn_now(&turn), SITE_SIGNAL, size, block_size};
+    struct event event = {turn_now(&turn), SITE_SIGNAL, it->size, it->block_size};
     if (turn.thread) {
-        event.site = site_of_stack(turn.thread);
-        turn.thread->last_block = block;
+        event.site = site_of_stack(turn.thread, &it->caller);
+        turn.thread->last_block = it->block;
     }
-    uint32_t site = count(turn.thread ? &turn.thread->tally : tally_shared(), &event, old_size);
+    uint32_t site = count(turn.thread ? &turn.thread->tally : tally_shared(), &event, it->old_size);
     turn_end_slow(&turn);
     return site;
 }
 
-static ALWAYS_INLINE uint32_t allocate(const void *block, size_t old_size, size_t size,
-                                       size_t block_size)
+static ALWAYS_INLINE void *allocate(struct span *span, struct allocation it)
 {
+    it.block_size = span_block_size(span);
     struct ledger_thread *thread = turn_begin();
-    if (UNLIKELY(!thread)) return allocated_slow(block, old_size, size, block_size);
-    struct event event = {course_now(), site_of_stack(thread), size, block_size};
-    thread->last_block = block;
-    uint32_t site = count(&thread->tally, &event, old_size);
-    turn_end();
-    return site;
+    uint32_t site;
+    if (LIKELY(thread)) {
+        const struct event event = {course_now(), site_of_stack(thread, &it.caller), it.size,
+                                    it.block_size};
+        thread->last_block = it.block;
+        site = count(&thread->tally, &event, it.old_size);
+        turn_end();
+    } else {
+        site = allocated_slow(&it);
+    }
+    note_block(span, it.block, it.size, site);
+    return it.block;
 }
 
-static uint32_t allocated(void *block, size_t size, size_t block_size)
+static void *allocated(struct span *span, void *block, size_t size)
 {
-    return allocate(block, (size_t)NO_OLD_SIZE, size, block_size);
+    return allocate(span, (struct allocation){registers_of_caller(), block, NO_OLD_SIZE, size, 0});
 }
 
-static uint32_t resized(void *block, size_t old_size, size_t size, size_t block_size)
+static void *resized(struct span *span, void *block, size_t old_size, size_t size)
 {
-    return allocate(block, old_size, size, block_size);
+    return allocate(span, (struct allocation){registers_of_caller(), block, old_size, size, 0});
 }
 
 static ALWAYS_INLINE void count_free(struct tally *tally, const struct event *event,

@@ -52,8 +52,9 @@ static struct ledger_entry *empty_place(uintptr_t block)
     return &book.places[i];
 }
 
-static uint32_t allocated(void *block, size_t size, size_t block_size)
+static void *allocated(struct span *span, void *block, size_t size)
 {
+    size_t block_size = span_block_size(span);
     lock_take(&book.lock);
     if (size > block_size) mistake("size", block, size, block_size);
     if ((uintptr_t)block % 16) mistake("alignment", block, (uintptr_t)block % 16, 0);
@@ -69,7 +70,8 @@ static uint32_t allocated(void *block, size_t size, size_t block_size)
     book.totals.live_blocks++;
     book.totals.live_bytes += size;
     lock_give(&book.lock);
-    return site;
+    note_block(span, block, size, site);
+    return block;
 }
 
 static void freeing_known(struct ledger_entry *entry, uint32_t site, size_t size, size_t block_size)
@@ -109,14 +111,14 @@ static void freeing(void *block, uint32_t site, size_t size, size_t block_size)
     free_block(block, site, size, block_size);
 }
 
-static uint32_t resized(void *block, size_t old_size, size_t size, size_t block_size)
+static void *resized(struct span *span, void *block, size_t old_size, size_t size)
 {
-    uint32_t site = allocated(block, size, block_size);
+    allocated(span, block, size);
     lock_take(&book.lock);
     if (old_size != size_freed) mistake("old size", block, old_size, size_freed);
     book.totals.resizes++;
     lock_give(&book.lock);
-    return site;
+    return block;
 }
 
 static void kept(void *block, uint32_t site, size_t size, size_t block_size)

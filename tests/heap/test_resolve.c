@@ -187,7 +187,7 @@ struct walk {
     size_t stop_after;
 };
 
-static bool note_block(void *context, const struct heap_block *block)
+static bool take_down(void *context, const struct heap_block *block)
 {
     struct walk *walk = context;
     assert_true(walk->count < 4000);
@@ -199,7 +199,7 @@ static bool note_block(void *context, const struct heap_block *block)
 static struct walk walk_with(struct memory_reader reader, size_t stop_after)
 {
     struct walk walk = {.stop_after = stop_after};
-    assert_int_equal(heap_walk(&reader, root, note_block, &walk), 0);
+    assert_int_equal(heap_walk(&reader, root, take_down, &walk), 0);
     return walk;
 }
 

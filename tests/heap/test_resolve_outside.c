@@ -26,17 +26,16 @@ struct report {
     bool is_live[BLOCKS];
 };
 
-static uint32_t site_by_size(void *block, size_t size, size_t block_size)
+static void *site_by_size(struct span *span, void *block, size_t size)
 {
-    (void)block;
-    (void)block_size;
-    return (uint32_t)size % NOTE_SITE_COUNT;
+    note_block(span, block, size, (uint32_t)size % NOTE_SITE_COUNT);
+    return block;
 }
 
-static uint32_t site_by_new_size(void *block, size_t old_size, size_t size, size_t block_size)
+static void *site_by_new_size(struct span *span, void *block, size_t old_size, size_t size)
 {
     (void)old_size;
-    return site_by_size(block, size, block_size);
+    return site_by_size(span, block, size);
 }
 
 static void mind_no_free(void *block, uint32_t site, size_t size, size_t block_size)
