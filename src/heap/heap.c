@@ -214,8 +214,34 @@ void heap_free_named(void *block, const char *verb)
     release(verb, &found, block);
 }
 
+// A live small block of the calling thread's, with a note in its place: the common case while
+// somebody watches. False, and nothing is done, when it is another.
+static ALWAYS_INLINE bool free_observed(const struct heap_observer *observer, void *block)
+{
+    uintptr_t address = (uintptr_t)block;
+    if (UNLIKELY(address % GRANULE || address >> SPAN_MAP_ADDRESS_BITS)) return false;
+    struct span *span = span_map_peek(address);
+    struct thread_heap *self = thread_heap;
+    // acquire: pairs with the release in idle_adopt_span()
+    if (UNLIKELY(!span || !span_is_small(span)) ||
+        UNLIKELY(atomic_load_explicit(&span->owner, memory_order_acquire) != self)) {
+        return false;
+    }
+    const struct plane_cell *cell = span_cell(span, address);
+    uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
+    uint64_t pending = atomic_load_explicit(&cell->pending, memory_order_relaxed);
+    if (UNLIKELY(!(live & ~pending & span_bit(address)))) return false;
+    struct note note = note_read(span, span_index(span, address));
+    size_t block_size = span->block_size;
+    observer->freeing(block, note.site, block_size - note.slack, block_size);
+    thread_heap_give_block(self, span, address);
+    return true;
+}
+
 NOINLINE void heap_free_slow(void *block)
 {
+    const struct heap_observer *observer = heap_observed_by();
+    if (observer && free_observed(observer, block)) return;
     heap_free_named(block, "free");
 }
 
