@@ -81,12 +81,13 @@ static ALWAYS_INLINE uint32_t verify(const struct capture *self, uint32_t count,
 {
     const struct capture_frame *at = self->frames;
     while (count > 0 && at[count - 1].slot < sp) count--;
+    const struct capture_frame *end = at + count;
     for (uint32_t left = count / VERIFIED_AT_ONCE; left > 0; left--) {
         if (change_of(at) | change_of(at + 1) | change_of(at + 2) | change_of(at + 3)) break;
         at += VERIFIED_AT_ONCE;
     }
+    while (at < end && change_of(at) == 0) at++;
     uint32_t good = (uint32_t)(at - self->frames);
-    while (good < count && change_of(&self->frames[good]) == 0) good++;
     for (uint32_t i = 0; i < self->word_count && self->words[i].frame + 1 < good; i++) {
         const struct capture_word *word = &self->words[i];
         if (registers_load(word->address) != word->value) return word->frame + 1;
@@ -372,52 +373,93 @@ static NOINLINE void begin_anew(struct capture *self, uint32_t generation)
 // ---------------------------------------------------------------------
 
 // What nearly all walks are: a few frames whose places depend on the stack pointer alone, and then
-// one of the last capture, which the base pointer has no say in either. False, and nothing is
-// changed, when it is another. `good` frames of the last capture still hold what they held.
-static ALWAYS_INLINE bool walk_short(struct capture *self, const struct registers *from,
+// one of the last capture, which the base pointer has no say in either.
+struct short_walk {
+    uintptr_t address;
+    uintptr_t slot;
+    const struct capture_frame *next; // of the last capture, that may be arrived at
+};
+
+enum short_step { SHORT_ON, SHORT_ARRIVED, SHORT_GIVEN_UP };
+
+static ALWAYS_INLINE enum short_step short_step(struct short_walk *self, struct capture *capture)
+{
+    while (self->next->slot < self->slot) {
+        if (self->next == capture->frames) return SHORT_GIVEN_UP;
+        self->next--;
+    }
+    if (self->next->slot == self->slot) return SHORT_ARRIVED;
+    struct rule rule = rule_table_find(self->address, capture->generation, &capture->recent);
+    if (UNLIKELY(rule.cfa != RULE_FROM_SP)) return SHORT_GIVEN_UP;
+    self->slot += (uintptr_t)(intptr_t)rule.offset;
+    if (UNLIKELY(self->slot >= capture->bounds.high)) return SHORT_GIVEN_UP;
+    self->address = registers_load(self->slot);
+    return LIKELY(self->address != 0) ? SHORT_ON : SHORT_GIVEN_UP;
+}
+
+// The frames it finds stand in `fresh`, the innermost first; *end_out is behind the last.
+static ALWAYS_INLINE enum short_step short_walk(struct short_walk *self, struct capture *capture,
+                                                struct capture_frame *fresh,
+                                                struct capture_frame **end_out)
+{
+    struct capture_frame *frame = fresh;
+    enum short_step step = SHORT_ON;
+    while (step == SHORT_ON && UNLIKELY(is_own(self->address))) {
+        step = short_step(self, capture);
+        if (step == SHORT_ARRIVED) return SHORT_GIVEN_UP; // within our own functions
+    }
+    while (step == SHORT_ON) {
+        frame->slot = self->slot;
+        frame->address = self->address;
+        step = short_step(self, capture);
+        if (step == SHORT_ON && UNLIKELY(++frame == fresh + SHORT_WALK_MAX)) return SHORT_GIVEN_UP;
+    }
+    *end_out = frame;
+    return step;
+}
+
+// Puts the fresh frames behind those taken over. Returns how many are, further out than any that is
+// not, what they were.
+static ALWAYS_INLINE uint32_t put_fresh(struct capture *self, const struct capture_frame *fresh,
+                                        const struct capture_frame *end, uint32_t adopted,
+                                        uint32_t kept)
+{
+    uint32_t unchanged = adopted;
+    for (uint32_t at = adopted; end > fresh; at++) {
+        end--;
+        struct capture_frame *to = &self->frames[at];
+        if (unchanged == at && at < kept && to->address == end->address) unchanged++;
+        // One by one: as a pair they would have to wait for their stores.
+        to->slot = end->slot;
+        to->address = end->address;
+        if (UNLIKELY(self->needs_bp[at])) self->needs_bp[at] = false;
+    }
+    return unchanged;
+}
+
+// False, and nothing is changed, when it is another walk. `good` frames of the last capture still
+// hold what they held.
+static ALWAYS_INLINE bool take_short(struct capture *self, const struct registers *from,
                                      uint32_t good, uint32_t kept)
 {
-    struct capture_frame fresh[SHORT_WALK_MAX]; // innermost first
-    uint32_t count = 0;
-    uintptr_t address = from->pc;
-    uintptr_t slot = from->sp - sizeof(uintptr_t);
-    const uintptr_t end = self->bounds.high;
-    const struct capture_frame *next = &self->frames[good - 1];
-    for (;;) {
-        while (next->slot < slot) {
-            if (next == self->frames) return false;
-            next--;
-        }
-        if (next->slot == slot) break;
-        if (LIKELY(!is_own(address))) {
-            if (UNLIKELY(count == SHORT_WALK_MAX)) return false;
-            fresh[count++] = (struct capture_frame){.slot = slot, .address = address};
-        }
-        struct rule rule = rule_table_find(address, self->generation, &self->recent);
-        if (UNLIKELY(rule.cfa != RULE_FROM_SP)) return false;
-        slot += (uintptr_t)(intptr_t)rule.offset;
-        if (UNLIKELY(slot >= end)) return false;
-        address = registers_load(slot);
-        if (UNLIKELY(address == 0)) return false;
-    }
-    uint32_t adopted = (uint32_t)(next - self->frames) + 1;
-    uint32_t depth = adopted + count;
+    struct short_walk walk = {
+        .address = from->pc,
+        .slot = from->sp - sizeof(uintptr_t),
+        .next = &self->frames[good - 1],
+    };
+    struct capture_frame fresh[SHORT_WALK_MAX];
+    struct capture_frame *end;
+    if (UNLIKELY(short_walk(&walk, self, fresh, &end) != SHORT_ARRIVED)) return false;
+    uint32_t adopted = (uint32_t)(walk.next - self->frames) + 1;
+    uint32_t depth = adopted + (uint32_t)(end - fresh);
     if (UNLIKELY(self->needs_bp[adopted - 1] || self->end == RECORD_END_DEPTH)) return false;
     if (UNLIKELY(depth > CAPTURE_FRAMES_MAX)) return false;
     // Words that frames further in depended on.
     while (self->word_count > 0 && self->words[self->word_count - 1].frame + 1 >= adopted) {
         self->word_count--;
     }
-    uint32_t unchanged = adopted;
-    for (uint32_t i = adopted; i < depth; i++) {
-        struct capture_frame frame = fresh[depth - 1 - i];
-        bool is_same = i == unchanged && i < kept && self->frames[i].address == frame.address;
-        unchanged += is_same;
-        self->frames[i] = frame;
-        self->needs_bp[i] = false;
-    }
+    self->unchanged = put_fresh(self, fresh, end, adopted, kept);
     self->depth = depth;
-    self->unchanged = unchanged;
     return true;
 }
 
@@ -438,7 +480,7 @@ NOINLINE void capture_take_from(struct capture *self, const struct registers *fr
     uint32_t good = 0;
     if (LIKELY(self->is_known && kept > 0)) {
         good = verify(self, kept, from->sp - sizeof(uintptr_t));
-        if (LIKELY(good > 0) && LIKELY(walk_short(self, from, good, kept))) return;
+        if (LIKELY(good > 0) && LIKELY(take_short(self, from, good, kept))) return;
     }
     take_known(self, from, kept, good);
 }

@@ -44,8 +44,8 @@ NOINLINE uint64_t rule_table_find_slow(uintptr_t address, uint32_t generation,
     const struct rule_slot *window = rule_table_window(address);
     uint64_t key = rule_table_key(address, generation);
     for (int i = 1; i < RULE_TABLE_WINDOW; i++) {
-        uint64_t bits = rule_table_read(&window[i], key);
-        if (bits != 0) return bits;
+        uint64_t bits;
+        if (rule_table_read(&window[i], key, &bits)) return bits;
     }
     uintptr_t pc = address - 1; // of the call: what it returns to may be another function
     // libc unloads some modules without a word (those of iconv): what was there is asked anew.

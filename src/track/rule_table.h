@@ -12,6 +12,7 @@
 #include "track/rule.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 enum {
     RULE_TABLE_BITS = 17,
@@ -53,15 +54,15 @@ static ALWAYS_INLINE struct rule_slot *rule_table_window(uintptr_t address)
     return &rule_table_slots[(uint64_t)address * golden >> (64 - RULE_TABLE_BITS)];
 }
 
-// The bits of the slot's rule if its key is that one, 0 (RULE_MISSING) if not.
-static ALWAYS_INLINE uint64_t rule_table_read(const struct rule_slot *slot, uint64_t key)
+// Whether the slot's key is that one; then the bits of its rule.
+static ALWAYS_INLINE bool rule_table_read(const struct rule_slot *slot, uint64_t key,
+                                          uint64_t *bits_out)
 {
     // acquire, twice: pair with the releases in write_slot(). The rule is the key's if the key
     // stood there before and after.
-    if (UNLIKELY(atomic_load_explicit(&slot->key, memory_order_acquire) != key)) return 0;
-    uint64_t bits = atomic_load_explicit(&slot->rule, memory_order_acquire);
-    if (UNLIKELY(atomic_load_explicit(&slot->key, memory_order_relaxed) != key)) return 0;
-    return bits;
+    if (UNLIKELY(atomic_load_explicit(&slot->key, memory_order_acquire) != key)) return false;
+    *bits_out = atomic_load_explicit(&slot->rule, memory_order_acquire);
+    return LIKELY(atomic_load_explicit(&slot->key, memory_order_relaxed) == key);
 }
 
 // The rule for that return address where it is not in its first slot. `recent` is the module that
@@ -71,8 +72,10 @@ uint64_t rule_table_find_slow(uintptr_t address, uint32_t generation, struct cod
 static ALWAYS_INLINE struct rule rule_table_find(uintptr_t address, uint32_t generation,
                                                  struct code_module *recent)
 {
-    uint64_t bits =
-        rule_table_read(rule_table_window(address), rule_table_key(address, generation));
-    if (UNLIKELY(bits == 0)) bits = rule_table_find_slow(address, generation, recent);
+    uint64_t key = rule_table_key(address, generation);
+    uint64_t bits;
+    if (UNLIKELY(!rule_table_read(rule_table_window(address), key, &bits))) {
+        bits = rule_table_find_slow(address, generation, recent);
+    }
     return rule_of_bits(bits);
 }

@@ -56,7 +56,8 @@ static void more_than_fit_are_compiled_each_time(void **state)
     for (uintptr_t at = libc.start + 1; at < libc.end; at += 97) {
         uint64_t key = rule_table_key(at, rule_table_generation());
         for (int i = 0; i < RULE_TABLE_WINDOW; i++) {
-            kept += rule_table_read(&rule_table_window(at)[i], key) != 0;
+            uint64_t bits;
+            kept += rule_table_read(&rule_table_window(at)[i], key, &bits);
         }
     }
     assert_int_equal(kept, (libc.end - libc.start - 2) / 97 + 1);
@@ -91,7 +92,8 @@ static void generations_may_come_round(void **state)
     for (int i = 0; i < 1 << 16; i++) rule_table_forget();
     assert_int_equal(rule_table_generation(), before + (1 << 16));
     uint64_t key = rule_table_key(libc_module().start + 1, rule_table_generation());
-    assert_int_equal(rule_table_read(rule_table_window(libc_module().start + 1), key), 0);
+    uint64_t bits;
+    assert_false(rule_table_read(rule_table_window(libc_module().start + 1), key, &bits));
     assert_int_equal(look_up_libc(4097), 0);
 }
 
