@@ -1,10 +1,11 @@
 // Writer: a recording being made, from inside the observed process. No malloc, no errno.
-// The file has its final size from the start, sparse, with room for each table up to a named limit;
+// The file has its final size from the start, sparse, with room for each table up to a named limit.
+// A table's rows lie in one row in memory and never move, but only as many are mapped as are used;
 // pages of it are used only after the file system has said that it has them. A table that reached
-// its limit, or for whose next rows the file system has no room, takes no more rows; what is there
-// stays writable.
-// Invariants: count <= usable <= capacity of every table; the pages of usable rows are populated;
-// the count in the file never exceeds ours and follows it by a release store.
+// its limit, or for whose next rows the file system or the address space has no room, takes no more
+// rows; what is there stays writable.
+// Invariants: count <= usable <= capacity of every table; the pages of usable rows are mapped and
+// populated; the count in the file never exceeds ours and follows it by a release store.
 // Not thread-safe: whoever adds rows holds one lock. Rows that are there may be written by anyone.
 #pragma once
 

@@ -31,12 +31,44 @@ def least_address_space(words, run_native, **options):
 
 
 def test_a_limit_on_address_space_leaves_room_for_us(by_itself, run_native, known):
-    """A program that runs under N on libc's heap runs under N + 32 MiB when it is observed."""
+    """A program that runs under N on libc's heap runs under N + 16 MiB when it is observed."""
     least = least_address_space([known, 1, 20000], run_native)
     done, recordings = by_itself(
-        known, 1, 20000, preexec_fn=limit(resource.RLIMIT_AS, (least + 32) << 20))
+        known, 1, 20000, preexec_fn=limit(resource.RLIMIT_AS, (least + 16) << 20))
     assert (done.status, done.stderr) == (0, b""), done
     assert sum(site.allocations for site in recordings[0].sites) == 8 * 20000 + 3
+
+
+def check_stacks(recording, count):
+    """What confined.c allocates at each of its stacks."""
+    own = [site for site in recording.sites if site.figures() in (
+        (1, 50, 1, 1, 0, 0), (1, 60, 0, 0, 0, 60))]
+    assert len(own) == 2 * count
+    assert not any(recording.lost.values())
+
+
+@pytest.mark.parametrize("mib", [32, 64, 256])
+def test_a_limit_on_address_space_that_the_program_sets_itself(
+        by_itself, compile_program, mib):
+    """Tables take address space as they are used: what lies unused is not there."""
+    done, (recording,) = by_itself(compile_program("confined.c"), "limit", 1024, mib)
+    assert (done.status, done.stderr) == (0, b""), done
+    check_stacks(recording, 1024)
+
+
+def test_a_program_that_locks_its_memory_stays_small(by_itself, compile_program, run_native):
+    """mlockall makes all that is mapped resident, now and later: tables that were mapped as a whole
+    would be, too, 160 MiB of them."""
+    program = compile_program("confined.c")
+    native = run_native([program, "lock", 1024])
+    if native.status == 77:
+        pytest.skip("memory may not be locked here")
+    done, (recording,) = by_itself(program, "lock", 1024)
+    assert (done.status, done.stderr) == (0, b""), done
+    check_stacks(recording, 1024)
+    more = int(done.stdout) - int(native.stdout)
+    assert more < 32 << 20, f"{more >> 20} MiB more"
+    assert recording.path.stat().st_blocks * 512 < 8 << 20
 
 
 def test_a_limit_on_files_is_met_by_a_smaller_recording(by_itself, known):

@@ -1,0 +1,43 @@
+// A program that confines itself, then allocates at many stacks: confined lock STACKS, or
+// confined limit STACKS MIB. Says how much of it is in RAM, in bytes; status 77: it may not lock.
+#include "program.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#define SITE __attribute__((noinline, noclone))
+
+static void *volatile sink; // so that no call is optimised away
+
+// Another stack for each number.
+SITE static void wind(unsigned long way)
+{
+    if (way > 1 && way % 2) {
+        wind(way / 2);
+    } else if (way > 1) {
+        wind(way / 2);
+    } else {
+        free(malloc(50));
+        void *block = malloc(60);
+        EXPECT(block != NULL);
+        sink = block;
+    }
+    sink = NULL; // no tail calls
+}
+
+int main(int argc, char **argv)
+{
+    EXPECT(argc >= 3);
+    if (strcmp(argv[1], "lock") == 0) {
+        if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) return 77;
+    } else {
+        EXPECT(argc == 4);
+        size_t size = strtoul(argv[3], NULL, 10) * MIB;
+        const struct rlimit limit = {size, size};
+        EXPECT(setrlimit(RLIMIT_AS, &limit) == 0);
+    }
+    unsigned long stacks = strtoul(argv[2], NULL, 10);
+    for (unsigned long i = 0; i < stacks; i++) wind(stacks + i);
+    printf("%zu\n", resident_bytes());
+    return 0;
+}
