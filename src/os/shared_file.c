@@ -26,12 +26,13 @@ static size_t limit_of(int resource)
     return limit.rlim_cur;
 }
 
-size_t shared_file_size_max(void)
+struct shared_file_limit shared_file_limit(void)
 {
     size_t file = limit_of(RLIMIT_FSIZE);
     size_t space = limit_of(RLIMIT_AS);
     if (space != RLIM_INFINITY) space /= ADDRESS_SPACE_SHARE;
-    return file < space ? file : space;
+    return file <= space ? (struct shared_file_limit){file, -EFBIG}
+                         : (struct shared_file_limit){space, -ENOMEM};
 }
 
 static bool is_error(long result)

@@ -53,5 +53,9 @@ void shared_file_remove(const char *path);
 void shared_file_close(struct shared_file *self);
 
 // How large a shared file may be made now: by the limits on files and on address space, of which it
-// takes at most an eighth.
-size_t shared_file_size_max(void);
+// takes at most an eighth; and what a larger one would be refused with: -EFBIG or -ENOMEM.
+struct shared_file_limit {
+    size_t size;
+    int error;
+};
+struct shared_file_limit shared_file_limit(void);

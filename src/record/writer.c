@@ -95,13 +95,18 @@ static void describe(struct record_writer *self, unsigned shift)
     memcpy(file->magic, header.magic, magic);
 }
 
+size_t record_writer_size_min(void)
+{
+    return file_size(SHIFT_MAX);
+}
+
 int record_writer_open(struct record_writer *self, const char *path)
 {
     *self = (struct record_writer){0};
     unsigned shift = 0;
-    size_t size_max = shared_file_size_max();
-    while (shift < SHIFT_MAX && file_size(shift) > size_max) shift++;
-    if (file_size(shift) > size_max) return -EFBIG;
+    const struct shared_file_limit limit = shared_file_limit();
+    while (shift < SHIFT_MAX && file_size(shift) > limit.size) shift++;
+    if (file_size(shift) > limit.size) return limit.error;
     int error = make_file(path, shift, &self->file);
     if (error) return error;
     if (!shared_file_populate(self->file.bytes, RECORD_HEADER_SIZE)) {

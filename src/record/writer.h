@@ -27,8 +27,11 @@ struct record_writer {
     uint64_t refused; // rows that found no room
 };
 
+// The least that a recording takes, in bytes of a file that is mostly holes.
+size_t record_writer_size_min(void);
+
 // Makes the file at `path`, which must not exist, as large as the process's limits allow. 0, or
-// -errno.
+// -errno: -EFBIG and -ENOMEM also for limits on files and address space that are too small.
 int record_writer_open(struct record_writer *self, const char *path);
 
 // Unmaps it; the file stays.

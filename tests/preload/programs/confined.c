@@ -1,7 +1,9 @@
-// A program that confines itself, then allocates at many stacks: confined lock STACKS, or
-// confined limit STACKS MIB. Says how much of it is in RAM, in bytes; status 77: it may not lock.
+// A program that confines itself, then allocates at many stacks: confined lock STACKS,
+// confined limit STACKS MIB, or confined not STACKS. Says at how many, or having locked its memory
+// how many bytes of it are in RAM; status 77: it may not lock.
 #include "program.h"
 
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -28,9 +30,9 @@ SITE static void wind(unsigned long way)
 int main(int argc, char **argv)
 {
     EXPECT(argc >= 3);
-    if (strcmp(argv[1], "lock") == 0) {
-        if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) return 77;
-    } else {
+    bool is_locked = strcmp(argv[1], "lock") == 0;
+    if (is_locked && mlockall(MCL_CURRENT | MCL_FUTURE) != 0) return 77;
+    if (strcmp(argv[1], "limit") == 0) {
         EXPECT(argc == 4);
         size_t size = strtoul(argv[3], NULL, 10) * MIB;
         const struct rlimit limit = {size, size};
@@ -38,6 +40,6 @@ int main(int argc, char **argv)
     }
     unsigned long stacks = strtoul(argv[2], NULL, 10);
     for (unsigned long i = 0; i < stacks; i++) wind(stacks + i);
-    printf("%zu\n", resident_bytes());
+    printf("%zu\n", is_locked ? resident_bytes() : stacks);
     return 0;
 }
