@@ -150,6 +150,13 @@ static int print(const struct report_call *call, const struct tree *tree)
     return STATUS_OK;
 }
 
+static const char *embed_words(int error)
+{
+    if (error == -EBADMSG) return "it cannot be read as a recording";
+    if (error == -ENODATA) return "it is cut off or damaged, which that would hide";
+    return strerror(-error);
+}
+
 // Names the frames of each file, where it lies.
 static int embed(char **paths)
 {
@@ -163,8 +170,7 @@ static int embed(char **paths)
         const struct embed_plan plan = {.has_names = true};
         const int error = embedder_embed(embedder, *paths, &plan);
         if (!error) continue;
-        say("report: cannot write names into '%s': %s", *paths,
-            error == -EBADMSG ? "it cannot be read as a recording" : strerror(-error));
+        say("report: cannot write names into '%s': %s", *paths, embed_words(error));
         status = STATUS_FAILED;
     }
     embedder_destroy(embedder);

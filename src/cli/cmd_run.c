@@ -199,8 +199,8 @@ static int prepare(struct run_call *call, struct live_folder *folder,
     char beside[PATH_MAX];
     output_folder(call, beside, sizeof beside);
     if (access(beside, W_OK | X_OK) != 0) {
-        say("run: '%s' cannot be written: %s; recordings will stay elsewhere", beside,
-            strerror(errno));
+        say("run: '%s' cannot be written: %s; recordings will stay elsewhere (-o names a place)",
+            beside, strerror(errno));
     }
     const int error = live_folder_create(folder, beside);
     if (error) {
@@ -282,6 +282,10 @@ static bool look(const struct run_call *call, struct obstacle *obstacle_out)
     const struct obstacle of_object = observable_object(object);
     free(object);
     if (of_object.kind != OBSTACLE_NONE) *obstacle_out = of_object;
+    if (obstacle_out->kind != OBSTACLE_ALL) {
+        const struct obstacle of_limits = observable_limits(call->command[0]);
+        if (of_limits.kind != OBSTACLE_NONE) *obstacle_out = of_limits;
+    }
     return may_run(call, obstacle_out);
 }
 
@@ -397,8 +401,10 @@ const struct cmd cmd_run = {
         "'mete run' does not wait for it, and names it.\n"
         "\n"
         "What cannot be observed is refused before it starts, with the reason: programs that\n"
-        "are linked statically, setuid, with an allocator or a sanitizer inside, or for another\n"
-        "machine or C library. With --anyway they run, unobserved.\n",
+        "are linked statically, setuid, with an allocator or a sanitizer inside, for another\n"
+        "machine or C library, or under a limit (ulimit -f, -v) too small for a recording; they\n"
+        "run with --anyway, unobserved. What runs in another root (chroot) finds nothing of mete\n"
+        "there: install mete in it, and put 'mete run' behind chroot.\n",
     .options = {options, sizeof options / sizeof *options, true, without},
     .exec = run,
 };

@@ -2,6 +2,8 @@
 
 #include "cli/elf_facts.h"
 #include "cli/program_find.h"
+#include "os/shared_file.h"
+#include "record/writer.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -293,9 +295,27 @@ struct obstacle observable_object(const char *path)
     return self;
 }
 
+struct obstacle observable_limits(const char *program)
+{
+    struct obstacle self = {.kind = OBSTACLE_NONE, .forbids_preload = true};
+    const struct shared_file_limit limit = shared_file_limit();
+    const size_t least = record_writer_size_min();
+    if (limit.size >= least) return self;
+    const bool is_of_files = limit.error == -EFBIG;
+    self.kind = OBSTACLE_ALL;
+    (void)snprintf(self.subject, sizeof self.subject, "%.*s", (int)sizeof self.subject - 1,
+                   program);
+    (void)snprintf(self.reason, sizeof self.reason,
+                   "may make files of %zu KiB%s, and a recording needs %zu KiB", limit.size / 1024,
+                   is_of_files ? "" : " in an eighth of its address space", least / 1024);
+    words(self.mend, "raise 'ulimit -%c'", is_of_files ? 'f' : 'v');
+    return self;
+}
+
 const char *observable_absence(int status)
 {
     if (WIFSIGNALED(status)) return "it was killed before it allocated anything";
     return "it allocated nothing, or something emptied its environment (LD_PRELOAD, METE), such as "
-           "'env -i' or sudo: put 'mete run' behind that";
+           "'env -i' or sudo, or took it to another root, as chroot does: put 'mete run' behind "
+           "that";
 }

@@ -26,5 +26,8 @@ struct obstacle observable_look(char **command);
 // The same for the preload object.
 struct obstacle observable_object(const char *path);
 
+// The same for the limits of this process, which `program` will have.
+struct obstacle observable_limits(const char *program);
+
 // Why a program with no obstacle has probably left no recording; `status` as wait() gave it.
 const char *observable_absence(int status);

@@ -31,7 +31,7 @@ char *place_find(const char *object)
 {
     char *folder = realpath("/proc/self/exe", NULL);
     if (!folder) {
-        say("cannot tell where mete itself lies: %s", strerror(errno));
+        say("cannot tell where mete itself lies: %s; mount /proc", strerror(errno));
         return NULL;
     }
     char *slash = strrchr(folder, '/');

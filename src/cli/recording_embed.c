@@ -136,7 +136,8 @@ int embedder_embed(struct embedder *self, const char *path, const struct embed_p
     struct reader_problem problem;
     struct recording *recording = recording_open(path, &problem);
     if (!recording) return problem.error ? -problem.error : -EBADMSG;
-    int error = plan->has_names ? add_names(self, recording) : 0;
+    int error = recording->missing > 0 || recording->unbelieved > 0 ? -ENODATA : 0;
+    if (!error && plan->has_names) error = add_names(self, recording);
     if (!error && plan->status) finish_status(recording, *plan->status, plan->duration_ms);
     if (!error) error = replace(recording, path);
     recording_close(recording);

@@ -18,5 +18,6 @@ struct embed_plan {
 };
 
 // Writes the recording at `path` anew beside itself and puts that in its place. 0, or -errno and it
-// is as it was; -EBADMSG when it cannot be read as one.
+// is as it was; -EBADMSG when it cannot be read as one, -ENODATA when something is missing from it
+// or contradicts the rest: written anew it would look as if it were whole.
 int embedder_embed(struct embedder *self, const char *path, const struct embed_plan *plan);

@@ -71,7 +71,8 @@ static void embed(struct keep *self, size_t index)
     };
     const int error = self->embedder ? embedder_embed(self->embedder, item->path, &plan) : -ENOMEM;
     if (error) {
-        say("run: the recording of pid %d has no names: %s", (int)item->pid, strerror(-error));
+        say("run: the recording of pid %d has no names: %s; 'mete report --embed' adds them later",
+            (int)item->pid, strerror(-error));
     }
 }
 

@@ -59,11 +59,8 @@ bool pages_wipe_on_fork(void *address, size_t size)
     return syscall_4(SYS_madvise, (long)address, (long)size, MADV_WIPEONFORK, 0) == 0;
 }
 
-// Whether the kernel has the range in one mapping: programs split theirs by madvise and mlock, and
-// moved pages keep the borders that they had. Only one can be moved as a whole: Linux up to 6.16
-// refuses several, and later ones move them one by one, so that a failure leaves some here and some
-// there. Growing by a page is refused with EFAULT for several, before anything else is looked at.
-static bool is_one_mapping(void *address, size_t size)
+// Growing by a page is refused with EFAULT for several, before anything else is looked at.
+bool pages_are_one_mapping(void *address, size_t size)
 {
     long result = syscall_4(SYS_mremap, (long)address, (long)size, (long)(size + PAGE_SIZE), 0);
     if (result == (long)address) {
@@ -81,7 +78,10 @@ bool pages_remap(void *address, size_t old_size, size_t new_size)
 static enum pages_moved move_to(void *address, size_t old_size, size_t new_size, void *target,
                                 long flags)
 {
-    if (!is_one_mapping(address, old_size)) return PAGES_STAYED;
+    // Programs split theirs by madvise and mlock, and moved pages keep the borders that they had.
+    // Only one can be moved as a whole: Linux up to 6.16 refuses several, and later ones move them
+    // one by one, so that a failure leaves some here and some there.
+    if (!pages_are_one_mapping(address, old_size)) return PAGES_STAYED;
     long result = syscall_6(SYS_mremap, (long)address, (long)old_size, (long)new_size,
                             MREMAP_MAYMOVE | MREMAP_FIXED | flags, (long)target, 0);
     if (!is_error(result)) return PAGES_MOVED;

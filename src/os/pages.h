@@ -27,6 +27,9 @@ void pages_purge(void *address, size_t size);
 // older than 4.14.
 bool pages_wipe_on_fork(void *address, size_t size);
 
+// Whether the kernel has the range in one mapping; false also when a part of it is not mapped.
+bool pages_are_one_mapping(void *address, size_t size);
+
 // Moves the memory of private anonymous pages over untouched ones mapped at `target`; the old
 // addresses stay mapped and read as zero.
 enum pages_moved {

@@ -8,6 +8,7 @@
 #include "track/ledger.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdbool.h>
 
 static struct {
@@ -15,14 +16,26 @@ static struct {
     int (*dlclose)(void *);
 } state;
 
-// The reason first: a path may be as long as it likes.
+static const char *mend_of(int error)
+{
+    if (error == -EFBIG) return "raise ulimit -f";
+    if (error == -ENOMEM) return "raise ulimit -v";
+    if (error == -ENOSPC || error == -EDQUOT) {
+        return "make room there, or METE=recording=NAME records elsewhere";
+    }
+    return "METE=recording=NAME records elsewhere";
+}
+
+// The path last: it may be as long as it likes.
 static void warn(const char *path, int error)
 {
     char line[512];
     struct text text = text_in(line, sizeof line - 1); // room for the line's end
     text_add(&text, "mete: nothing is recorded: ");
     text_add(&text, error_words(-error));
-    text_add(&text, ": '");
+    text_add(&text, " (");
+    text_add(&text, mend_of(error));
+    text_add(&text, "): '");
     text_add(&text, path);
     text_add(&text, "'");
     line[text.length] = '\n';

@@ -143,6 +143,13 @@ static bool timeline_read(struct profile *self)
     return true;
 }
 
+static int more_lost(const void *left, const void *right)
+{
+    const struct profile_tally *a = left;
+    const struct profile_tally *b = right;
+    return (b->count > a->count) - (b->count < a->count);
+}
+
 static bool tallies_read(struct profile *self)
 {
     const struct recording *recording = self->recording;
@@ -155,7 +162,10 @@ static bool tallies_read(struct profile *self)
         self->lost[i].name = profile_string(self, recording->lost[i].reason);
         self->lost[i].count = recording->lost[i].events;
         if (!self->lost[i].name) return false;
+        const bool is_room = strcmp(self->lost[i].name, RECORD_LOST_ROOM) == 0;
+        if (is_room && self->lost[i].count > 0) self->wants_room = true;
     }
+    qsort(self->lost, self->lost_count, sizeof *self->lost, more_lost);
     for (size_t i = 0; i < self->mappings_count; i++) {
         const struct record_mapping *from = &recording->mappings[i];
         self->mappings[i].name = profile_string(self, from->call);

@@ -178,11 +178,12 @@ struct profile {
     uint64_t file_space; // without holes
     uint64_t unbelieved; // rows that contradicted others
     bool has_names;      // someone looked them up
+    bool wants_room;     // something was lost for want of it
 
     struct profile_module *modules;
     struct profile_thread *threads;
     struct profile_point *timeline;
-    struct profile_tally *lost;     // by reason
+    struct profile_tally *lost;     // by reason, the most first
     struct profile_tally *mappings; // by call
     struct profile_function *functions;
     struct profile_line *lines;

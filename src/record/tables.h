@@ -195,6 +195,7 @@ enum record_stack_end {
     X(U64, allocations)
 
 // What could not be counted: events by reason.
+#define RECORD_LOST_ROOM "no room in the recording" // of these, one that can be mended
 #define RECORD_LOST_COLUMNS(X, A)                                                                  \
     X(TEXT, reason)                                                                                \
     X(U64, events)

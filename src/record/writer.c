@@ -4,6 +4,7 @@
 #include "os/pages.h"
 #include "record/description.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -54,6 +55,20 @@ static size_t file_size(unsigned shift)
     return size;
 }
 
+// The header, and each table's first page.
+static int make_file(const char *path, unsigned shift, struct shared_file *file_out)
+{
+    struct shared_piece pieces[1 + RECORD_TABLE_COUNT] = {
+        {RECORD_HEADER_SIZE, RECORD_HEADER_SIZE},
+    };
+    static_assert(1 + RECORD_TABLE_COUNT <= SHARED_FILE_PIECES_MAX, "a piece for each table");
+    for (enum record_table i = 0; i < RECORD_TABLE_COUNT; i++) {
+        size_t room = table_size(i, shift);
+        pieces[1 + i] = (struct shared_piece){room, room > 0 ? PAGE_SIZE : 0};
+    }
+    return shared_file_create(path, pieces, 1 + RECORD_TABLE_COUNT, file_out);
+}
+
 static void describe(struct record_writer *self, unsigned shift)
 {
     struct record_header *file = (struct record_header *)(void *)self->file.bytes;
@@ -80,14 +95,19 @@ static void describe(struct record_writer *self, unsigned shift)
     memcpy(file->magic, header.magic, magic);
 }
 
+size_t record_writer_size_min(void)
+{
+    return file_size(SHIFT_MAX);
+}
+
 int record_writer_open(struct record_writer *self, const char *path)
 {
     *self = (struct record_writer){0};
     unsigned shift = 0;
-    size_t size_max = shared_file_size_max();
-    while (shift < SHIFT_MAX && file_size(shift) > size_max) shift++;
-    if (file_size(shift) > size_max) return -EFBIG;
-    int error = shared_file_create(path, file_size(shift), &self->file);
+    const struct shared_file_limit limit = shared_file_limit();
+    while (shift < SHIFT_MAX && file_size(shift) > limit.size) shift++;
+    if (file_size(shift) > limit.size) return limit.error;
+    int error = make_file(path, shift, &self->file);
     if (error) return error;
     if (!shared_file_populate(self->file.bytes, RECORD_HEADER_SIZE)) {
         shared_file_close(&self->file);
@@ -112,11 +132,18 @@ void record_writer_detach(struct record_writer *self)
 // --- rows
 // -------------------------------------------------------------------------------------------
 
+static bool is_given(struct record_writer *self, enum record_table table, size_t done, size_t step)
+{
+    return shared_file_extend(&self->file, 1 + table, done + step) &&
+           shared_file_populate(self->tables[table].rows + done, step);
+}
+
 // First one page, since most processes of a build do little and their recordings lie in memory to
 // its end; then half as much again at a time, at least 4 pages and at most 1 MiB.
-static bool make_usable(struct record_writer_table *table)
+static bool make_usable(struct record_writer *self, enum record_table which)
 {
     enum { STEP_MIN = 4 * (int)PAGE_SIZE, STEP_MAX = 1 << 20 };
+    struct record_writer_table *table = &self->tables[which];
     size_t whole = align_up((size_t)table->capacity * table->row_size, PAGE_SIZE);
     size_t done = align_up((size_t)table->usable * table->row_size, PAGE_SIZE);
     if (table->usable == table->capacity) return false;
@@ -124,8 +151,8 @@ static bool make_usable(struct record_writer_table *table)
     if (step < STEP_MIN) step = done == 0 ? PAGE_SIZE : STEP_MIN;
     if (step > STEP_MAX) step = STEP_MAX;
     if (step > whole - done) step = whole - done;
-    // One page is better than none when a file system is nearly full.
-    while (step > 0 && !shared_file_populate(table->rows + done, step)) {
+    // One page is better than none when a file system or the address space is nearly full.
+    while (step > 0 && !is_given(self, which, done, step)) {
         if (step == PAGE_SIZE) return false;
         step = align_up(step / 2, PAGE_SIZE);
     }
@@ -134,10 +161,10 @@ static bool make_usable(struct record_writer_table *table)
     return true;
 }
 
-static bool has_room(struct record_writer *self, struct record_writer_table *table, uint32_t rows)
+static bool has_room(struct record_writer *self, enum record_table table, uint32_t rows)
 {
-    while (table->usable - table->count < rows) {
-        if (make_usable(table)) continue;
+    while (self->tables[table].usable - self->tables[table].count < rows) {
+        if (make_usable(self, table)) continue;
         self->refused++;
         return false;
     }
@@ -147,7 +174,7 @@ static bool has_room(struct record_writer *self, struct record_writer_table *tab
 void *record_writer_add(struct record_writer *self, enum record_table table, uint32_t *index_out)
 {
     struct record_writer_table *rows = &self->tables[table];
-    if (!has_room(self, rows, 1)) return NULL;
+    if (!has_room(self, table, 1)) return NULL;
     *index_out = rows->count;
     return record_writer_row(self, table, rows->count);
 }
@@ -169,7 +196,7 @@ bool record_writer_copy(struct record_writer *self, const struct record_writer *
                         enum record_table table)
 {
     const struct record_writer_table *rows = &other->tables[table];
-    if (!has_room(self, &self->tables[table], rows->count)) return false;
+    if (!has_room(self, table, rows->count)) return false;
     memcpy(record_writer_row(self, table, self->tables[table].count), rows->rows,
            (size_t)rows->count * rows->row_size);
     publish(self, table, rows->count);
@@ -190,7 +217,8 @@ struct record_text record_writer_text(struct record_writer *self, const char *by
 {
     struct record_writer_table *table = &self->tables[RECORD_TABLE_bytes];
     struct record_text text = {.offset = table->count};
-    if (size > table->capacity || !has_room(self, table, (uint32_t)size)) return text;
+    if (size > table->capacity) return text;
+    if (!has_room(self, RECORD_TABLE_bytes, (uint32_t)size)) return text;
     memcpy(table->rows + table->count, bytes, size);
     text.size = (uint32_t)size;
     publish(self, RECORD_TABLE_bytes, text.size);

@@ -1,10 +1,11 @@
 // Writer: a recording being made, from inside the observed process. No malloc, no errno.
-// The file has its final size from the start, sparse, with room for each table up to a named limit;
+// The file has its final size from the start, sparse, with room for each table up to a named limit.
+// A table's rows lie in one row in memory and never move, but only as many are mapped as are used;
 // pages of it are used only after the file system has said that it has them. A table that reached
-// its limit, or for whose next rows the file system has no room, takes no more rows; what is there
-// stays writable.
-// Invariants: count <= usable <= capacity of every table; the pages of usable rows are populated;
-// the count in the file never exceeds ours and follows it by a release store.
+// its limit, or for whose next rows the file system or the address space has no room, takes no more
+// rows; what is there stays writable.
+// Invariants: count <= usable <= capacity of every table; the pages of usable rows are mapped and
+// populated; the count in the file never exceeds ours and follows it by a release store.
 // Not thread-safe: whoever adds rows holds one lock. Rows that are there may be written by anyone.
 #pragma once
 
@@ -26,8 +27,11 @@ struct record_writer {
     uint64_t refused; // rows that found no room
 };
 
+// The least that a recording takes, in bytes of a file that is mostly holes.
+size_t record_writer_size_min(void);
+
 // Makes the file at `path`, which must not exist, as large as the process's limits allow. 0, or
-// -errno.
+// -errno: -EFBIG and -ENOMEM also for limits on files and address space that are too small.
 int record_writer_open(struct record_writer *self, const char *path);
 
 // Unmaps it; the file stays.

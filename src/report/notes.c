@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MODULES_NAMED = 3 };
+enum { MODULES_NAMED = 3, REASONS_NAMED = 4 };
 
 // Modules with the most nameless frames, the most first.
 static size_t nameless_rank(const struct profile *profile, size_t *order_out, size_t max)
@@ -110,25 +110,25 @@ static size_t note_names(struct line *line, const struct profile *profile)
 
 static size_t note_lost(struct line *line, const struct profile *profile)
 {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < profile->lost_count; i++) sum += profile->lost[i].count;
-    if (sum == 0) return 0;
-    if (!line) return 1;
-    char text[AMOUNT_SIZE];
-    amount_count(text, sum, line->style.is_exact);
-    line_print(line, INK_NOTE, "Not counted: %s event%s", text, sum == 1 ? "" : "s");
-    const char *joint = ": ";
-    for (size_t i = 0; i < profile->lost_count; i++) {
-        if (profile->lost[i].count == 0) continue;
-        if (line->column + 16 > LINE_COLUMNS) break;
-        amount_count(text, profile->lost[i].count, line->style.is_exact);
-        line_put(line, INK_NOTE, joint);
-        line_put_begin(line, INK_NOTE, profile->lost[i].name, LINE_COLUMNS - 1 - strlen(text));
-        line_print(line, INK_NOTE, " %s", text);
-        joint = ", ";
+    size_t lines = 0;
+    for (size_t i = 0; i < profile->lost_count && lines < REASONS_NAMED; i++) {
+        const struct profile_tally *lost = &profile->lost[i];
+        if (lost->count == 0) break; // the most first
+        lines++;
+        if (!line) continue;
+        char text[AMOUNT_SIZE];
+        amount_count(text, lost->count, line->style.is_exact);
+        line_print(line, INK_NOTE, "Not counted: %s event%s: ", text, lost->count == 1 ? "" : "s");
+        line_put_begin(line, INK_NOTE, lost->name, LINE_COLUMNS);
+        line_end(line);
     }
-    line_end(line);
-    return 1;
+    if (!profile->wants_room) return lines;
+    if (line) {
+        line_put(line, INK_NOTE,
+                 "  mend: free space on its disk or in /dev/shm, or raise ulimit -f or -v");
+        line_end(line);
+    }
+    return lines + 1;
 }
 
 static size_t note_recording(struct line *line, const struct profile *profile)

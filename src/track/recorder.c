@@ -19,7 +19,7 @@ static void (*refused)(const char *path, int error);
 
 static const char *const loss_words[LOSS_COUNT] = {
     [LOSS_SIGNAL] = "in a signal handler that interrupted the recorder",
-    [LOSS_ROOM] = "no room in the recording",
+    [LOSS_ROOM] = RECORD_LOST_ROOM,
     [LOSS_MEMORY] = "no memory for the recorder",
     [LOSS_CHILD] = "forked children that could not record at all",
 };

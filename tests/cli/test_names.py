@@ -68,6 +68,25 @@ def test_embed_says_what_it_wants(mete, tmp_path):
     assert (tmp_path / "notes").read_text(encoding="utf-8") == "precious"
 
 
+def test_a_recording_that_was_cut_off_is_not_made_to_look_whole(mete, run, program, tmp_path):
+    assert run("-o", "a.mete", program).status == 0
+    whole = (tmp_path / "a.mete").read_bytes()
+    for size, words in ((len(whole) - 1, "it is cut off or damaged, which that would hide"),
+                        (16384, "it is cut off or damaged, which that would hide"),
+                        (16383, "it cannot be read as a recording"),
+                        (0, "it cannot be read as a recording")):
+        (tmp_path / "a.mete").write_bytes(whole[:size])
+        done = call_mete(mete, ["report", "--embed", "a.mete"], cwd=tmp_path)
+        assert (done.status, done.said()) == (
+            125, [f"mete: report: cannot write names into 'a.mete': {words}"]), size
+        assert (tmp_path / "a.mete").read_bytes() == whole[:size]
+        if size < 16384:
+            continue
+        done = call_mete(mete, ["report", "a.mete"], cwd=tmp_path)
+        said = f"The recording is cut off: {size} bytes of {len(whole)}."
+        assert done.status == 0 and said in done.out.decode(), done
+
+
 def test_the_json_of_a_run_adds_up(mete, run, program, tmp_path):
     assert run("-o", "a.mete", program).status == 0
     answer = json.loads(report(mete, "--json", "a.mete", cwd=tmp_path))

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import struct
@@ -363,6 +364,74 @@ def test_a_preload_object_that_cannot_be_mapped(mete, preload, tmp_path):
         pytest.skip("mounts are not allowed here")
     assert done.status == 125
     assert "lies on a file system mounted noexec: it cannot be preloaded" in done.said()[0]
+
+
+@pytest.mark.parametrize("what,words", [("-f 16", "may make files of 8 KiB"),
+                                        ("-v 10500", "1312 KiB in an eighth of its address")])
+def test_limits_too_small_for_a_recording(mete, tmp_path, what, words):
+    """The program would run, unobserved, and nobody had said so."""
+    script = f"ulimit {what}; \"$@\" | cat"
+
+    def call(*options):
+        return call_mete("/bin/sh", ["-c", script, "sh", mete, "run", *options, "echo", "ran"],
+                         cwd=tmp_path)
+
+    done = call()
+    if b"error while loading" in done.err:
+        pytest.skip("mete itself finds no room under that")
+    mend = f"raise 'ulimit {what[:2]}'"
+    assert done.out == b"" and words in done.said()[0] and "a recording needs" in done.said()[0]
+    assert done.said()[1] == f"mete: run: {mend}; 'mete run --anyway' runs it unobserved", done
+    done = call("--anyway")
+    assert done.out == b"ran\n" and words in done.said()[-1], done
+    assert list(tmp_path.iterdir()) == []
+
+
+def with_libraries(root, *files):
+    """Copies programs, and the libraries that they want, to where they are in another root."""
+    wanted = set(map(str, files))
+    for file in files:
+        said = subprocess.run(["ldd", file], stdout=subprocess.PIPE, text=True, check=True).stdout
+        wanted.update(re.findall(r"(/\S+) \(0x", said))
+    for path in wanted:
+        target = root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can chroot")
+def test_a_command_in_another_root(run, tmp_path):
+    """There is nothing of ours there: it runs on, and the loader and mete say that it was not
+    seen."""
+    root = tmp_path / "root"
+    with_libraries(root, "/usr/bin/sort")
+    (root / "lines").write_text("b\na\n")
+    done = run("chroot", root, "/usr/bin/sort", "/lines", "/nonexistent")
+    assert (done.status, done.out) == (2, b""), done
+    done = run("chroot", root, "/usr/bin/sort", "/lines")
+    assert (done.status, done.out) == (0, b"a\nb\n"), done
+    assert "'chroot' became another program, which left no recording: " in done.said()[0]
+    assert "to another root, as chroot does: put 'mete run' behind that" in done.said()[0]
+
+
+def test_mete_in_another_root(mete, preload, tmp_path):
+    """As that says: behind chroot it sees what runs there."""
+    root = tmp_path / "root"
+    with_libraries(root, "/usr/bin/sort", mete)
+    shutil.copy(preload, (root / str(mete).lstrip("/")).parent)
+    for name in ("proc", "tmp"):
+        (root / name).mkdir(exist_ok=True)
+    (root / "lines").write_text("b\na\n")
+    words = [mete, "run", "-o", "/a.mete", "/usr/bin/sort", "/lines"]
+    script = f"mount -t proc none '{root}/proc' || exit 77; exec chroot '{root}' \"$@\""
+    done = call_mete("/usr/bin/unshare", ["-m", "sh", "-c", script, "sh", *words], cwd=tmp_path)
+    if done.status in (1, 77):
+        pytest.skip("mounts are not allowed here")
+    assert (done.status, done.out, done.said()) == (0, b"a\nb\n", []), done
+    assert (root / "a.mete").is_file()
+    done = call_mete("/usr/sbin/chroot", [root, *words], cwd=tmp_path)
+    assert done.status == 125 and done.said() == [
+        "mete: cannot tell where mete itself lies: No such file or directory; mount /proc"], done
 
 
 def test_a_preload_object_that_is_not_there(mete, tmp_path):

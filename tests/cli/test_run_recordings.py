@@ -177,7 +177,8 @@ def test_a_folder_that_is_not_there_is_told_at_once_and_nothing_is_lost(run_fake
     assert done.status == 0
     assert done.said()[0] == (
         "mete: run: 'missing/' cannot be written: No such file or directory; "
-        "recordings will stay elsewhere"
+        "recordings will stay elsewhere "
+        "(-o names a place)"
     )
     assert "cannot write 'missing/a.mete': No such file or directory" in done.said()[1]
     assert done.said()[1].endswith(", in memory: move it where there is room")
@@ -210,7 +211,8 @@ def test_a_read_only_folder(fake_mete, tmp_path):
     done = in_namespace(setup, fake_mete, ["true"], tmp_path)
     assert done.status == 0
     assert done.said()[0] == (
-        "mete: run: '.' cannot be written: Read-only file system; recordings will stay elsewhere"
+        "mete: run: '.' cannot be written: Read-only file system; recordings will stay elsewhere "
+        "(-o names a place)"
     )
     live = live_of(done)
     assert live.read_bytes()[:8] == MAGIC
@@ -236,7 +238,7 @@ def test_a_limit_on_the_size_of_files(run_fake, tmp_path):
                "resource.prlimit(os.getppid(), resource.RLIMIT_FSIZE, (4096, 4096))\n")
     done = run_fake("-o", "a.mete", sys.executable, "-c", program)
     assert done.status == 0, done
-    assert "has no names: File too large" in done.said()[0]
+    assert "has no names: File too large; 'mete report --embed' adds them" in done.said()[0]
     assert "cannot write 'a.mete': File too large" in done.said()[1]
     assert list(tmp_path.iterdir()) == []
     shutil.rmtree(live_of(done).parent)

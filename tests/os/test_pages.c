@@ -123,6 +123,8 @@ static void a_range_of_several_mappings_stays(void **state)
     char *to = pages_map(2 * size);
     assert_int_equal(madvise(from + 2 * PAGE_SIZE, PAGE_SIZE, MADV_DONTDUMP), 0);
     memset(from, 0xaa, size);
+    assert_false(pages_are_one_mapping(from, size));
+    assert_true(pages_are_one_mapping(from, 2 * PAGE_SIZE));
     assert_int_equal(pages_move(from, size, to), PAGES_STAYED);
     assert_int_equal(pages_remap_to(from, size, 2 * size, to), PAGES_STAYED);
     for (size_t i = 0; i < size; i++) assert_int_equal((unsigned char)from[i], 0xaa);

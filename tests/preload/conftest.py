@@ -89,6 +89,12 @@ def known(compile_program):
     return compile_program("known.c")
 
 
+@pytest.fixture(scope="session")
+def steady(compile_program):
+    """A program whose load is always the same."""
+    return compile_program("steady.c")
+
+
 @pytest.fixture()
 def observed(mete, tmp_path):
     """Runs a command under `mete run` in an empty folder: observed(word, …) → Observed."""
@@ -111,3 +117,22 @@ def by_itself(preload_for_all, run_native, tmp_path):
         return done, [Recording(path) for path in sorted(folder.glob("*.mete"))]
 
     return run_words
+
+
+@pytest.fixture()
+def finished(observed):
+    """Runs steady.c under `mete run`: → its events, its recording, how many rows each table has but
+    for the timeline, and the recording's size without that. What its words take is the same each
+    time."""
+
+    def run_steady(program, what, number, **options):
+        done = observed(program, what, f"{number:010}", **options)
+        assert done.status == 0, done
+        recording = done.only().check()
+        size = recording.path.stat().st_size
+        recording.path.unlink()  # the next run wants an empty folder
+        counts = {name: table[3] for name, table in recording.tables.items()}
+        size -= recording.tables["timeline"][2] * counts.pop("timeline")
+        return int(done.out), recording, {**counts, "size": size}
+
+    return run_steady

@@ -234,6 +234,42 @@ def test_a_process_killed_at_any_moment_loses_nothing(preload_for_all, events, t
             assert abs(over_sites - recording.total(name)) <= 1
 
 
+def test_a_process_killed_while_it_adds_stacks_leaves_a_whole_recording(
+        mete, preload_for_all, events, tmp_path):
+    """Whatever moment it is: what is counted points to what is there, and sums agree but for the
+    one call that each of three threads may have been in."""
+    threads = 3
+    seed = int(os.environ.get("METE_TEST_SEED", "20"))
+    print(f"# METE_TEST_SEED={seed}")
+    chance = random.Random(seed)
+    path = tmp_path / "killed.mete"
+    sites = []
+    for _ in range(20):
+        path.unlink(missing_ok=True)
+        env = {**os.environ, "LD_PRELOAD": str(preload_for_all),
+               "METE": f"observe=yes,recording={path}"}
+        with subprocess.Popen([events, "endless_stacks"], env=env, stdout=subprocess.PIPE) as run:
+            run.stdout.readline()
+            time.sleep(chance.random() ** 2 / 8)
+            run.kill()
+        done = subprocess.run([mete, "report", path], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), done
+        assert "contradicts itself" not in done.stdout and "cut off" not in done.stdout, done.stdout
+        recording = Recording(path)
+        assert recording.state == "running"
+        sites.append(len(recording.sites))
+        named = [site.kind == "stack" for site in recording.sites]
+        assert sum(named) >= len(named) - 3
+        for name, most in (("allocations", threads), ("frees", threads),
+                           ("bytes_allocated", 50 * threads), ("bytes_freed", 50 * threads)):
+            over_sites = sum(getattr(site, name) for site in recording.sites)
+            assert abs(over_sites - recording.total(name)) <= most, name
+        for site in recording.sites:
+            assert all(path for path, _ in site.frames) and len(site.frames) == site.depth
+    print(f"# killed at {sorted(sites)} sites")
+    assert max(sites) > 100
+
+
 # --- threads
 
 

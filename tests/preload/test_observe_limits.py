@@ -3,6 +3,7 @@ or `lost` says what is missing."""
 
 import os
 import pathlib
+import re
 import resource
 import shutil
 import subprocess
@@ -31,12 +32,44 @@ def least_address_space(words, run_native, **options):
 
 
 def test_a_limit_on_address_space_leaves_room_for_us(by_itself, run_native, known):
-    """A program that runs under N on libc's heap runs under N + 32 MiB when it is observed."""
+    """A program that runs under N on libc's heap runs under N + 16 MiB when it is observed."""
     least = least_address_space([known, 1, 20000], run_native)
     done, recordings = by_itself(
-        known, 1, 20000, preexec_fn=limit(resource.RLIMIT_AS, (least + 32) << 20))
+        known, 1, 20000, preexec_fn=limit(resource.RLIMIT_AS, (least + 16) << 20))
     assert (done.status, done.stderr) == (0, b""), done
     assert sum(site.allocations for site in recordings[0].sites) == 8 * 20000 + 3
+
+
+def check_stacks(recording, count):
+    """What confined.c allocates at each of its stacks."""
+    own = [site for site in recording.sites if site.figures() in (
+        (1, 50, 1, 1, 0, 0), (1, 60, 0, 0, 0, 60))]
+    assert len(own) == 2 * count
+    assert not any(recording.lost.values())
+
+
+@pytest.mark.parametrize("mib", [32, 64, 256])
+def test_a_limit_on_address_space_that_the_program_sets_itself(
+        by_itself, compile_program, mib):
+    """Tables take address space as they are used: what lies unused is not there."""
+    done, (recording,) = by_itself(compile_program("confined.c"), "limit", 1024, mib)
+    assert (done.status, done.stderr) == (0, b""), done
+    check_stacks(recording, 1024)
+
+
+def test_a_program_that_locks_its_memory_stays_small(by_itself, compile_program, run_native):
+    """mlockall makes all that is mapped resident, now and later: tables that were mapped as a whole
+    would be, too, 160 MiB of them."""
+    program = compile_program("confined.c")
+    native = run_native([program, "lock", 1024])
+    if native.status == 77:
+        pytest.skip("memory may not be locked here")
+    done, (recording,) = by_itself(program, "lock", 1024)
+    assert (done.status, done.stderr) == (0, b""), done
+    check_stacks(recording, 1024)
+    more = int(done.stdout) - int(native.stdout)
+    assert more < 32 << 20, f"{more >> 20} MiB more"
+    assert recording.path.stat().st_blocks * 512 < 8 << 20
 
 
 def test_a_limit_on_files_is_met_by_a_smaller_recording(by_itself, known):
@@ -46,11 +79,20 @@ def test_a_limit_on_files_is_met_by_a_smaller_recording(by_itself, known):
     assert sum(site.allocations for site in recording.sites) == 8 * 100 + 3
 
 
+def test_a_limit_on_address_space_too_small_for_a_recording_is_one_line(by_itself, known):
+    done, recordings = by_itself(
+        known, 1, 100, preexec_fn=limit(resource.RLIMIT_AS, 10 << 20))
+    assert done.status == 0 and recordings == [], done
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith(
+        "mete: nothing is recorded: Cannot allocate memory (raise ulimit -v): '")
+
+
 def test_a_limit_on_files_too_small_for_a_recording_is_one_line(by_itself, known):
     done, recordings = by_itself(known, 1, 100, preexec_fn=limit(resource.RLIMIT_FSIZE, 4096))
     assert done.status == 0 and recordings == []
     (line,) = done.stderr.decode().splitlines()
-    assert line.startswith("mete: nothing is recorded: File too large: '")
+    assert line.startswith("mete: nothing is recorded: File too large (raise ulimit -f): '")
 
 
 def can_mount():
@@ -92,6 +134,38 @@ def test_a_full_disk_stops_the_recording_and_not_the_program(
 
 
 @needs_mounts
+@pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
+def test_a_full_disk_under_mete_run_says_what_is_missing(
+        mete, run_native, compile_program, tmp_path, kind):
+    """The recording lies beside its name when memory has no room, and stays there as it is when
+    even its names find none."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = f"mount -t tmpfs -o size=1M none '{disk}'"
+    if kind == "ext4":
+        mount = (f"truncate -s 3M '{tmp_path}/image' && mkfs.ext4 -q -O ^has_journal "
+                 f"'{tmp_path}/image' && mount -o loop '{tmp_path}/image' '{disk}'")
+    script = (f"{mount} || exit 77; mount -t tmpfs -o size=1M none /dev/shm; cd '{disk}'; "
+              f"'{mete}' run -o a.mete '{compile_program('confined.c')}' not 8192; status=$?; "
+              f"cp --sparse=always a.mete '{tmp_path}'; ls -A >&2; exit $status")
+    done = run_native(["unshare", "-m", "sh", "-c", script])
+    if done.status == 77:
+        pytest.skip(f"{kind} cannot be mounted here")
+    assert (done.status, done.stdout) == (0, b"8192\n"), done
+    said = done.stderr.decode()
+    assert re.search(r"^Not counted: [\d,]+ events: no room in the recording\n"
+                     r"  mend: free space on its disk ", said, re.MULTILINE), said
+    left = re.sub(r"lost\+found\n", "", said).splitlines()[-1]
+    assert left == "a.mete", "nothing half written lies about"
+    recording = Recording(tmp_path / "a.mete")
+    named = sum(site.allocations for site in recording.sites if site.kind == "stack")
+    assert 100 < named < 8192 * 2 - 1000
+    # Where there was room for a row, at least, it is counted at the site "others".
+    assert named + recording.lost["no room in the recording"] >= 8192 * 2
+    assert sum(site.allocations for site in recording.sites) == recording.total("allocations")
+
+
+@needs_mounts
 def test_a_disk_too_small_for_a_header_is_one_line(preload_for_all, run_native, known, tmp_path):
     script = (f"mount -t tmpfs -o size=8K none /mnt; LD_PRELOAD={preload_for_all} "
               f"METE=observe=yes,recording=/mnt/a.mete '{known}' 1 10; status=$?; ls /mnt; "
@@ -99,7 +173,8 @@ def test_a_disk_too_small_for_a_header_is_one_line(preload_for_all, run_native, 
     done = run_native(["unshare", "-m", "sh", "-c", script])
     assert (done.status, done.stdout) == (0, b""), done
     assert done.stderr == (
-        b"mete: nothing is recorded: No space left on device: '/mnt/a.mete'\n"), done
+        b"mete: nothing is recorded: No space left on device (make room there, or "
+        b"METE=recording=NAME records elsewhere): '/mnt/a.mete'\n"), done
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can chroot")
@@ -109,11 +184,28 @@ def test_a_child_in_another_root_runs_on_unrecorded(by_itself, compile_program, 
     done, (recording,) = by_itself(compile_program("rooted.c"), tmp_path / "root")
     assert (done.status, done.stdout) == (0, b"child\nchild\nchild\nparent\n"), done
     (line,) = done.stderr.decode().splitlines()
-    assert line.startswith("mete: nothing is recorded: No such file or directory: '")
+    assert line.startswith("mete: nothing is recorded: No such file or directory (METE=recording=")
     assert recording.lost["forked children that could not record at all"] == 3
     assert recording.state == "ended"
     own = [site for site in recording.sites if site.sizes[2]]
     assert [site.allocations for site in own] == [10]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can chroot")
+def test_a_process_that_changes_its_root_goes_on_recording(observed, compile_program, tmp_path):
+    """It has its file; the child that it makes there finds no place for one."""
+    (tmp_path / "root").mkdir()
+    done = observed(compile_program("rooted.c"), tmp_path / "root", "itself")
+    assert (done.status, done.out) == (5, b"out\n"), done
+    (line,) = [line for line in done.said() if "nothing is recorded" in line]
+    assert "No such file or directory (METE=recording=NAME records elsewhere): '/" in line
+    recording = done.only().check()
+    winding = [site for site in recording.sites if site.bytes_allocated == 60]
+    assert len(winding) == 1024
+    own = [site.figures() for site in recording.sites if site.allocations == 5]
+    assert own == [(5, 450, 0, 0, 0, 450)]
+    assert recording.lost["forked children that could not record at all"] == 1
+    assert "Not counted: 1 event: forked children that could not record" in done.err.decode()
 
 
 def test_closed_descriptors(observed, compile_program, tmp_path):
@@ -159,7 +251,8 @@ def test_a_path_that_cannot_be_written_is_one_line(run_preloaded, known, place, 
     done = run_preloaded([known, 1, 10], env={"METE": f"observe=yes,recording={place}"})
     assert done.status == 0
     (line,) = done.stderr.decode().splitlines()
-    assert line == f"mete: nothing is recorded: {words}: '{place}'"
+    mend = "METE=recording=NAME records elsewhere"
+    assert line == f"mete: nothing is recorded: {words} ({mend}): '{place}'"
 
 
 def test_a_recording_is_for_its_owner_alone_and_no_link_is_followed(

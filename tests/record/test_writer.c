@@ -221,15 +221,30 @@ static int open_limited(void)
     return record_writer_open(&writer, path) == -EFBIG ? 0 : 4;
 }
 
-static void limits_make_it_smaller_or_not_at_all(void **state)
+static int open_confined(void)
 {
-    (void)state;
+    const struct rlimit limits = {8 << 20, 8 << 20};
+    if (setrlimit(RLIMIT_AS, &limits)) return 99;
+    struct record_writer writer;
+    if (record_writer_open(&writer, path) != -ENOMEM) return 1;
+    return access(path, F_OK) == 0 ? 2 : 0;
+}
+
+static int status_in_child(int (*work)(void))
+{
     pid_t pid = fork();
-    if (pid == 0) _exit(open_limited());
+    if (pid == 0) _exit(work());
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    return WEXITSTATUS(status);
+}
+
+static void limits_make_it_smaller_or_not_at_all(void **state)
+{
+    (void)state;
+    assert_int_equal(status_in_child(open_limited), 0);
+    assert_int_equal(status_in_child(open_confined), 0);
 }
 
 int main(void)

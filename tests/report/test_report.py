@@ -72,7 +72,7 @@ Who allocated for a moment: freed by the thread's next call
 
 1 of 11 frames have no names: libicu72.so.1 (1)
   mend: install libicu72-1-dbgsym or set DEBUGINFOD_URLS
-Not counted: 12 events: busy 12
+Not counted: 12 events: busy
 
 recording  server.mete  23.6 KiB
 next       mete report --full server.mete

@@ -303,6 +303,26 @@ static void one_block(void)
     free(thread_site());
 }
 
+// New ones all the time, each thread its own, until the process is killed.
+static void *add_stacks(void *first)
+{
+    for (unsigned long i = (unsigned long)first;; i += 3)
+        wind((i & 0xfffff) | 0x100000, two_blocks);
+    return NULL;
+}
+
+static void add_on(void)
+{
+    pthread_t threads[2];
+    one_block();
+    puts("begun");
+    fflush(stdout);
+    for (long i = 0; i < 2; i++) {
+        check(pthread_create(&threads[i], NULL, add_stacks, (void *)i) == 0, "pthread_create");
+    }
+    add_stacks((void *)2);
+}
+
 static void interrupted(void)
 {
     struct sigaction action = {.sa_handler = handle};
@@ -387,6 +407,7 @@ int main(int argc, char **argv)
         {"row", threads_in_a_row},
         {"at_once", threads_at_once},
         {"late", late},
+        {"endless_stacks", add_on},
         {"interrupted", interrupted},
         {"left_by_jumps", left_by_jumps},
         {"forked_by_handler", forked_by_handler},

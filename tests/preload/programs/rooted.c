@@ -1,4 +1,5 @@
-// Children that change their root, allocate and end: rooted FOLDER.
+// Children that change their root, allocate and end: rooted FOLDER. Or a process that does, goes on
+// and has a child: rooted FOLDER itself.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -6,9 +7,39 @@
 
 static void *volatile sink;
 
+// Another stack each time, so that the recording has to grow.
+static void wind(unsigned long way)
+{
+    if (way > 1 && way % 2) {
+        wind(way / 2);
+    } else if (way > 1) {
+        wind(way / 2);
+    } else {
+        sink = malloc(60);
+    }
+    sink = NULL; // no tail calls
+}
+
+static int go_on(const char *folder)
+{
+    int status = 0;
+    if (chroot(folder) < 0 || chdir("/") < 0) return 3;
+    for (unsigned long i = 0; i < 1024; i++) wind(1024 + i);
+    pid_t child = fork();
+    if (child == 0) {
+        for (int i = 0; i < 20; i++) sink = malloc(70);
+        return 0;
+    }
+    if (waitpid(child, &status, 0) != child || status != 0) return 4;
+    for (int i = 0; i < 5; i++) sink = malloc(90);
+    puts("out");
+    return 5;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) return 2;
+    if (argc > 2) return go_on(argv[1]);
     for (int i = 0; i < 10; i++) sink = malloc(50);
     for (int i = 0; i < 3; i++) {
         pid_t child = fork();
