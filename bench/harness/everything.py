@@ -1,11 +1,12 @@
 """The questions that have a target, one after the other, and one summary."""
 
-from harness import idle, memory_return, programs, table
+from harness import idle, memory_return, observers, programs, table
 
 SECTIONS = {
     "programs": programs,
     "memory_return": memory_return,
     "idle": idle,
+    "observers": observers,
 }
 
 
