@@ -3,8 +3,11 @@
 #include "base/align.h"
 #include "os/pages.h"
 #include "os/process.h"
+#include "track/sites.h"
 
 #include <string.h>
+
+enum { ROWS_KEPT_BACK = 8 }; // one of so many: more than there are threads
 
 // Both plus one; 0: none. Private memory beside the recording.
 static struct {
@@ -153,8 +156,15 @@ static struct record_row *add_row(const struct tally *self, uint32_t site, uint6
     return row;
 }
 
-// With the lock.
-static uint32_t claim_row(struct tally *self, uint32_t site, uint64_t now_ms)
+// The last rows are for the site "others" of each thread.
+static bool rows_are_short(void)
+{
+    const struct record_writer_table *rows = &recorder.writer.tables[RECORD_TABLE_rows];
+    return rows->count >= rows->capacity - rows->capacity / ROWS_KEPT_BACK;
+}
+
+// The row of that site alone, or 0. With the lock.
+static uint32_t claim_row_of(struct tally *self, uint32_t site, uint64_t now_ms)
 {
     uint32_t index = find_row(self, site);
     if (index) {
@@ -162,8 +172,16 @@ static uint32_t claim_row(struct tally *self, uint32_t site, uint64_t now_ms)
         __atomic_store_n(&row_at(index - 1)->thread, self->slot, __ATOMIC_RELAXED);
         return index;
     }
+    if (site != SITE_OTHERS && rows_are_short()) return 0;
     uint32_t added;
     return add_row(self, site, now_ms, &added) ? added + 1 : 0;
+}
+
+// The same, or one of the site "others": what is freed is looked for by the same way.
+static uint32_t claim_row(struct tally *self, uint32_t site, uint64_t now_ms)
+{
+    uint32_t row = claim_row_of(self, site, now_ms);
+    return row ? row : claim_row_of(self, SITE_OTHERS, now_ms);
 }
 
 static NOINLINE struct record_row *row_slow(struct tally *self, uint32_t site, uint64_t now_ms)

@@ -285,6 +285,39 @@ static void what_is_shared_counts_in_rows_of_its_own(void **state)
     assert_int_equal(recorder.process->is_peak_exact, 0); // what it interrupted may have been one
 }
 
+static void what_finds_no_row_of_its_site_stands_at_the_others(void **state)
+{
+    (void)state;
+    enum { ROW_MAX = 80, SITE_COUNT = 100 };
+    recorder.writer.tables[RECORD_TABLE_rows].capacity = ROW_MAX;
+    struct tally tally;
+    struct tally other;
+    assert_true(tally_enter(&tally));
+    assert_true(tally_enter(&other));
+    for (uint32_t site = 10; site < 10 + SITE_COUNT; site++) {
+        for (int i = 0; i < 2; i++) allocate(&tally, site, 100);
+        allocate(&other, site, 10);
+        release(&other, site, 100);
+    }
+    struct sums all = {0};
+    for (uint32_t site = 0; site < 10 + SITE_COUNT; site++) {
+        const struct sums sums = sums_of(site);
+        all.allocations += sums.allocations;
+        all.bytes += sums.bytes;
+        all.frees += sums.frees;
+        all.bytes_freed += sums.bytes_freed;
+    }
+    assert_int_equal(all.allocations, 3 * SITE_COUNT);
+    assert_int_equal(all.bytes, SITE_COUNT * 210);
+    assert_int_equal(all.frees, SITE_COUNT);
+    assert_int_equal(all.bytes_freed, SITE_COUNT * 100);
+    assert_int_equal(sums_of(SITE_OTHERS).rows, 2); // one of each thread
+    assert_int_equal(sums_of(10).allocations, 3);
+    assert_int_equal(sums_of(10 + SITE_COUNT - 1).allocations, 0);
+    tally_leave(&other);
+    tally_leave(&tally);
+}
+
 #define WITH_RECORDING(test) cmocka_unit_test_setup_teardown(test, begin_recording, end_recording)
 
 int main(void)
@@ -300,6 +333,7 @@ int main(void)
         WITH_RECORDING(snapshots_follow_what_is_live),
         WITH_RECORDING(the_timeline_is_bounded_and_evenly_spaced),
         WITH_RECORDING(what_is_shared_counts_in_rows_of_its_own),
+        WITH_RECORDING(what_finds_no_row_of_its_site_stands_at_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
