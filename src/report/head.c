@@ -119,11 +119,6 @@ static void figure(struct line *line, const char *value, const char *name)
     line_put(line, INK_PLAIN, name);
 }
 
-static const char *blocks(uint64_t count)
-{
-    return count == 1 ? "block" : "blocks";
-}
-
 static void put_allocations(struct line *line, const struct profile *profile)
 {
     const struct figures *totals = &profile->totals;
@@ -131,7 +126,7 @@ static void put_allocations(struct line *line, const struct profile *profile)
     amount_bytes(text, figures_value(totals, FIGURES_BYTES), line->style.is_exact);
     figure(line, text, "allocated in ");
     amount_count(text, totals->allocations, line->style.is_exact);
-    line_print(line, INK_PLAIN, "%s allocation%s", text, totals->allocations == 1 ? "" : "s");
+    line_print(line, INK_PLAIN, "%s allocation%s", text, amount_plural(totals->allocations));
     char rate[AMOUNT_SIZE + 16] = "";
     char temporary[AMOUNT_SIZE + 16] = "";
     if (profile->process.duration_ms > 0) {
@@ -172,7 +167,8 @@ void part_figures(struct line *line, const struct profile *profile)
     figure(line, text, "peak");
     amount_time(text, process->peak_ms, is_exact);
     amount_count(count, process->peak_blocks, is_exact);
-    line_print(line, INK_PLAIN, ", at %s in %s %s", text, count, blocks(process->peak_blocks));
+    line_print(line, INK_PLAIN, ", at %s in %s block%s", text, count,
+               amount_plural(process->peak_blocks));
     if (!process->is_peak_exact && count_threads(profile) > 1) {
         line_put(line, INK_DIM, ", within 1 %");
     }
@@ -183,7 +179,7 @@ void part_figures(struct line *line, const struct profile *profile)
     amount_bytes(text, profile->totals.live_bytes, is_exact);
     figure(line, text, process->state == PROFILE_RUNNING ? "live" : "left at the end");
     amount_count(count, live_count, is_exact);
-    line_print(line, INK_PLAIN, " in %s %s", count, blocks(live_count));
+    line_print(line, INK_PLAIN, " in %s block%s", count, amount_plural(live_count));
     line_end(line);
     put_allocations(line, profile);
     put_rounding(line, profile);

@@ -93,7 +93,9 @@ static size_t note_names(struct line *line, const struct profile *profile)
     if (!line) return 2;
     size_t order[MODULES_NAMED];
     const size_t count = nameless_rank(profile, order, MODULES_NAMED);
-    line_print(line, INK_NOTE, "%zu of %zu frames have no names", nameless, profile->frames_count);
+    line_print(line, INK_NOTE, "%zu of %zu frame%s %s no name%s", nameless, profile->frames_count,
+               amount_plural(profile->frames_count), nameless == 1 ? "has" : "have",
+               amount_plural(nameless));
     for (size_t i = 0; i < count; i++) {
         const struct profile_module *module = &profile->modules[order[i]];
         char number[32];
@@ -116,7 +118,7 @@ static size_t note_lost(struct line *line, const struct profile *profile)
     if (!line) return 1;
     char text[AMOUNT_SIZE];
     amount_count(text, sum, line->style.is_exact);
-    line_print(line, INK_NOTE, "Not counted: %s event%s", text, sum == 1 ? "" : "s");
+    line_print(line, INK_NOTE, "Not counted: %s event%s", text, amount_plural(sum));
     const char *joint = ": ";
     for (size_t i = 0; i < profile->lost_count; i++) {
         if (profile->lost[i].count == 0) continue;
@@ -146,16 +148,17 @@ static size_t note_recording(struct line *line, const struct profile *profile)
     if (profile->unbelieved > 0) {
         lines++;
         if (line) {
-            line_print(line, INK_NOTE, "The recording contradicts itself in %llu places.",
-                       (unsigned long long)profile->unbelieved);
+            line_print(line, INK_NOTE, "The recording contradicts itself in %llu place%s.",
+                       (unsigned long long)profile->unbelieved, amount_plural(profile->unbelieved));
             line_end(line);
         }
     }
     if (profile->sites_hidden > 0) {
         lines++;
         if (line) {
-            line_print(line, INK_NOTE, "The filter leaves %zu of %zu call sites.",
-                       profile->sites_count - profile->sites_hidden, profile->sites_count);
+            line_print(line, INK_NOTE, "The filter leaves %zu of %zu call site%s.",
+                       profile->sites_count - profile->sites_hidden, profile->sites_count,
+                       amount_plural(profile->sites_count));
             line_end(line);
         }
     }

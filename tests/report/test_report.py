@@ -70,7 +70,7 @@ Who allocated for a moment: freed by the thread's next call
   1,430,000   85 %  tables::parse_field                               field.h:31
     260,000   15 %  tables::…::append_reply_header     response_builder.cpp:1207
 
-1 of 11 frames have no names: libicu72.so.1 (1)
+1 of 11 frames has no name: libicu72.so.1 (1)
   mend: install libicu72-1-dbgsym or set DEBUGINFOD_URLS
 Not counted: 12 events: busy 12
 
@@ -187,6 +187,15 @@ def test_filter_and_skip(report):
     out = report("--skip=*::Loader<>::*", "--skip=tables::parse*", "server.mete")[1]
     assert "631 MiB   86 %  tables::serve" in out
     assert "load_rows" not in out
+
+
+def test_one_is_no_plural(report):
+    """All counts of this recording are one."""
+    for form in ([], ["--full"], ["--site=0"]):
+        out = report(*form, "hostile.mete")[1]
+        assert re.search(r" in 1 (block|allocation)\b", out)
+        assert not re.search(r"\b1 (blocks|allocations|steps|events|places|threads)\b", out), out
+    assert "of 1 call site.\n" in report("--filter=none", "hostile.mete")[1]
 
 
 def test_folded_stacks(report):
