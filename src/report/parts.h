@@ -33,6 +33,9 @@ void part_ranking(struct line *line, const struct profile *profile,
 // How many lines that takes.
 size_t part_ranking_lines(const struct profile *profile, const struct part_ranking *ranking);
 
+// Why a ranking that was asked for has no rows: one line.
+void part_nothing(struct line *line, const struct profile *profile, enum figures_key key);
+
 // Frames without names, what was lost, what the recording lacks. A NULL line only counts.
 size_t part_notes(struct line *line, const struct report_subject *subject);
 

@@ -139,8 +139,7 @@ void report_full(FILE *out, struct report_style style, const struct report_subje
             put_row_in_full(&line, profile, rows[i], &by_row, key);
         }
         if (count == 0) {
-            line_print(&line, INK_NOTE, "Nothing to rank by %s.", figures_key_names[key]);
-            line_end(&line);
+            part_nothing(&line, profile, key);
             line_end(&line);
         }
     } else {

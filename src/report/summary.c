@@ -47,6 +47,7 @@ static size_t layout_lines(const struct profile *profile, const struct layout *l
     for (size_t i = 0; i < layout->ranking_count; i++) {
         const size_t more = part_ranking_lines(profile, &layout->rankings[i]);
         if (more > 0) lines += more + 1;
+        if (more == 0 && layout->ranking_count == 1) lines += 2; // says why
     }
     return lines;
 }
@@ -214,8 +215,10 @@ void report_summary(FILE *out, struct report_style style, const struct report_tr
         line_end(&line);
     }
     for (size_t i = 0; i < layout.ranking_count; i++) {
-        if (part_ranking_lines(main->profile, &layout.rankings[i]) == 0) continue;
-        part_ranking(&line, main->profile, &layout.rankings[i]);
+        const bool has_rows = part_ranking_lines(main->profile, &layout.rankings[i]) > 0;
+        if (!has_rows && key == FIGURES_KEY_COUNT) continue;
+        if (has_rows) part_ranking(&line, main->profile, &layout.rankings[i]);
+        if (!has_rows) part_nothing(&line, main->profile, key);
         line_end(&line);
     }
     if (children > 0) {

@@ -189,6 +189,23 @@ def test_filter_and_skip(report):
     assert "load_rows" not in out
 
 
+@pytest.mark.parametrize("form", [[], ["--full"]])
+@pytest.mark.parametrize(
+    "key,pattern,why",
+    [
+        # Replies are temporary: none of them was there at the peak.
+        ("wasted", "*append_reply_header*", "each call site that the filter leaves has 0"),
+        ("wasted", "no such function", "the filter leaves no call site"),
+        ("wasted", None, "each call site has 0"),
+    ],
+)
+def test_a_ranking_without_rows_says_why(report, form, key, pattern, why):
+    words = [f"--filter={pattern}", "server.mete"] if pattern else ["threads.mete"]
+    out = report(*form, f"--sort={key}", *words)[1]
+    assert f"\nNothing to rank by {key}: {why}.\n\n" in out
+    assert "Nothing to rank" not in report(*form, "--sort=bytes", "threads.mete")[1]
+
+
 def test_one_is_no_plural(report):
     """All counts of this recording are one."""
     for form in ([], ["--full"], ["--site=0"]):
