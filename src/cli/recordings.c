@@ -1,5 +1,6 @@
 #include "cli/recordings.h"
 
+#include "cli/liveness.h"
 #include "record/tables.h"
 
 #include <dirent.h>
@@ -42,15 +43,20 @@ bool recording_parse_name(const char *name, pid_t *pid_out, unsigned *image_out)
     return true;
 }
 
-static struct recording_facts facts_of(int folder, const char *name)
+// What is known of a file: what it is, and whether somebody writes to it.
+static enum liveness look_at(int folder, struct recording *item, const char *name)
 {
-    struct recording_facts facts = {0};
+    enum liveness liveness = LIVENESS_UNKNOWN;
     const int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) return facts;
+    if (fd < 0) return liveness;
     struct stat file;
-    if (fstat(fd, &file) == 0 && S_ISREG(file.st_mode)) facts = recording_facts_read(fd);
+    if (fstat(fd, &file) == 0 && S_ISREG(file.st_mode)) {
+        // First: what it says of itself is whole only when nobody writes any more.
+        liveness = liveness_of_file(fd);
+        item->facts = recording_facts_read(fd);
+    }
     close(fd);
-    return facts;
+    return liveness;
 }
 
 static int by_pid_and_image(const void *a, const void *b)
@@ -100,8 +106,9 @@ static void mark_mapped(struct recordings *self, const char *folder, const char 
     (void)fclose(maps);
 }
 
-// Finds out which recordings are still written to: those that some process has mapped. A pid alone
-// says little, for it may be another's by now, or count in another namespace.
+// Finds out which recordings are still written to where their file system does not say: those that
+// some process has mapped. A pid alone says little, for it may be another's by now, or count in
+// another namespace.
 static void mark_alive(struct recordings *self, const char *folder)
 {
     DIR *processes = opendir("/proc");
@@ -141,18 +148,19 @@ int recordings_find(struct recordings *self, int fd, const char *folder, pid_t m
         return error;
     }
     int error = 0;
-    bool any_may_be_alive = false;
+    bool is_unknown = false;
     const struct dirent *entry;
     while (!error && (entry = readdir(opened))) {
         struct recording item = {0};
         if (!recording_parse_name(entry->d_name, &item.pid, &item.image)) continue;
-        item.facts = facts_of(fd, entry->d_name);
-        any_may_be_alive |= may_be_alive(&item, main_pid);
+        const enum liveness liveness = look_at(fd, &item, entry->d_name);
+        item.is_alive = liveness == LIVENESS_SOME;
+        is_unknown |= liveness == LIVENESS_UNKNOWN && may_be_alive(&item, main_pid);
         error = add(self, folder, entry->d_name, &item);
     }
     closedir(opened);
     if (self->count > 0) qsort(self->items, self->count, sizeof *self->items, by_pid_and_image);
-    if (any_may_be_alive) mark_alive(self, folder);
+    if (is_unknown) mark_alive(self, folder);
 
     size_t kept = 0;
     for (size_t i = 0; i < self->count; i++) {

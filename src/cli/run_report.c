@@ -10,7 +10,7 @@ static void print(struct tree *tree, const struct run_subject *subjects,
                   const struct summary_options *options, FILE *out)
 {
     for (size_t i = 0; i < tree->report.count; i++) {
-        tree->subjects[i].is_running = subjects[i].is_alive;
+        tree->subjects[i].life = subjects[i].is_alive ? REPORT_RUNNING : REPORT_OVER;
     }
     const struct report_style style = style_of(out, false);
     if (options->is_full) report_full(out, style, &tree->report.subjects[0], FIGURES_PEAK);

@@ -1,5 +1,6 @@
 #include "cli/tree.h"
 
+#include "cli/liveness.h"
 #include "cli/output.h"
 #include "record/reader.h"
 
@@ -27,8 +28,12 @@ static int subject_open(struct tree *self, const char *command, const char *path
         return STATUS_FAILED;
     }
     self->recordings[self->report.count] = recording;
-    self->subjects[self->report.count++] =
-        (struct report_subject){.profile = profile, .path = path};
+    const bool is_running = liveness_of_recording(path, &profile->process);
+    self->subjects[self->report.count++] = (struct report_subject){
+        .profile = profile,
+        .path = path,
+        .life = is_running ? REPORT_RUNNING : REPORT_LIFE_UNKNOWN,
+    };
     return STATUS_OK;
 }
 

@@ -39,20 +39,24 @@ static void waited_ending(int status, char *text, size_t size)
     }
 }
 
-void part_ending(const struct report_subject *subject, char *text, size_t size)
+void part_ending(const struct report_subject *subject, enum part_words words, char *text,
+                 size_t size)
 {
+    static const char *const unended[][2] = {
+        [REPORT_LIFE_UNKNOWN] = {"was killed or is still running", "killed or running"},
+        [REPORT_RUNNING] = {"still running", "still running"},
+        [REPORT_OVER] = {"was killed", "killed"},
+    };
     const struct profile_process *process = &subject->profile->process;
-    if (subject->is_running) {
-        (void)snprintf(text, size, "still running");
-        return;
-    }
-    switch (process->state) {
+    const enum profile_state state =
+        subject->life == REPORT_RUNNING ? PROFILE_RUNNING : process->state;
+    switch (state) {
     case PROFILE_WAITED: waited_ending(process->status, text, size); return;
     case PROFILE_ENDED: (void)snprintf(text, size, "ended"); return;
     case PROFILE_EXECED: (void)snprintf(text, size, "went on as another program"); return;
     case PROFILE_RUNNING: break;
     }
-    (void)snprintf(text, size, "still running, or killed");
+    (void)snprintf(text, size, "%s", unended[subject->life][words == PART_IN_SHORT]);
 }
 
 // The command as it was typed, more or less: arguments with spaces in quotes.
@@ -95,9 +99,10 @@ void part_head(struct line *line, const struct report_subject *subject)
 
     char ending[64];
     char time[AMOUNT_SIZE];
-    part_ending(subject, ending, sizeof ending);
+    part_ending(subject, PART_IN_FULL, ending, sizeof ending);
     amount_time(time, process->duration_ms, line->style.is_exact);
-    const bool is_bad = process->state == PROFILE_WAITED && process->status != 0;
+    const bool is_killed = process->state == PROFILE_RUNNING && subject->life == REPORT_OVER;
+    const bool is_bad = is_killed || (process->state == PROFILE_WAITED && process->status != 0);
     line_put(line, is_bad ? INK_NOTE : INK_PLAIN, ending);
     line_print(line, INK_PLAIN, " after %s", time);
     line_print(line, INK_DIM, ", pid %u", process->pid);

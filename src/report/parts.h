@@ -6,8 +6,10 @@
 
 // What ran, and how it ended: two lines.
 void part_head(struct line *line, const struct report_subject *subject);
-// How it ended, in words: "status 0", "killed by SIGKILL".
-void part_ending(const struct report_subject *subject, char *text, size_t size);
+// How it ended, in words: "status 0", "killed by SIGKILL"; in columns, in few of them.
+enum part_words { PART_IN_FULL, PART_IN_SHORT };
+void part_ending(const struct report_subject *subject, enum part_words words, char *text,
+                 size_t size);
 // The program's own name, or the first argument's.
 const char *part_program(const struct profile *profile);
 

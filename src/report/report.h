@@ -9,11 +9,14 @@
 #include <stddef.h>
 #include <stdio.h>
 
+// What is known beside a recording that says of its process neither that it ended nor how.
+enum report_life { REPORT_LIFE_UNKNOWN, REPORT_RUNNING, REPORT_OVER };
+
 // One recording: a process image.
 struct report_subject {
     const struct profile *profile;
     const char *path; // of the recording, as one would type it; "" when it has none
-    bool is_running;  // known to go on, whatever the recording says
+    enum report_life life;
 };
 
 // A program and what it started; the main one first. All are borrowed.

@@ -115,7 +115,7 @@ static void put_child(struct line *line, const struct report_subject *child)
     line_go(line, line->column + 2);
 
     char ending[64];
-    part_ending(child, ending, sizeof ending);
+    part_ending(child, PART_IN_SHORT, ending, sizeof ending);
     char pid[16];
     const int pid_len = snprintf(pid, sizeof pid, " %u", profile->process.pid);
     const size_t taken = strlen(ending) + 1 + (size_t)pid_len;

@@ -1,5 +1,6 @@
 """Where recordings go: a stand-in for the preload object makes tiny ones."""
 
+import json
 import os
 import pathlib
 import re
@@ -305,6 +306,51 @@ def test_a_file_that_never_became_a_recording_is_removed(run_fake, tmp_path):
     done = run_fake("true", env={"FAKE_BROKEN": 1})
     assert done.status == 0 and list(tmp_path.iterdir()) == []
     assert done.said()[0].startswith("mete: no recording was made: ")
+
+
+def test_a_recording_of_what_still_runs_says_so(mete, tmp_path):
+    """In its place, and as a copy of it; and no longer when it was killed."""
+    running = subprocess.Popen(
+        [mete, "run", sys.executable, "-c", "print(1, flush=True); input()"], cwd=tmp_path,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=clean_environment(), preexec_fn=default_signals,
+    )
+    try:
+        assert running.stdout.readline() == b"1\n"
+        children = f"/proc/{running.pid}/task/{running.pid}/children"
+        pid = int(pathlib.Path(children).read_text(encoding="utf-8"))
+        maps = pathlib.Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
+        live = re.search(rf"/\S*/\.mete-\w+/{pid}\.1\.mete", maps).group()
+        copy = tmp_path / "copy.mete"
+        shutil.copy(live, copy)
+
+        def ending(path, words=("report",)):
+            out = call_mete(mete, [*words, path]).out.decode()
+            return out.splitlines()[1]
+
+        for path in (live, copy):
+            assert re.fullmatch(rf"still running after [\d.]+ m?s, pid {pid}", ending(path))
+            told = json.loads(call_mete(mete, ["report", "--json", path]).out)
+            assert told["process"]["is_running"] is True
+        os.kill(pid, signal.SIGKILL)
+        err = running.communicate(timeout=30)[1].decode()
+        assert "\nkilled by SIGKILL after " in err
+        assert re.match(rf"was killed or is still running after .* pid {pid}$", ending(copy))
+    finally:
+        running.kill()
+
+
+def test_a_child_that_was_killed_is_told_from_one_that_runs(run, tmp_path):
+    sleep = "sleep 60 >&- 2>&- <&- & echo $!; sleep 0.3"
+    done = run("sh", "-c", f"{sleep}; {sleep}; kill -KILL $!")
+    running, killed = map(int, done.out.split())
+    try:
+        assert re.search(rf"sleep {killed} +killed$", done.err.decode(), re.M), done
+        assert re.search(rf"sleep {running} +still running$", done.err.decode(), re.M), done
+    finally:
+        os.kill(running, signal.SIGKILL)
+    (live,) = {line.split("'")[1] for line in done.said() if "still runs" in line}
+    shutil.rmtree(pathlib.Path(live).parent)
 
 
 def test_a_program_that_becomes_one_that_leaves_nothing(run_fake, tmp_path):
