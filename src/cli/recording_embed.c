@@ -131,6 +131,16 @@ static int replace(const struct recording *recording, const char *path)
     return error;
 }
 
+int recording_compact(int fd, const char *target)
+{
+    struct reader_problem problem;
+    struct recording *recording = recording_read(fd, &problem);
+    if (!recording) return problem.error ? -problem.error : -EBADMSG;
+    const int error = replace(recording, target);
+    recording_close(recording);
+    return error;
+}
+
 int embedder_embed(struct embedder *self, const char *path, const struct embed_plan *plan)
 {
     struct reader_problem problem;

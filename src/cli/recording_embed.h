@@ -20,3 +20,7 @@ struct embed_plan {
 // Writes the recording at `path` anew beside itself and puts that in its place. 0, or -errno and it
 // is as it was; -EBADMSG when it cannot be read as one.
 int embedder_embed(struct embedder *self, const char *path, const struct embed_plan *plan);
+
+// Writes the recording that is open for reading to `target`, in place of what is there, cut to its
+// size and otherwise as it is. The same errors.
+int recording_compact(int fd, const char *target);

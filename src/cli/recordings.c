@@ -137,10 +137,9 @@ static bool may_be_alive(const struct recording *item, pid_t main_pid)
     return !item->facts.has_process || item->facts.state == RECORD_RUNNING;
 }
 
-int recordings_find(struct recordings *self, int fd, const char *folder, pid_t main_pid)
+static int find_in(struct recordings *self, const struct live_folder *folder, pid_t main_pid)
 {
-    *self = (struct recordings){0};
-    const int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int again = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *opened = again < 0 ? NULL : fdopendir(again);
     if (!opened) {
         const int error = -errno;
@@ -151,17 +150,28 @@ int recordings_find(struct recordings *self, int fd, const char *folder, pid_t m
     bool is_unknown = false;
     const struct dirent *entry;
     while (!error && (entry = readdir(opened))) {
-        struct recording item = {0};
+        struct recording item = {.is_in_memory = folder->is_in_memory};
         if (!recording_parse_name(entry->d_name, &item.pid, &item.image)) continue;
-        const enum liveness liveness = look_at(fd, &item, entry->d_name);
+        const enum liveness liveness = look_at(folder->fd, &item, entry->d_name);
         item.is_alive = liveness == LIVENESS_SOME;
         is_unknown |= liveness == LIVENESS_UNKNOWN && may_be_alive(&item, main_pid);
-        error = add(self, folder, entry->d_name, &item);
+        error = add(self, folder->path, entry->d_name, &item);
     }
     closedir(opened);
-    if (self->count > 0) qsort(self->items, self->count, sizeof *self->items, by_pid_and_image);
-    if (is_unknown) mark_alive(self, folder);
+    if (is_unknown) mark_alive(self, folder->path);
+    return error;
+}
 
+int recordings_find(struct recordings *self, const struct live_folder *folders, size_t count,
+                    pid_t main_pid)
+{
+    int error = 0;
+    *self = (struct recordings){0};
+    for (size_t i = 0; i < count; i++) {
+        const int failed = folders[i].fd >= 0 ? find_in(self, &folders[i], main_pid) : 0;
+        if (failed) error = failed;
+    }
+    if (self->count > 0) qsort(self->items, self->count, sizeof *self->items, by_pid_and_image);
     size_t kept = 0;
     for (size_t i = 0; i < self->count; i++) {
         struct recording *item = &self->items[i];

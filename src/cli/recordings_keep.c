@@ -43,11 +43,11 @@ static const char *program_of(const struct keep *self, const struct recording *i
 }
 
 static void say_where_it_stays(struct keep *self, const struct recording *item, const char *target,
-                               int error, bool is_in_memory)
+                               int error)
 {
     if (self->stayed_count++ >= LINES_MAX) return;
     say("run: cannot write '%s': %s; the recording stays in '%s'%s", target, strerror(-error),
-        item->path, is_in_memory ? ", in memory: move it where there is room" : "");
+        item->path, item->is_in_memory ? ", in memory: move it where there is room" : "");
 }
 
 // Whether it is of the program that the command's own process was at its end.
@@ -76,7 +76,7 @@ static void embed(struct keep *self, size_t index)
 }
 
 // Moves one to the first name that is free or holds an older recording.
-static void keep_one(struct keep *self, size_t index, bool is_in_memory)
+static void keep_one(struct keep *self, size_t index)
 {
     struct recording *item = &self->recordings->items[index];
     const char *pattern = self->plan->pattern;
@@ -99,7 +99,7 @@ static void keep_one(struct keep *self, size_t index, bool is_in_memory)
         }
     }
     if (error) {
-        say_where_it_stays(self, item, target, error, is_in_memory);
+        say_where_it_stays(self, item, target, error);
         return;
     }
     if (!pattern_has(pattern, 'p') && name.number > 1) self->number_next = name.number + 1;
@@ -114,7 +114,7 @@ static void keep_one(struct keep *self, size_t index, bool is_in_memory)
     }
 }
 
-static void keep(struct keep *self, size_t index, size_t main, bool is_in_memory)
+static void keep(struct keep *self, size_t index, size_t main)
 {
     struct recording *item = &self->recordings->items[index];
     item->is_main = index == main;
@@ -123,7 +123,7 @@ static void keep(struct keep *self, size_t index, size_t main, bool is_in_memory
         (void)unlink(item->path); // a process that still has it mapped does not mind
     } else if (!item->is_alive) {
         embed(self, index);
-        keep_one(self, index, is_in_memory);
+        keep_one(self, index);
     } else if (self->alive_count++ < LINES_MAX) {
         say("run: %s (pid %d) still runs and goes on recording in '%s'", program_of(self, item),
             (int)item->pid, item->path);
@@ -131,7 +131,7 @@ static void keep(struct keep *self, size_t index, size_t main, bool is_in_memory
 }
 
 void recordings_keep(struct recordings *self, size_t main, const struct keep_plan *plan,
-                     struct live_folder *folder)
+                     struct live_folder *folders, size_t count)
 {
     struct keep state = {
         .recordings = self,
@@ -142,20 +142,23 @@ void recordings_keep(struct recordings *self, size_t main, const struct keep_pla
     };
     if (state.is_kept) {
         // A plain name is the main program's.
-        if (main < self->count) keep(&state, main, main, folder->is_in_memory);
+        if (main < self->count) keep(&state, main, main);
         for (size_t i = 0; i < self->count; i++) {
-            if (i != main) keep(&state, i, main, folder->is_in_memory);
+            if (i != main) keep(&state, i, main);
         }
     }
     if (state.alive_count > LINES_MAX) {
-        say("run: and %zu more that still run", state.alive_count - LINES_MAX);
+        say("run: and %zu more that still run%s", state.alive_count - LINES_MAX,
+            state.alive_count - LINES_MAX == 1 ? "s" : "");
     }
     if (state.stayed_count > LINES_MAX) {
-        say("run: and %zu more that stay there", state.stayed_count - LINES_MAX);
+        say("run: and %zu more that stay%s there", state.stayed_count - LINES_MAX,
+            state.stayed_count - LINES_MAX == 1 ? "s" : "");
     }
     const bool is_explained = !state.is_kept || state.alive_count > 0 || state.stayed_count > 0;
-    if (!live_folder_destroy(folder) && !is_explained) {
-        say("run: '%s' is not empty and stays", folder->path);
+    for (size_t i = 0; i < count; i++) {
+        if (folders[i].fd < 0 || live_folder_destroy(&folders[i]) || is_explained) continue;
+        say("run: '%s' is not empty and stays", folders[i].path);
     }
     embedder_destroy(state.embedder);
     free(state.is_kept);

@@ -17,6 +17,6 @@ struct keep_plan {
 
 // Moves those whose processes have ended; their `path` is then where they are. `main` is the index
 // of the main program's, or the count if there is none. Messages go to standard error. Then the
-// folder goes, unless something stays in it.
+// folders go, of those that are open, unless something stays in them.
 void recordings_keep(struct recordings *self, size_t main, const struct keep_plan *plan,
-                     struct live_folder *folder);
+                     struct live_folder *folders, size_t count);

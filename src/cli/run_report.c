@@ -17,7 +17,7 @@ static void print(struct tree *tree, const struct run_subject *subjects,
     report_summary(out, style, &tree->report, FIGURES_KEY_COUNT);
 }
 
-bool run_report(const struct run_subject *subjects, size_t count,
+bool run_report(const struct run_subject *subjects, size_t count, size_t unlisted,
                 const struct summary_options *options, FILE *out)
 {
     char **paths = calloc(count, sizeof *paths);
@@ -33,6 +33,7 @@ bool run_report(const struct run_subject *subjects, size_t count,
     struct tree tree;
     const bool is_open = tree_open(&tree, "run", paths, count, &profile) == 0;
     if (is_open) {
+        tree.report.unlisted = unlisted;
         print(&tree, subjects, options, out);
         tree_close(&tree);
     }

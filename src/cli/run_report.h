@@ -14,6 +14,6 @@ struct run_subject {
     bool is_alive; // its process goes on recording
 };
 
-// False after a message.
-bool run_report(const struct run_subject *subjects, size_t count,
+// `unlisted`: how many children there are besides. False after a message.
+bool run_report(const struct run_subject *subjects, size_t count, size_t unlisted,
                 const struct summary_options *options, FILE *out);

@@ -22,7 +22,8 @@ struct report_subject {
 // A program and what it started; the main one first. All are borrowed.
 struct report_tree {
     const struct report_subject *subjects;
-    size_t count; // at least 1
+    size_t count;    // at least 1
+    size_t unlisted; // further children, which are not among the subjects
 };
 
 enum {

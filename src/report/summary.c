@@ -83,12 +83,25 @@ static struct layout layout_choose(const struct profile *profile, enum figures_k
 
 // --- children
 
+static size_t children_count(const struct report_tree *tree)
+{
+    return tree->count - 1 + tree->unlisted;
+}
+
+// Of these, those that have a line: all, or one line is for those that do not fit.
+static size_t children_shown(const struct report_tree *tree)
+{
+    const size_t children = children_count(tree);
+    const size_t fit = children <= REPORT_CHILDREN_MAX ? children : (size_t)REPORT_CHILDREN_MAX - 1;
+    return fit < tree->count - 1 ? fit : tree->count - 1;
+}
+
 size_t part_children_lines(const struct report_tree *tree)
 {
-    const size_t children = tree->count - 1;
+    const size_t children = children_count(tree);
     if (children == 0) return 0;
-    if (children <= REPORT_CHILDREN_MAX) return children + 1;
-    return REPORT_CHILDREN_MAX + 1;
+    const size_t shown = children_shown(tree);
+    return 1 + shown + (shown < children);
 }
 
 static size_t left_end(const struct line *line)
@@ -127,7 +140,7 @@ static void put_child(struct line *line, const struct report_subject *child)
 
 void part_children(struct line *line, const struct report_tree *tree)
 {
-    const size_t children = tree->count - 1;
+    const size_t children = children_count(tree);
     if (children == 0) return;
     line_put_right(line, INK_DIM, "peak", part_value_end(line));
     line_put_right(line, INK_DIM, "left", left_end(line));
@@ -135,9 +148,7 @@ void part_children(struct line *line, const struct report_tree *tree)
     line_go(line, line->column + 2);
     line_put(line, INK_BOLD, "Children");
     line_end(line);
-    // All, or one line for those that do not fit.
-    const size_t shown =
-        children <= REPORT_CHILDREN_MAX ? children : (size_t)REPORT_CHILDREN_MAX - 1;
+    const size_t shown = children_shown(tree);
     for (size_t i = 1; i <= shown; i++) put_child(line, &tree->subjects[i]);
     if (shown == children) return;
     line_go(line, count_end(line) + 2);
