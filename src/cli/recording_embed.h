@@ -12,7 +12,7 @@ struct embedder *embedder_create(void); // NULL for want of memory
 void embedder_destroy(struct embedder *self);
 
 struct embed_plan {
-    bool has_names;    // else no names, and none that were there go
+    bool has_names;    // frames are named; those that nobody knows keep the names they had
     const int *status; // as wait() gave it; NULL: unknown
     unsigned long long duration_ms;
 };
