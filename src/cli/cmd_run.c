@@ -12,6 +12,7 @@
 #include "cli/recordings_spill.h"
 #include "cli/run_child.h"
 #include "cli/run_summary.h"
+#include "cli/run_sweep.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -277,7 +278,10 @@ static int observe(struct run_call *call, bool is_observed, struct run_result *r
             .wall_ns = end.wall_ns,
             .recordings = recordings,
         };
-        if (is_observed) gather(call, &end, folders, recordings, &result->main);
+        if (is_observed) {
+            gather(call, &end, folders, recordings, &result->main);
+            run_sweep(folders, FOLDERS, beside);
+        }
     } else if (folders[0].path[0]) {
         (void)live_folder_destroy(&folders[0]); // nothing ran, so it is empty
     }
@@ -409,7 +413,8 @@ const struct cmd cmd_run = {
         "($XDG_RUNTIME_DIR or /dev/shm) where 64 MiB are free, and else beside its name; those\n"
         "of children that have ended follow when they exceed 8 MiB, the rest at the end. What\n"
         "cannot be moved stays there, and so does that of a process that outlives the command:\n"
-        "'mete run' does not wait for it, and names it.\n"
+        "'mete run' does not wait for it, and names it. The next run looks for those that nobody\n"
+        "writes to any more, also where mete was killed, and takes them where they were to go.\n"
         "\n"
         "What cannot be observed is refused before it starts, with the reason: programs that\n"
         "are linked statically, setuid, with an allocator or a sanitizer inside, or for another\n"

@@ -42,10 +42,15 @@ static const char *program_of(const struct keep *self, const struct recording *i
     return item->facts.program[0] ? item->facts.program : self->plan->program;
 }
 
+static size_t lines_max(const struct keep *self)
+{
+    return self->plan->is_late ? 1 : LINES_MAX;
+}
+
 static void say_where_it_stays(struct keep *self, const struct recording *item, const char *target,
                                int error)
 {
-    if (self->stayed_count++ >= LINES_MAX) return;
+    if (self->stayed_count++ >= lines_max(self)) return;
     say("run: cannot write '%s': %s; the recording stays in '%s'%s", target, strerror(-error),
         item->path, item->is_in_memory ? ", in memory: move it where there is room" : "");
 }
@@ -84,6 +89,7 @@ static void keep_one(struct keep *self, size_t index)
     if (pattern_has(pattern, 'p') || pattern[strlen(pattern) - 1] == '/') name.number = item->image;
     char target[PATH_MAX];
     char refused[PATH_MAX] = "";
+    const bool is_late = self->plan->is_late;
     int error = -EEXIST;
     for (unsigned i = 0; error == -EEXIST && i < TRIES_MAX + self->recordings->count; i++) {
         if (!recording_name_write(&name, pattern, target, sizeof target)) {
@@ -91,7 +97,7 @@ static void keep_one(struct keep *self, size_t index)
             break;
         }
         if (!is_used(self, target)) {
-            error = recording_move(item->path, target, refused[0] == '\0');
+            error = recording_move(item->path, target, !is_late && refused[0] == '\0');
             if (error == -EEXIST && !refused[0]) strcpy(refused, target);
         }
         if (error == -EEXIST) {
@@ -109,7 +115,7 @@ static void keep_one(struct keep *self, size_t index)
         item->path = path;
         self->is_kept[index] = true;
     }
-    if (refused[0]) {
+    if (refused[0] && !is_late) {
         say("run: '%s' is no recording and is left alone; this one is in '%s'", refused, target);
     }
 }
@@ -124,7 +130,7 @@ static void keep(struct keep *self, size_t index, size_t main)
     } else if (!item->is_alive) {
         embed(self, index);
         keep_one(self, index);
-    } else if (self->alive_count++ < LINES_MAX) {
+    } else if (self->alive_count++ < LINES_MAX && !self->plan->is_late) {
         say("run: %s (pid %d) still runs and goes on recording in '%s'", program_of(self, item),
             (int)item->pid, item->path);
     }
@@ -147,15 +153,16 @@ void recordings_keep(struct recordings *self, size_t main, const struct keep_pla
             if (i != main) keep(&state, i, main);
         }
     }
-    if (state.alive_count > LINES_MAX) {
+    if (state.alive_count > LINES_MAX && !plan->is_late) {
         say("run: and %zu more that still run%s", state.alive_count - LINES_MAX,
             state.alive_count - LINES_MAX == 1 ? "s" : "");
     }
-    if (state.stayed_count > LINES_MAX) {
-        say("run: and %zu more that stay%s there", state.stayed_count - LINES_MAX,
-            state.stayed_count - LINES_MAX == 1 ? "s" : "");
+    if (state.stayed_count > lines_max(&state)) {
+        const size_t more = state.stayed_count - lines_max(&state);
+        say("run: and %zu more that stay%s there", more, more == 1 ? "s" : "");
     }
-    const bool is_explained = !state.is_kept || state.alive_count > 0 || state.stayed_count > 0;
+    const bool is_explained =
+        plan->is_late || !state.is_kept || state.alive_count > 0 || state.stayed_count > 0;
     for (size_t i = 0; i < count; i++) {
         if (folders[i].fd < 0 || live_folder_destroy(&folders[i]) || is_explained) continue;
         say("run: '%s' is not empty and stays", folders[i].path);

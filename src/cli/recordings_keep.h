@@ -12,6 +12,7 @@ struct keep_plan {
     bool keeps_children; // else all but the main program's are removed
     const char *host;
     bool has_names;              // whether frames are named
+    bool is_late;                // an earlier run's: nothing is replaced, and little is said
     const struct child_end *end; // of the process that the command became
 };
 

@@ -1,6 +1,5 @@
 """Where recordings go: a stand-in for the preload object makes tiny ones."""
 
-import json
 import os
 import pathlib
 import re
@@ -114,33 +113,6 @@ def test_many_children_are_named_apart_and_not_all_told(run_fake, tmp_path):
     done = run_fake("-o", "a.mete", "sh", "-c", script)
     assert len(list(tmp_path.iterdir())) == 41
     assert b"and 31 more" in done.err
-
-
-def test_children_that_have_ended_do_not_fill_the_memory(run, tmp_path):
-    """Protects fork storms: little lies in memory while they go on, and nothing is lost."""
-    script = """
-    d=${METE#*recording=}; d=${d%/*}; i=0
-    while [ $i -lt 300 ]; do
-        perl -e 1; i=$((i+1)); echo $(du -sk "$d")
-    done
-    exec sh -c 'sleep 0.3; exec sleep 0'
-    """
-    (tmp_path / "all").mkdir()
-    done = run("-o", "all/", "--no-symbols", "sh", "-c", script)
-    assert done.status == 0, done
-    kilobytes = [int(line.split()[0]) for line in done.out.splitlines()]
-    assert len(kilobytes) == 300
-    made = sum(path.stat().st_blocks // 2 for path in (tmp_path / "all").iterdir())
-    assert made > 4 * 12 * 1024, "these children leave too little to show anything"
-    assert max(kilobytes) < 12 * 1024
-    found = [path.name for path in (tmp_path / "all").glob("perl.*.mete")]
-    assert len(found) == 300
-    assert not list((tmp_path / "all").glob(".mete*"))
-    # What a process was before it became another is told from it, though it went to the disk first.
-    (last,) = (tmp_path / "all").glob("sleep.*.3.mete")
-    pid = last.name.split(".")[1]
-    assert len(list((tmp_path / "all").glob(f"*.{pid}.*mete"))) == 3
-    assert re.search(rb"^ +and \d{3} more$", done.err, re.M), done
 
 
 def test_a_file_that_is_no_recording_is_left_alone(run_fake, tmp_path):
@@ -333,52 +305,6 @@ def test_a_file_that_never_became_a_recording_is_removed(run_fake, tmp_path):
     done = run_fake("true", env={"FAKE_BROKEN": 1})
     assert done.status == 0 and list(tmp_path.iterdir()) == []
     assert done.said()[0].startswith("mete: no recording was made: ")
-
-
-def test_a_recording_of_what_still_runs_says_so(mete, tmp_path):
-    """In its place, and as a copy of it; and no longer when it was killed."""
-    running = subprocess.Popen(
-        [mete, "run", sys.executable, "-c", "print(1, flush=True); input()"], cwd=tmp_path,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=clean_environment(), preexec_fn=default_signals,
-    )
-    try:
-        assert running.stdout.readline() == b"1\n"
-        children = f"/proc/{running.pid}/task/{running.pid}/children"
-        pid = int(pathlib.Path(children).read_text(encoding="utf-8"))
-        maps = pathlib.Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
-        live = re.search(rf"/\S*/\.mete-\w+/{pid}\.1\.mete", maps).group()
-        copy = tmp_path / "copy.mete"
-        shutil.copy(live, copy)
-
-        def ending(path, words=("report",)):
-            out = call_mete(mete, [*words, path]).out.decode()
-            return out.splitlines()[1]
-
-        for path in (live, copy):
-            assert re.fullmatch(rf"still running after [\d.]+ m?s, pid {pid}", ending(path))
-            told = json.loads(call_mete(mete, ["report", "--json", path]).out)
-            assert told["process"]["is_running"] is True
-        os.kill(pid, signal.SIGKILL)
-        err = running.communicate(timeout=30)[1].decode()
-        assert "\nkilled by SIGKILL after " in err
-        assert re.match(rf"was killed or is still running after .* pid {pid}$", ending(copy))
-    finally:
-        running.kill()
-
-
-def test_a_child_that_was_killed_is_told_from_one_that_runs(run, tmp_path):
-    sleep = "sleep 60 >&- 2>&- <&- & echo $!; sleep 0.3"
-    done = run("sh", "-c", f"{sleep}; {sleep}; kill -KILL $!")
-    running, killed = map(int, done.out.split())
-    try:
-        assert re.search(rf"sleep {killed} +killed$", done.err.decode(), re.M), done
-        # It is the largest, so it comes first.
-        assert re.search(rf"^still running after .* pid {running}\b", done.err.decode(), re.M), done
-    finally:
-        os.kill(running, signal.SIGKILL)
-    (live,) = {line.split("'")[1] for line in done.said() if "still runs" in line}
-    shutil.rmtree(pathlib.Path(live).parent, ignore_errors=True)
 
 
 def test_a_program_that_becomes_one_that_leaves_nothing(run_fake, tmp_path):
