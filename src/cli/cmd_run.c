@@ -280,6 +280,7 @@ static int observe(struct run_call *call, bool is_observed, struct run_result *r
         };
         if (is_observed) {
             gather(call, &end, folders, recordings, &result->main);
+            result->started = recordings_own(recordings, end.pid);
             run_sweep(folders, FOLDERS, beside);
         }
     } else if (folders[0].path[0]) {
@@ -407,7 +408,9 @@ const struct cmd cmd_run = {
         "or found). What mete has to say goes to standard error, or with --summary elsewhere.\n"
         "\n"
         "Each process leaves a recording, PROGRAM.PID.mete in the current folder, .2.mete and\n"
-        "so on for what a process becomes by exec. A NAME without %p is the main program's,\n"
+        "so on for what a process becomes by exec. The main program is CMD; or the largest it\n"
+        "started, where CMD is a shell or the like (make, time, ...) or held and allocated not an\n"
+        "eighth of that one: the summary says so. A NAME without %p is the main program's,\n"
         "the others get numbers; one that ends in '/' is a folder. %% is a percent sign. Nothing\n"
         "but an older recording is replaced. Until a process ends its recording lies in memory\n"
         "($XDG_RUNTIME_DIR or /dev/shm) where 64 MiB are free, and else beside its name; those\n"

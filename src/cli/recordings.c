@@ -202,20 +202,41 @@ static bool starts_others(const char *program)
     return false;
 }
 
-size_t recordings_main(const struct recordings *self, pid_t main_pid)
+// Whether a program did so little beside one it started that it may be said to have waited for it:
+// as compilers' drivers do. A guess; who allocates much is worth a look, however large its
+// children.
+static bool only_waited(const struct recording_facts *own, const struct recording_facts *largest)
+{
+    const uint64_t far = 8;
+    return own->peak_bytes < largest->peak_bytes / far &&
+           own->allocations < largest->allocations / far;
+}
+
+size_t recordings_own(const struct recordings *self, pid_t main_pid)
 {
     size_t own = self->count;
+    for (size_t i = 0; i < self->count; i++) {
+        if (self->items[i].pid == main_pid) own = i; // sorted, so the last image wins
+    }
+    return own;
+}
+
+size_t recordings_main(const struct recordings *self, pid_t main_pid)
+{
+    const size_t own = recordings_own(self, main_pid);
     size_t largest = self->count;
     for (size_t i = 0; i < self->count; i++) {
         const struct recording *item = &self->items[i];
-        if (item->pid == main_pid) own = i; // sorted, so the last image wins
         if (largest == self->count ||
             item->facts.peak_bytes > self->items[largest].facts.peak_bytes) {
             largest = i;
         }
     }
     if (own == self->count) return largest;
-    return starts_others(self->items[own].facts.program) ? largest : own;
+    const struct recording_facts *facts = &self->items[own].facts;
+    const bool is_other =
+        starts_others(facts->program) || only_waited(facts, &self->items[largest].facts);
+    return is_other ? largest : own;
 }
 
 bool recordings_end_in_exec(const struct recordings *self, pid_t main_pid)

@@ -33,9 +33,13 @@ bool recording_parse_name(const char *name, pid_t *pid_out, unsigned *image_out)
 int recordings_find(struct recordings *self, const struct live_folder *folders, size_t count,
                     pid_t main_pid);
 
-// Which of them is the main program's, by what is known of each: the last image of the process that
-// the command became; or where that is but a shell or the like, the one whose peak was the largest.
-// `count` if there is none.
+// Which of them is that of the process that the command became: its last image's. `count` if there
+// is none.
+size_t recordings_own(const struct recordings *self, pid_t main_pid);
+
+// Which of them is the main program's, by what is known of each: the command's own; or where that
+// is but a shell or the like, or did next to nothing beside what it started, the one whose peak was
+// the largest. `count` if there is none.
 size_t recordings_main(const struct recordings *self, pid_t main_pid);
 
 // Whether the process that the command became was replaced by a program that left none.

@@ -9,17 +9,20 @@ static struct run_subject subject_of(const struct recording *item)
     return (struct run_subject){.path = item->path, .is_alive = item->is_alive};
 }
 
-// What the summary is of: the main program's recording first, then the children that are listed, in
-// their order. Thousands of others need not even be read.
+// What the summary is of: the main program's recording first, then, where that is another, that of
+// the command itself, then the children that are listed, in their order. Thousands of others need
+// not even be read.
 struct listed {
-    struct run_subject subjects[1 + REPORT_CHILDREN_MAX];
+    struct run_subject subjects[2 + REPORT_CHILDREN_MAX];
+    bool has_started; // the second is that of the command
     size_t count;
     size_t unlisted;
 };
 
 static bool is_child(const struct run_result *result, size_t index)
 {
-    return index != result->main && !result->recordings->items[index].is_dropped;
+    return index != result->main && index != result->started &&
+           !result->recordings->items[index].is_dropped;
 }
 
 // The children with the highest peaks, `max` of them at most, in their order. How many there are.
@@ -54,12 +57,17 @@ static void list(const struct run_result *result, struct listed *listed_out)
     for (size_t i = 0; i < recordings->count; i++) children += is_child(result, i);
     size_t chosen[REPORT_CHILDREN_MAX];
     // One line is for those that do not fit.
-    const size_t count = choose(result, chosen,
-                                children <= REPORT_CHILDREN_MAX ? (size_t)REPORT_CHILDREN_MAX
-                                                                : (size_t)REPORT_CHILDREN_MAX - 1);
-    *listed_out = (struct listed){.unlisted = children - count};
+    const bool has_started = result->started < recordings->count &&
+                             result->started != result->main &&
+                             !recordings->items[result->started].is_dropped;
+    const size_t room = REPORT_CHILDREN_MAX - (size_t)has_started;
+    const size_t count = choose(result, chosen, children <= room ? room : room - 1);
+    *listed_out = (struct listed){.has_started = has_started, .unlisted = children - count};
     if (result->main < recordings->count) {
         listed_out->subjects[listed_out->count++] = subject_of(&recordings->items[result->main]);
+    }
+    if (has_started) {
+        listed_out->subjects[listed_out->count++] = subject_of(&recordings->items[result->started]);
     }
     for (size_t i = 0; i < count; i++) {
         listed_out->subjects[listed_out->count++] = subject_of(&recordings->items[chosen[i]]);
@@ -75,7 +83,13 @@ bool run_summarize(const struct run_result *result, const struct summary_options
     list(result, &listed);
     if (listed.count > 0) {
         // It has said why.
-        (void)run_report(listed.subjects, listed.count, listed.unlisted, options, out);
+        const struct run_subjects subjects = {
+            .all = listed.subjects,
+            .count = listed.count,
+            .unlisted = listed.unlisted,
+            .started = listed.has_started ? 1 : 0,
+        };
+        (void)run_report(&subjects, options, out);
     }
     return result->absence != NULL || result->is_replaced;
 }

@@ -68,10 +68,11 @@ static size_t count_threads(const struct profile *profile)
     return count;
 }
 
-static void put_command(struct line *line, const struct profile *profile, size_t end)
+static void put_command(struct line *line, const struct profile *profile, const char *program,
+                        size_t end)
 {
     const struct profile_process *process = &profile->process;
-    line_put_begin(line, INK_BOLD, part_program(profile), end);
+    line_put_begin(line, INK_BOLD, program, end);
     for (size_t i = 1; i < process->command_count && line->column < end; i++) {
         const char *word = process->command[i];
         const bool is_quoted = !*word || strpbrk(word, " \t\n\"'");
@@ -94,7 +95,7 @@ void part_head(struct line *line, const struct report_subject *subject)
 {
     const struct profile *profile = subject->profile;
     const struct profile_process *process = &profile->process;
-    put_command(line, profile, LINE_COLUMNS);
+    put_command(line, profile, part_program(profile), LINE_COLUMNS);
     line_end(line);
 
     char ending[64];
@@ -114,6 +115,28 @@ void part_head(struct line *line, const struct report_subject *subject)
         line_print(line, INK_DIM, ", forked from %u", process->inherits_from_pid);
     }
     line_end(line);
+}
+
+size_t part_started(struct line *line, const struct report_tree *tree)
+{
+    if (tree->started == 0) return 0;
+    if (!line) return 1;
+    const struct report_subject *started = &tree->subjects[tree->started];
+    char ending[64];
+    char tail[96];
+    part_ending(started, PART_IN_SHORT, ending, sizeof ending);
+    const int tail_len =
+        snprintf(tail, sizeof tail, " (pid %u, %s)", started->profile->process.pid, ending);
+    line_print(line, INK_PLAIN, "the largest of %zu processes of ", tree->count + tree->unlisted);
+    // As it was typed: many programs are links to others.
+    const struct profile_process *process = &started->profile->process;
+    const bool has_words = process->command_count > 0 && *process->command[0];
+    put_command(line, started->profile,
+                has_words ? last_name(process->command[0]) : part_program(started->profile),
+                LINE_COLUMNS - (size_t)tail_len);
+    line_put(line, INK_PLAIN, tail);
+    line_end(line);
+    return 1;
 }
 
 // A number where all numbers of the summary stand, and what it is.

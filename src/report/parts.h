@@ -6,6 +6,8 @@
 
 // What ran, and how it ended: two lines.
 void part_head(struct line *line, const struct report_subject *subject);
+// Who started the main one, where that was another: a line or none. A NULL line only counts.
+size_t part_started(struct line *line, const struct report_tree *tree);
 // How it ended, in words: "status 0", "killed by SIGKILL"; in columns, in few of them.
 enum part_words { PART_IN_FULL, PART_IN_SHORT };
 void part_ending(const struct report_subject *subject, enum part_words words, char *text,

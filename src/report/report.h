@@ -24,6 +24,7 @@ struct report_tree {
     const struct report_subject *subjects;
     size_t count;    // at least 1
     size_t unlisted; // further children, which are not among the subjects
+    size_t started;  // index of the one that started the others; 0: the main one, as far as known
 };
 
 enum {
