@@ -56,9 +56,16 @@ static void put_mend(struct line *line, const struct profile *profile, const siz
             char package[64];
             if (has_system) continue;
             has_system = true;
-            package_guess(module->name, package, sizeof package);
             line_put(line, INK_NOTE, joint);
-            line_print(line, INK_NOTE, "install %s or set DEBUGINFOD_URLS", package);
+            if (strstr(module->name, ".so")) {
+                package_guess(module->name, package, sizeof package);
+                line_print(line, INK_NOTE, "install %s", package);
+            } else {
+                // A program's package may have any name.
+                line_put(line, INK_NOTE, "install the -dbgsym package of ");
+                line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - 24);
+            }
+            line_put(line, INK_NOTE, " or set DEBUGINFOD_URLS");
         } else {
             if (has_own) continue;
             has_own = true;

@@ -83,6 +83,19 @@ def test_the_summary_of_a_program(report):
     assert report("server.mete") == (0, SERVER, "")
 
 
+def test_a_graph_of_few_points_has_no_gaps(report):
+    lines = report("short.mete")[1].splitlines()
+    (top,) = [line for line in lines if line.startswith("     1000 B │")]
+    assert top == "     1000 B │" + 66 * "█"
+
+
+def test_of_a_program_the_package_is_not_guessed(report):
+    """Perl is in perl-base, ls in coreutils."""
+    out = report("short.mete")[1]
+    assert "\n1 of 2 frames has no name: short (1)\n" in out
+    assert "\n  mend: install the -dbgsym package of short or set DEBUGINFOD_URLS\n" in out
+
+
 def test_without_utf8_the_summary_is_ascii(report):
     out = report("server.mete", env={})[1]
     assert out.isascii()
