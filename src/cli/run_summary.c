@@ -4,6 +4,8 @@
 #include "cli/run_report.h"
 #include "report/report.h"
 
+#include <unistd.h>
+
 static struct run_subject subject_of(const struct recording *item)
 {
     return (struct run_subject){.path = item->path, .is_alive = item->is_alive};
@@ -77,6 +79,8 @@ static void list(const struct run_result *result, struct listed *listed_out)
 bool run_summarize(const struct run_result *result, const struct summary_options *options,
                    FILE *out)
 {
+    // The program may have ended in the middle of a line.
+    if (out == stderr && isatty(STDERR_FILENO)) fputc('\n', out);
     if (result->absence) fprintf(out, "mete: no recording was made: %s\n", result->absence);
     if (result->gap) fprintf(out, "mete: not everything was seen: %s\n", result->gap);
     struct listed listed;

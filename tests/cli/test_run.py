@@ -407,6 +407,12 @@ def test_a_program_stopped_alone_takes_mete_along_and_comes_back_with_it(mete, t
     assert running.end()[0] == 3
 
 
+def test_the_summary_begins_on_a_line_of_its_own(mete, tmp_path):
+    terminal = Terminal([mete, "run", "sh", "-c", "printf unfinished"], tmp_path)
+    terminal.wait_for("unfinished\r\n(\x1b\\[1m)?[a-z]*sh")
+    assert terminal.end() == 0
+
+
 def test_a_hang_up_reaches_the_program(mete, tmp_path):
     words = ["sh", "-c", "trap 'echo hung > hung; exit' HUP; echo read''y; "
                          "while :; do sleep 0.05; done"]
