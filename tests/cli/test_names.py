@@ -43,6 +43,9 @@ def test_embedding_again_takes_no_names_away(mete, run, program, tmp_path):
     """Protects names from machines that do not have the program, or have another."""
     assert run("-o", "a.mete", program).status == 0
     before = report(mete, "--full", "a.mete", cwd=tmp_path)
+    size = (tmp_path / "a.mete").stat().st_size
+    assert call_mete(mete, ["report", "--embed", "a.mete"], cwd=tmp_path).status == 0
+    assert (tmp_path / "a.mete").stat().st_size == size
     program.unlink()
     assert call_mete(mete, ["report", "--embed", "a.mete"], cwd=tmp_path).status == 0
     assert report(mete, "--full", "a.mete", cwd=tmp_path) == before
