@@ -68,25 +68,6 @@ void tree_close(struct tree *self)
     *self = (struct tree){0};
 }
 
-void tree_largest_first(struct tree *self)
-{
-    size_t largest = 0;
-    for (size_t i = 1; i < self->report.count; i++) {
-        if (self->subjects[i].profile->process.peak_bytes >
-            self->subjects[largest].profile->process.peak_bytes) {
-            largest = i;
-        }
-    }
-    const struct report_subject main = self->subjects[largest];
-    struct recording *recording = self->recordings[largest];
-    for (size_t i = largest; i > 0; i--) {
-        self->subjects[i] = self->subjects[i - 1];
-        self->recordings[i] = self->recordings[i - 1];
-    }
-    self->subjects[0] = main;
-    self->recordings[0] = recording;
-}
-
 char *tree_newest(const char *command)
 {
     glob_t found = {0};
