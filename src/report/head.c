@@ -157,7 +157,7 @@ static void put_allocations(struct line *line, const struct profile *profile)
     line_print(line, INK_PLAIN, "%s allocation%s", text, amount_plural(totals->allocations));
     char rate[AMOUNT_SIZE + 16] = "";
     char temporary[AMOUNT_SIZE + 16] = "";
-    if (profile->process.duration_ms > 0) {
+    if (profile->process.duration_ms > 0 && totals->allocations > 0) {
         amount_rate(text, totals->allocations, profile->process.duration_ms);
         (void)snprintf(rate, sizeof rate, ", %s a second", text);
     }

@@ -45,8 +45,9 @@ void report_full(FILE *out, struct report_style style, const struct report_subje
 void report_site(FILE *out, struct report_style style, const struct report_subject *subject,
                  size_t site);
 
-// One line a site: "outermost;…;innermost VALUE", for flame graphs. `key` is no FIGURES_WASTED.
-void report_folded(FILE *out, const struct report_tree *tree, enum figures_key key);
+// One line a site: "outermost;…;innermost VALUE", for flame graphs. `key` is no FIGURES_WASTED. How
+// many lines there are.
+size_t report_folded(FILE *out, const struct report_tree *tree, enum figures_key key);
 
 // One object; docs/report-json.md describes it. 0, or -ENOMEM, with an incomplete text behind it.
 int report_json(FILE *out, const struct report_tree *tree);

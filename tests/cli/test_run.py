@@ -407,6 +407,10 @@ def test_a_program_stopped_alone_takes_mete_along_and_comes_back_with_it(mete, t
     assert running.end()[0] == 3
 
 
+def test_a_program_that_allocates_nothing_has_no_rate(run):
+    assert b"\n        0 B  allocated in 0 allocations\n" in run("true").err
+
+
 def test_the_summary_begins_on_a_line_of_its_own(mete, tmp_path):
     terminal = Terminal([mete, "run", "sh", "-c", "printf unfinished"], tmp_path)
     terminal.wait_for("unfinished\r\n(\x1b\\[1m)?[a-z]*sh")

@@ -239,6 +239,16 @@ def test_folded_stacks(report):
     )
 
 
+def test_folded_stacks_that_are_none_are_told(report):
+    """An empty file makes an empty picture, and nobody knows why."""
+    assert report("--folded=peak", "--filter=nobody", "server.mete") == (
+        0, "", "mete: report: '--folded=peak': each stack that the filter leaves has 0\n"
+    )
+    assert report("--folded=temporary", "threads.mete") == (
+        0, "", "mete: report: '--folded=temporary': each stack has 0\n"
+    )
+
+
 def test_folded_stacks_of_a_tree_have_a_root_each(report):
     out = report("--folded=allocations", "child0.mete", "child1.mete")[1]
     assert out == "child0;(no stack) 100\nchild1;(no stack) 200\n"
@@ -382,6 +392,7 @@ def test_without_names_there_are_offsets(report):
          "'--sort=size': the keys are peak, live, bytes, allocations, temporary, wasted and left"),
         (["--folded=wasted"],
          "'--folded=wasted': the keys are peak, live, bytes, allocations and temporary"),
+        (["server.mete", "--json"], "'--json': options stand before FILE"),
         (["--site=x"], "'--site=x': wants a site's number, such as those that --full prints"),
         (["--site=-1"], "'--site=-1': wants a site's number, such as those that --full prints"),
         (["--site=6", "server.mete"], "server.mete has no site 6; it has 6, from 0"),
