@@ -50,9 +50,15 @@ static size_t lines_max(const struct keep *self)
 static void say_where_it_stays(struct keep *self, const struct recording *item, const char *target,
                                int error)
 {
+    const char *mend = item->is_in_memory ? ", in memory: move it where there is room" : "";
     if (self->stayed_count++ >= lines_max(self)) return;
-    say("run: cannot write '%s': %s; the recording stays in '%s'%s", target, strerror(-error),
-        item->path, item->is_in_memory ? ", in memory: move it where there is room" : "");
+    if (self->plan->is_late) {
+        say("run: an earlier run's recording stays in '%s'%s; cannot write '%s': %s", item->path,
+            mend, target, strerror(-error));
+    } else {
+        say("run: cannot write '%s': %s; the recording stays in '%s'%s", target, strerror(-error),
+            item->path, mend);
+    }
 }
 
 // Whether it is of the program that the command's own process was at its end.
