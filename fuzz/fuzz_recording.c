@@ -83,9 +83,14 @@ static void check_reports(const struct profile *profile)
 {
     const struct report_subject subjects[] = {
         {.profile = profile, .path = "a.mete"},
-        {.profile = profile, .path = "-b'.mete", .is_running = true},
+        {.profile = profile, .path = "-b'.mete", .life = REPORT_RUNNING},
     };
-    const struct report_tree tree = {subjects, 2};
+    const struct report_tree tree = {
+        .subjects = subjects,
+        .count = 2,
+        .unlisted = 3,
+        .started = 1,
+    };
     for (int key = 0; key <= FIGURES_KEY_COUNT; key++) {
         check_summary(&tree, (enum figures_key)key, key % 2 == 0);
     }

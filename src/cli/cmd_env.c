@@ -140,6 +140,7 @@ const struct cmd cmd_env = {
     .detail = "LD_PRELOAD names the preload object, before what LD_PRELOAD holds already.\n"
               "METE carries settings; it is printed when there are any, and later ones win:\n"
               "those of the command line come after those that METE holds already.\n"
+              "\n"
               "For example: env $(mete env --stats) python3 program.py\n",
     .options = {.rows = options, .count = sizeof options / sizeof *options, .takes_settings = true},
     .exec = env,

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum form { FORM_SUMMARY, FORM_FULL, FORM_SITE, FORM_FOLDED, FORM_JSON, FORM_EMBED };
 
@@ -132,7 +133,11 @@ static int print(const struct report_call *call, const struct tree *tree)
     switch (call->form) {
     case FORM_SUMMARY: report_summary(stdout, style, &report, call->key); break;
     case FORM_FULL: report_full(stdout, style, main, key); break;
-    case FORM_FOLDED: report_folded(stdout, &report, key); break;
+    case FORM_FOLDED:
+        if (report_folded(stdout, &report, key) > 0) break;
+        say("report: '--folded=%s': each stack%s has 0", figures_key_names[key],
+            call->options.filter ? " that the filter leaves" : "");
+        break;
     case FORM_SITE:
         if (call->site >= main->profile->sites_count) {
             say("report: %s has no site %zu; it has %zu, from 0", main->path, call->site,
@@ -187,6 +192,11 @@ static int report(const struct cmd *self, char **words)
     size_t count = 0;
     while (words[count]) count++;
 
+    for (size_t i = 1; i < count; i++) {
+        if (strncmp(words[i], "--", 2) != 0 || access(words[i], F_OK) == 0) continue;
+        say("report: '%s': options stand before FILE", words[i]);
+        return STATUS_USAGE;
+    }
     char *newest = NULL;
     if (call.form == FORM_EMBED) {
         if (count > 0) return embed(words);

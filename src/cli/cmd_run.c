@@ -9,8 +9,10 @@
 #include "cli/program_find.h"
 #include "cli/recording_name.h"
 #include "cli/recordings_keep.h"
+#include "cli/recordings_spill.h"
 #include "cli/run_child.h"
 #include "cli/run_summary.h"
+#include "cli/run_sweep.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +28,7 @@ enum {
     STATUS_NOT_FOUND = 127,
     STATUS_SIGNAL = 128, // and the signal's number
     SKIPS_MAX = 64,
+    FOLDERS = 2, // of recordings while it runs: where they are made, and one for what spills
 };
 
 struct run_call {
@@ -193,11 +196,9 @@ static const char *program_name(const struct run_call *call)
 }
 
 // Prepares the settings and the folder of an observed run. 0, or a status after a message.
-static int prepare(struct run_call *call, struct live_folder *folder,
+static int prepare(struct run_call *call, const char *beside, struct live_folder *folder,
                    struct environment *environment)
 {
-    char beside[PATH_MAX];
-    output_folder(call, beside, sizeof beside);
     if (access(beside, W_OK | X_OK) != 0) {
         say("run: '%s' cannot be written: %s; recordings will stay elsewhere (-o names a place)",
             beside, strerror(errno));
@@ -207,6 +208,7 @@ static int prepare(struct run_call *call, struct live_folder *folder,
         say("run: nowhere to record: %s; set TMPDIR to a folder with room", strerror(-error));
         return STATUS_FAILED;
     }
+    live_folder_set_target(folder, call->output);
     char pattern[SETTINGS_TEXT_SIZE];
     live_folder_pattern(folder, pattern, sizeof pattern);
     const bool fits = environment_add(&call->settings, "observe", "yes") &&
@@ -219,7 +221,8 @@ static int prepare(struct run_call *call, struct live_folder *folder,
 
 // Gathers what an observed run left.
 static void gather(const struct run_call *call, const struct child_end *end,
-                   struct live_folder *folder, struct recordings *recordings, size_t *main_out)
+                   struct live_folder folders[static FOLDERS], struct recordings *recordings,
+                   size_t *main_out)
 {
     char host[256] = "";
     (void)gethostname(host, sizeof host - 1); // no longer ones on Linux
@@ -231,17 +234,24 @@ static void gather(const struct run_call *call, const struct child_end *end,
         .has_names = call->summary.has_symbols,
         .end = end,
     };
-    const int error = recordings_find(recordings, folder->fd, folder->path, end->pid);
-    if (error) say("run: cannot read '%s': %s", folder->path, strerror(-error));
+    const int error = recordings_find(recordings, folders, FOLDERS, end->pid);
+    if (error) say("run: cannot read '%s': %s", folders[0].path, strerror(-error));
     *main_out = recordings_main(recordings, end->pid);
-    recordings_keep(recordings, *main_out, &plan, folder);
+    recordings_keep(recordings, *main_out, &plan, folders, FOLDERS);
+}
+
+static void spill_next(void *context)
+{
+    recordings_spill_next(context);
 }
 
 // Runs the command and gathers what it left. 0 and the result, or a status after a message.
 static int observe(struct run_call *call, bool is_observed, struct run_result *result,
                    struct recordings *recordings)
 {
-    struct live_folder folder = {.fd = -1};
+    struct live_folder folders[FOLDERS] = {{.fd = -1}, {.fd = -1}};
+    struct recordings_spill spill = {.events = -1};
+    char beside[PATH_MAX];
     struct environment environment = {0};
     struct child_end end;
     struct signal_hold hold;
@@ -249,10 +259,15 @@ static int observe(struct run_call *call, bool is_observed, struct run_result *r
     int status = STATUS_OK;
     // From here on nothing keeps us from removing the folder again.
     signals_hold(&hold);
-    if (is_observed) status = prepare(call, &folder, &environment);
+    output_folder(call, beside, sizeof beside);
+    if (is_observed) status = prepare(call, beside, &folders[0], &environment);
     int error = 0;
     if (!status) {
-        error = child_run(call->command, is_observed ? &environment : NULL, &hold, &end, &is_exec);
+        if (is_observed) recordings_spill_open(&spill, &folders[0], &folders[1], beside);
+        const struct child_watch watch = {spill.events, spill_next, &spill};
+        error = child_run(call->command, is_observed ? &environment : NULL, &hold, &watch, &end,
+                          &is_exec);
+        recordings_spill_close(&spill);
     }
     if (!status && !error) {
         *result = (struct run_result){
@@ -263,9 +278,13 @@ static int observe(struct run_call *call, bool is_observed, struct run_result *r
             .wall_ns = end.wall_ns,
             .recordings = recordings,
         };
-        if (is_observed) gather(call, &end, &folder, recordings, &result->main);
-    } else if (folder.path[0]) {
-        (void)live_folder_destroy(&folder); // nothing ran, so it is empty
+        if (is_observed) {
+            gather(call, &end, folders, recordings, &result->main);
+            result->started = recordings_own(recordings, end.pid);
+            run_sweep(folders, FOLDERS, beside);
+        }
+    } else if (folders[0].path[0]) {
+        (void)live_folder_destroy(&folders[0]); // nothing ran, so it is empty
     }
     environment_deinit(&environment);
     signals_release(&hold);
@@ -393,12 +412,16 @@ const struct cmd cmd_run = {
         "or found). What mete has to say goes to standard error, or with --summary elsewhere.\n"
         "\n"
         "Each process leaves a recording, PROGRAM.PID.mete in the current folder, .2.mete and\n"
-        "so on for what a process becomes by exec. A NAME without %p is the main program's,\n"
+        "so on for what a process becomes by exec. The main program is CMD; or the largest it\n"
+        "started, where CMD is a shell or the like (make, time, ...) or held and allocated not an\n"
+        "eighth of that one: the summary says so. A NAME without %p is the main program's,\n"
         "the others get numbers; one that ends in '/' is a folder. %% is a percent sign. Nothing\n"
         "but an older recording is replaced. Until a process ends its recording lies in memory\n"
-        "($XDG_RUNTIME_DIR or /dev/shm) where 64 MiB are free, and else beside its name; what\n"
+        "($XDG_RUNTIME_DIR or /dev/shm) where 64 MiB are free, and else beside its name; those\n"
+        "of children that have ended follow when they exceed 8 MiB, the rest at the end. What\n"
         "cannot be moved stays there, and so does that of a process that outlives the command:\n"
-        "'mete run' does not wait for it, and names it.\n"
+        "'mete run' does not wait for it, and names it. The next run looks for those that nobody\n"
+        "writes to any more, also where mete was killed, and takes them where they were to go.\n"
         "\n"
         "What cannot be observed is refused before it starts, with the reason: programs that\n"
         "are linked statically, setuid, with an allocator or a sanitizer inside, for another\n"

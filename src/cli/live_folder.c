@@ -11,19 +11,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #define NAME_PATTERN "/%p.%i.mete"
+#define FOLDER_BEGIN ".mete-"
+#define FOLDER_RANDOM "XXXXXX"
+#define TARGET_LINK "target"
+
+enum { TRIES_MAX = 16 }; // of a name that another mete removed as fast as we made it
 
 // A guess: a recording of many sites takes some megabytes, and memory is others' too.
 static const unsigned long long memory_needed = 64ULL << 20;
 
+static bool is_memory(const char *folder, struct statfs *system)
+{
+    return statfs(folder, system) == 0 && system->f_type == TMPFS_MAGIC;
+}
+
 static bool has_memory(const char *folder)
 {
     struct statfs system;
-    if (statfs(folder, &system) < 0 || system.f_type != TMPFS_MAGIC) return false;
+    if (!is_memory(folder, &system)) return false;
     return (unsigned long long)system.f_bavail * (unsigned long long)system.f_bsize >=
            memory_needed;
 }
@@ -35,22 +46,46 @@ static bool pattern_fits(const char *path)
     return pattern_escape(path, pattern, sizeof pattern);
 }
 
-static int try(struct live_folder *self, const char *folder)
+static int folder_open(const char *path)
 {
-    char real[PATH_MAX];
-    if (!realpath(folder, real)) return -errno;
-    const int len = snprintf(self->path, sizeof self->path, "%s/.mete-XXXXXX", real);
+    return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+// Says to other metes that we look after it. False when one was quicker, and removed it as one that
+// nobody looks after.
+static bool folder_lock(int fd)
+{
+    struct stat folder;
+    // File systems without locks have no other mete either that could take one.
+    (void)flock(fd, LOCK_EX);
+    return fstat(fd, &folder) == 0 && folder.st_nlink > 0;
+}
+
+static int try_once(struct live_folder *self, const char *real)
+{
+    const int len = snprintf(self->path, sizeof self->path, "%s/" FOLDER_BEGIN FOLDER_RANDOM, real);
     if (len < 0 || (size_t)len >= sizeof self->path || !pattern_fits(self->path)) {
         return -ENAMETOOLONG;
     }
     if (!mkdtemp(self->path)) return -errno;
     // The mask of the process may have taken even our own rights.
-    self->fd = chmod(self->path, 0700) < 0
-                   ? -1
-                   : open(self->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (self->fd >= 0) return 0;
-    const int error = -errno;
+    self->fd = chmod(self->path, 0700) < 0 ? -1 : folder_open(self->path);
+    if (self->fd >= 0 && folder_lock(self->fd)) return 0;
+    const int error = self->fd >= 0 || errno == ENOENT ? -EAGAIN : -errno;
+    if (self->fd >= 0) close(self->fd);
     (void)rmdir(self->path);
+    self->fd = -1;
+    return error;
+}
+
+int live_folder_create_in(struct live_folder *self, const char *folder)
+{
+    char real[PATH_MAX];
+    struct statfs system;
+    if (!realpath(folder, real)) return -errno;
+    int error = -EAGAIN;
+    for (int i = 0; error == -EAGAIN && i < TRIES_MAX; i++) error = try_once(self, real);
+    self->is_in_memory = !error && is_memory(real, &system);
     return error;
 }
 
@@ -59,22 +94,78 @@ int live_folder_create(struct live_folder *self, const char *beside)
     const char *const in_memory[] = {getenv("XDG_RUNTIME_DIR"), "/dev/shm"};
     for (size_t i = 0; i < sizeof in_memory / sizeof *in_memory; i++) {
         const char *folder = in_memory[i];
-        if (!folder || folder[0] != '/' || !has_memory(folder) || try(self, folder) != 0) continue;
-        self->is_in_memory = true;
+        if (!folder || folder[0] != '/' || !has_memory(folder) ||
+            live_folder_create_in(self, folder) != 0) {
+            continue;
+        }
         return 0;
     }
-    self->is_in_memory = false;
     const char *const elsewhere[] = {beside, getenv("TMPDIR"), "/tmp", "/var/tmp"};
     int error = -ENOENT;
     for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++) {
-        if (elsewhere[i]) error = try(self, elsewhere[i]);
+        if (elsewhere[i]) error = live_folder_create_in(self, elsewhere[i]);
         if (error == 0) break;
     }
     return error;
 }
 
-// Whether nothing is in it but the link to the preload object.
-static bool has_link_alone(int fd)
+bool live_folder_is_name(const char *name)
+{
+    const size_t begin = strlen(FOLDER_BEGIN);
+    return strncmp(name, FOLDER_BEGIN, begin) == 0 && strlen(name) == begin + strlen(FOLDER_RANDOM);
+}
+
+int live_folder_adopt(struct live_folder *self, const char *path)
+{
+    struct stat folder;
+    struct statfs system;
+    if (snprintf(self->path, sizeof self->path, "%s", path) >= (int)sizeof self->path) {
+        return -ENAMETOOLONG;
+    }
+    self->fd = folder_open(path);
+    if (self->fd < 0) return -errno;
+    int error = 0;
+    if (fstat(self->fd, &folder) < 0 || folder.st_uid != geteuid() ||
+        (folder.st_mode & ACCESSPERMS) != S_IRWXU) {
+        error = -ENOENT;
+    } else if (flock(self->fd, LOCK_EX | LOCK_NB) < 0) {
+        error = -errno;
+    } else if (fstat(self->fd, &folder) < 0 || folder.st_nlink == 0) {
+        error = -ENOENT; // its maker or another mete was quicker
+    }
+    self->is_in_memory = !error && is_memory(path, &system);
+    if (!error) return 0;
+    close(self->fd);
+    self->fd = -1;
+    return error;
+}
+
+void live_folder_set_target(const struct live_folder *self, const char *pattern)
+{
+    char target[PATH_MAX];
+    char here[PATH_MAX];
+    size_t len = 0;
+    if (pattern[0] != '/') {
+        // A percent sign in a folder's name is one.
+        if (!getcwd(here, sizeof here) || !pattern_escape(here, target, sizeof target - 1)) return;
+        len = strlen(target);
+        target[len++] = '/';
+    }
+    if (snprintf(target + len, sizeof target - len, "%s", pattern) < (int)(sizeof target - len)) {
+        (void)symlinkat(target, self->fd, TARGET_LINK);
+    }
+}
+
+bool live_folder_target(const struct live_folder *self, char *pattern, size_t size)
+{
+    const ssize_t len = readlinkat(self->fd, TARGET_LINK, pattern, size);
+    if (len <= 0 || (size_t)len >= size) return false;
+    pattern[len] = '\0';
+    return true;
+}
+
+// Whether nothing is in it but our links.
+static bool has_links_alone(int fd)
 {
     const int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = again < 0 ? NULL : fdopendir(again);
@@ -86,7 +177,7 @@ static bool has_link_alone(int fd)
     for (const struct dirent *entry; is_alone && (entry = readdir(folder));) {
         const char *name = entry->d_name;
         is_alone = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-                   strcmp(name, ENVIRONMENT_LINK) == 0;
+                   strcmp(name, ENVIRONMENT_LINK) == 0 || strcmp(name, TARGET_LINK) == 0;
     }
     closedir(folder);
     return is_alone;
@@ -96,7 +187,10 @@ bool live_folder_destroy(struct live_folder *self)
 {
     if (self->fd >= 0) {
         // A process that outlives the command, and has its recording here, may yet start others.
-        if (has_link_alone(self->fd)) (void)unlinkat(self->fd, ENVIRONMENT_LINK, 0);
+        if (has_links_alone(self->fd)) {
+            (void)unlinkat(self->fd, ENVIRONMENT_LINK, 0);
+            (void)unlinkat(self->fd, TARGET_LINK, 0);
+        }
         close(self->fd);
     }
     self->fd = -1;

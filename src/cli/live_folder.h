@@ -1,10 +1,13 @@
 // Live folder: a private folder in which the processes of one run keep their recordings while they
 // run: in memory (tmpfs) where there is room, since there a page is dirtied again and again at no
-// cost; else beside the place where they end. Belongs to the command line.
+// cost; else beside the place where they end. Who made it holds a lock on it, so that a later mete
+// knows those whose maker was killed; a link in it says where its recordings are to go. Belongs to
+// the command line.
 #pragma once
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct live_folder {
     char path[PATH_MAX]; // absolute
@@ -15,7 +18,23 @@ struct live_folder {
 // Makes one, 0700. `beside` is the folder where recordings end. 0, or -errno of the last attempt.
 int live_folder_create(struct live_folder *self, const char *beside);
 
-// Removes it if it is empty; whether it is gone.
+// The same in a folder that is named. 0 or -errno.
+int live_folder_create_in(struct live_folder *self, const char *folder);
+
+// Takes over the one at `path` that nobody looks after any more. 0; -EWOULDBLOCK when somebody
+// does; another -errno, -ENOENT for what is none of ours.
+int live_folder_adopt(struct live_folder *self, const char *path);
+
+// Whether a name in a folder may be that of one.
+bool live_folder_is_name(const char *name);
+
+// Notes where recordings are to go, as -o takes it, for a mete that has to take over. What cannot
+// be noted is not: then they stay where they are.
+void live_folder_set_target(const struct live_folder *self, const char *pattern);
+// False when that is not known.
+bool live_folder_target(const struct live_folder *self, char *pattern, size_t size);
+
+// Removes it if there are no recordings in it; whether it is gone. It is closed either way.
 bool live_folder_destroy(struct live_folder *self);
 
 // The pattern of paths in it, PID.IMAGE.mete, as the setting `recording` takes it. It fits.

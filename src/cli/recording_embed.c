@@ -1,8 +1,8 @@
 #include "cli/recording_embed.h"
 
+#include "cli/frame_names.h"
 #include "record/finish.h"
 #include "record/reader.h"
-#include "symbols/symbols.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 struct embedder {
-    struct symbols *symbols;
+    struct frame_names *names;
 };
 
 // The names of one recording's frames while it is being finished.
@@ -23,15 +23,16 @@ struct naming {
     uint64_t *offsets;          // of one module at a time
     size_t *frames;             // whose they are
     struct symbols_name *found;
+    char *kept; // the texts of a frame that keeps the names it has, each terminated
+    size_t kept_size;
 };
 
 struct embedder *embedder_create(void)
 {
     struct embedder *self = calloc(1, sizeof *self);
     if (!self) return NULL;
-    const struct symbols_options options = {0};
-    self->symbols = symbols_create(&options);
-    if (self->symbols) return self;
+    self->names = frame_names_create();
+    if (self->names) return self;
     free(self);
     return NULL;
 }
@@ -39,7 +40,7 @@ struct embedder *embedder_create(void)
 void embedder_destroy(struct embedder *self)
 {
     if (!self) return;
-    symbols_destroy(self->symbols);
+    frame_names_destroy(self->names);
     free(self);
 }
 
@@ -65,22 +66,58 @@ static int resolve_module(struct embedder *self, const struct recording *recordi
         .build_id = row->build_id,
         .build_id_size = row->build_id_size,
     };
-    size_t index;
-    int error = symbols_add_module(self->symbols, &described, &index);
-    if (!error) {
-        error = symbols_resolve(self->symbols, index, naming->offsets, count, naming->found);
-    }
+    const int error =
+        frame_names_find(self->names, &described, naming->offsets, count, naming->found);
     for (size_t i = 0; i < count && !error; i++) {
         naming->names[naming->frames[i]] = naming->found[i];
     }
     return error;
 }
 
+static const char *keep_text(struct naming *self, size_t *len, const struct recording *recording,
+                             struct record_text text)
+{
+    char *kept = self->kept + *len;
+    memcpy(kept, recording_text(recording, text), text.size);
+    kept[text.size] = '\0';
+    *len += text.size + 1;
+    return kept;
+}
+
+// The lines that a frame has: whoever wrote them may have had files that are not here.
+static size_t keep_names(struct naming *self, const struct recording *recording, size_t frame,
+                         struct finish_line *lines_out, size_t max)
+{
+    if (frame >= recording->names_count) return 0;
+    const struct record_name *name = &recording->names[frame];
+    const size_t count = name->count < max ? name->count : max;
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct record_line *line = &recording->lines[name->first + i];
+        size += (size_t)line->function.size + line->file.size + 2;
+    }
+    if (size > self->kept_size) {
+        char *larger = realloc(self->kept, size);
+        if (!larger) return 0; // the frame has no name then
+        self->kept = larger;
+        self->kept_size = size;
+    }
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct record_line *line = &recording->lines[name->first + i];
+        const char *function = keep_text(self, &len, recording, line->function);
+        const char *file = keep_text(self, &len, recording, line->file);
+        lines_out[i] = (struct finish_line){function, file, line->line, line->is_inlined != 0};
+    }
+    return count;
+}
+
 static size_t name_frame(void *context, const struct recording *recording, size_t frame,
                          struct finish_line *lines_out, size_t max)
 {
-    (void)recording;
-    const struct symbols_name *name = &((const struct naming *)context)->names[frame];
+    struct naming *naming = context;
+    const struct symbols_name *name = &naming->names[frame];
+    if (name->count == 0) return keep_names(naming, recording, frame, lines_out, max);
     size_t count = name->count < max ? name->count : max;
     for (size_t i = 0; i < count; i++) {
         const struct symbols_line *line = &name->lines[i];
@@ -111,6 +148,7 @@ static int add_names(struct embedder *self, struct recording *recording)
     free(naming.offsets);
     free(naming.frames);
     free(naming.found);
+    free(naming.kept);
     return error;
 }
 
@@ -128,6 +166,16 @@ static int replace(const struct recording *recording, const char *path)
     if (close(fd) < 0 && !error) error = -errno;
     if (!error && rename(fresh, path) < 0) error = -errno;
     if (error) (void)unlink(fresh);
+    return error;
+}
+
+int recording_compact(int fd, const char *target)
+{
+    struct reader_problem problem;
+    struct recording *recording = recording_read(fd, &problem);
+    if (!recording) return problem.error ? -problem.error : -EBADMSG;
+    const int error = replace(recording, target);
+    recording_close(recording);
     return error;
 }
 

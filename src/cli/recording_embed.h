@@ -12,7 +12,7 @@ struct embedder *embedder_create(void); // NULL for want of memory
 void embedder_destroy(struct embedder *self);
 
 struct embed_plan {
-    bool has_names;    // else no names, and none that were there go
+    bool has_names;    // frames are named; those that nobody knows keep the names they had
     const int *status; // as wait() gave it; NULL: unknown
     unsigned long long duration_ms;
 };
@@ -21,3 +21,7 @@ struct embed_plan {
 // is as it was; -EBADMSG when it cannot be read as one, -ENODATA when something is missing from it
 // or contradicts the rest: written anew it would look as if it were whole.
 int embedder_embed(struct embedder *self, const char *path, const struct embed_plan *plan);
+
+// Writes the recording that is open for reading to `target`, in place of what is there, cut to its
+// size and otherwise as it is. The same errors.
+int recording_compact(int fd, const char *target);

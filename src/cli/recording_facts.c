@@ -45,6 +45,9 @@ struct recording_facts recording_facts_read(int fd)
     self.has_process = process->pid != 0;
     self.state = process->state;
     self.peak_bytes = process->peak_bytes;
+    for (size_t i = 0; i < recording->threads_count; i++) {
+        self.allocations += recording->threads[i].allocations;
+    }
     program_read(&self, recording);
     recording_close(recording);
     return self;

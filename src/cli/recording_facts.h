@@ -11,6 +11,7 @@ struct recording_facts {
     char program[128]; // the last part of its path, fit to be part of a file's name; may be empty
     uint32_t state;    // enum record_state
     uint64_t peak_bytes;
+    uint64_t allocations;
 };
 
 // Of a regular file that is open for reading.

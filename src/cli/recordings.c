@@ -1,5 +1,6 @@
 #include "cli/recordings.h"
 
+#include "cli/liveness.h"
 #include "record/tables.h"
 
 #include <dirent.h>
@@ -42,15 +43,20 @@ bool recording_parse_name(const char *name, pid_t *pid_out, unsigned *image_out)
     return true;
 }
 
-static struct recording_facts facts_of(int folder, const char *name)
+// What is known of a file: what it is, and whether somebody writes to it.
+static enum liveness look_at(int folder, struct recording *item, const char *name)
 {
-    struct recording_facts facts = {0};
+    enum liveness liveness = LIVENESS_UNKNOWN;
     const int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) return facts;
+    if (fd < 0) return liveness;
     struct stat file;
-    if (fstat(fd, &file) == 0 && S_ISREG(file.st_mode)) facts = recording_facts_read(fd);
+    if (fstat(fd, &file) == 0 && S_ISREG(file.st_mode)) {
+        // First: what it says of itself is whole only when nobody writes any more.
+        liveness = liveness_of_file(fd);
+        item->facts = recording_facts_read(fd);
+    }
     close(fd);
-    return facts;
+    return liveness;
 }
 
 static int by_pid_and_image(const void *a, const void *b)
@@ -100,8 +106,9 @@ static void mark_mapped(struct recordings *self, const char *folder, const char 
     (void)fclose(maps);
 }
 
-// Finds out which recordings are still written to: those that some process has mapped. A pid alone
-// says little, for it may be another's by now, or count in another namespace.
+// Finds out which recordings are still written to where their file system does not say: those that
+// some process has mapped. A pid alone says little, for it may be another's by now, or count in
+// another namespace.
 static void mark_alive(struct recordings *self, const char *folder)
 {
     DIR *processes = opendir("/proc");
@@ -130,10 +137,9 @@ static bool may_be_alive(const struct recording *item, pid_t main_pid)
     return !item->facts.has_process || item->facts.state == RECORD_RUNNING;
 }
 
-int recordings_find(struct recordings *self, int fd, const char *folder, pid_t main_pid)
+static int find_in(struct recordings *self, const struct live_folder *folder, pid_t main_pid)
 {
-    *self = (struct recordings){0};
-    const int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int again = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *opened = again < 0 ? NULL : fdopendir(again);
     if (!opened) {
         const int error = -errno;
@@ -141,19 +147,31 @@ int recordings_find(struct recordings *self, int fd, const char *folder, pid_t m
         return error;
     }
     int error = 0;
-    bool any_may_be_alive = false;
+    bool is_unknown = false;
     const struct dirent *entry;
     while (!error && (entry = readdir(opened))) {
-        struct recording item = {0};
+        struct recording item = {.is_in_memory = folder->is_in_memory};
         if (!recording_parse_name(entry->d_name, &item.pid, &item.image)) continue;
-        item.facts = facts_of(fd, entry->d_name);
-        any_may_be_alive |= may_be_alive(&item, main_pid);
-        error = add(self, folder, entry->d_name, &item);
+        const enum liveness liveness = look_at(folder->fd, &item, entry->d_name);
+        item.is_alive = liveness == LIVENESS_SOME;
+        is_unknown |= liveness == LIVENESS_UNKNOWN && may_be_alive(&item, main_pid);
+        error = add(self, folder->path, entry->d_name, &item);
     }
     closedir(opened);
-    if (self->count > 0) qsort(self->items, self->count, sizeof *self->items, by_pid_and_image);
-    if (any_may_be_alive) mark_alive(self, folder);
+    if (is_unknown) mark_alive(self, folder->path);
+    return error;
+}
 
+int recordings_find(struct recordings *self, const struct live_folder *folders, size_t count,
+                    pid_t main_pid)
+{
+    int error = 0;
+    *self = (struct recordings){0};
+    for (size_t i = 0; i < count; i++) {
+        const int failed = folders[i].fd >= 0 ? find_in(self, &folders[i], main_pid) : 0;
+        if (failed) error = failed;
+    }
+    if (self->count > 0) qsort(self->items, self->count, sizeof *self->items, by_pid_and_image);
     size_t kept = 0;
     for (size_t i = 0; i < self->count; i++) {
         struct recording *item = &self->items[i];
@@ -184,20 +202,41 @@ static bool starts_others(const char *program)
     return false;
 }
 
-size_t recordings_main(const struct recordings *self, pid_t main_pid)
+// Whether a program did so little beside one it started that it may be said to have waited for it:
+// as compilers' drivers do. A guess; who allocates much is worth a look, however large its
+// children.
+static bool only_waited(const struct recording_facts *own, const struct recording_facts *largest)
+{
+    const uint64_t far = 8;
+    return own->peak_bytes < largest->peak_bytes / far &&
+           own->allocations < largest->allocations / far;
+}
+
+size_t recordings_own(const struct recordings *self, pid_t main_pid)
 {
     size_t own = self->count;
+    for (size_t i = 0; i < self->count; i++) {
+        if (self->items[i].pid == main_pid) own = i; // sorted, so the last image wins
+    }
+    return own;
+}
+
+size_t recordings_main(const struct recordings *self, pid_t main_pid)
+{
+    const size_t own = recordings_own(self, main_pid);
     size_t largest = self->count;
     for (size_t i = 0; i < self->count; i++) {
         const struct recording *item = &self->items[i];
-        if (item->pid == main_pid) own = i; // sorted, so the last image wins
         if (largest == self->count ||
             item->facts.peak_bytes > self->items[largest].facts.peak_bytes) {
             largest = i;
         }
     }
     if (own == self->count) return largest;
-    return starts_others(self->items[own].facts.program) ? largest : own;
+    const struct recording_facts *facts = &self->items[own].facts;
+    const bool is_other =
+        starts_others(facts->program) || only_waited(facts, &self->items[largest].facts);
+    return is_other ? largest : own;
 }
 
 bool recordings_end_in_exec(const struct recordings *self, pid_t main_pid)

@@ -2,6 +2,7 @@
 // with the main program's picked out. Belongs to the command line.
 #pragma once
 
+#include "cli/live_folder.h"
 #include "cli/recording_facts.h"
 
 #include <stdbool.h>
@@ -15,6 +16,7 @@ struct recording {
     bool is_alive;   // its process still runs and goes on recording
     bool is_main;    // of the program that the run is about
     bool is_dropped; // was removed
+    bool is_in_memory;
     struct recording_facts facts;
 };
 
@@ -26,13 +28,18 @@ struct recordings {
 // Reads the pid and the image out of a name such as 77.1.mete.
 bool recording_parse_name(const char *name, pid_t *pid_out, unsigned *image_out);
 
-// Finds the recordings in a folder, of which `fd` is open, and removes what is left of files that
+// Finds the recordings in folders, those that are open, and removes what is left of files that
 // never became one. `main_pid` has ended. 0 or -errno; to be released either way.
-int recordings_find(struct recordings *self, int fd, const char *folder, pid_t main_pid);
+int recordings_find(struct recordings *self, const struct live_folder *folders, size_t count,
+                    pid_t main_pid);
 
-// Which of them is the main program's, by what is known of each: the last image of the process that
-// the command became; or where that is but a shell or the like, the one whose peak was the largest.
-// `count` if there is none.
+// Which of them is that of the process that the command became: its last image's. `count` if there
+// is none.
+size_t recordings_own(const struct recordings *self, pid_t main_pid);
+
+// Which of them is the main program's, by what is known of each: the command's own; or where that
+// is but a shell or the like, or did next to nothing beside what it started, the one whose peak was
+// the largest. `count` if there is none.
 size_t recordings_main(const struct recordings *self, pid_t main_pid);
 
 // Whether the process that the command became was replaced by a program that left none.

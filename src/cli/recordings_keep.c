@@ -42,12 +42,23 @@ static const char *program_of(const struct keep *self, const struct recording *i
     return item->facts.program[0] ? item->facts.program : self->plan->program;
 }
 
-static void say_where_it_stays(struct keep *self, const struct recording *item, const char *target,
-                               int error, bool is_in_memory)
+static size_t lines_max(const struct keep *self)
 {
-    if (self->stayed_count++ >= LINES_MAX) return;
-    say("run: cannot write '%s': %s; the recording stays in '%s'%s", target, strerror(-error),
-        item->path, is_in_memory ? ", in memory: move it where there is room" : "");
+    return self->plan->is_late ? 1 : LINES_MAX;
+}
+
+static void say_where_it_stays(struct keep *self, const struct recording *item, const char *target,
+                               int error)
+{
+    const char *mend = item->is_in_memory ? ", in memory: move it where there is room" : "";
+    if (self->stayed_count++ >= lines_max(self)) return;
+    if (self->plan->is_late) {
+        say("run: an earlier run's recording stays in '%s'%s; cannot write '%s': %s", item->path,
+            mend, target, strerror(-error));
+    } else {
+        say("run: cannot write '%s': %s; the recording stays in '%s'%s", target, strerror(-error),
+            item->path, mend);
+    }
 }
 
 // Whether it is of the program that the command's own process was at its end.
@@ -77,7 +88,7 @@ static void embed(struct keep *self, size_t index)
 }
 
 // Moves one to the first name that is free or holds an older recording.
-static void keep_one(struct keep *self, size_t index, bool is_in_memory)
+static void keep_one(struct keep *self, size_t index)
 {
     struct recording *item = &self->recordings->items[index];
     const char *pattern = self->plan->pattern;
@@ -85,6 +96,7 @@ static void keep_one(struct keep *self, size_t index, bool is_in_memory)
     if (pattern_has(pattern, 'p') || pattern[strlen(pattern) - 1] == '/') name.number = item->image;
     char target[PATH_MAX];
     char refused[PATH_MAX] = "";
+    const bool is_late = self->plan->is_late;
     int error = -EEXIST;
     for (unsigned i = 0; error == -EEXIST && i < TRIES_MAX + self->recordings->count; i++) {
         if (!recording_name_write(&name, pattern, target, sizeof target)) {
@@ -92,7 +104,7 @@ static void keep_one(struct keep *self, size_t index, bool is_in_memory)
             break;
         }
         if (!is_used(self, target)) {
-            error = recording_move(item->path, target, refused[0] == '\0');
+            error = recording_move(item->path, target, !is_late && refused[0] == '\0');
             if (error == -EEXIST && !refused[0]) strcpy(refused, target);
         }
         if (error == -EEXIST) {
@@ -100,7 +112,7 @@ static void keep_one(struct keep *self, size_t index, bool is_in_memory)
         }
     }
     if (error) {
-        say_where_it_stays(self, item, target, error, is_in_memory);
+        say_where_it_stays(self, item, target, error);
         return;
     }
     if (!pattern_has(pattern, 'p') && name.number > 1) self->number_next = name.number + 1;
@@ -110,12 +122,12 @@ static void keep_one(struct keep *self, size_t index, bool is_in_memory)
         item->path = path;
         self->is_kept[index] = true;
     }
-    if (refused[0]) {
+    if (refused[0] && !is_late) {
         say("run: '%s' is no recording and is left alone; this one is in '%s'", refused, target);
     }
 }
 
-static void keep(struct keep *self, size_t index, size_t main, bool is_in_memory)
+static void keep(struct keep *self, size_t index, size_t main)
 {
     struct recording *item = &self->recordings->items[index];
     item->is_main = index == main;
@@ -124,15 +136,15 @@ static void keep(struct keep *self, size_t index, size_t main, bool is_in_memory
         (void)unlink(item->path); // a process that still has it mapped does not mind
     } else if (!item->is_alive) {
         embed(self, index);
-        keep_one(self, index, is_in_memory);
-    } else if (self->alive_count++ < LINES_MAX) {
+        keep_one(self, index);
+    } else if (self->alive_count++ < LINES_MAX && !self->plan->is_late) {
         say("run: %s (pid %d) still runs and goes on recording in '%s'", program_of(self, item),
             (int)item->pid, item->path);
     }
 }
 
 void recordings_keep(struct recordings *self, size_t main, const struct keep_plan *plan,
-                     struct live_folder *folder)
+                     struct live_folder *folders, size_t count)
 {
     struct keep state = {
         .recordings = self,
@@ -143,20 +155,24 @@ void recordings_keep(struct recordings *self, size_t main, const struct keep_pla
     };
     if (state.is_kept) {
         // A plain name is the main program's.
-        if (main < self->count) keep(&state, main, main, folder->is_in_memory);
+        if (main < self->count) keep(&state, main, main);
         for (size_t i = 0; i < self->count; i++) {
-            if (i != main) keep(&state, i, main, folder->is_in_memory);
+            if (i != main) keep(&state, i, main);
         }
     }
-    if (state.alive_count > LINES_MAX) {
-        say("run: and %zu more that still run", state.alive_count - LINES_MAX);
+    if (state.alive_count > LINES_MAX && !plan->is_late) {
+        say("run: and %zu more that still run%s", state.alive_count - LINES_MAX,
+            state.alive_count - LINES_MAX == 1 ? "s" : "");
     }
-    if (state.stayed_count > LINES_MAX) {
-        say("run: and %zu more that stay there", state.stayed_count - LINES_MAX);
+    if (state.stayed_count > lines_max(&state)) {
+        const size_t more = state.stayed_count - lines_max(&state);
+        say("run: and %zu more that stay%s there", more, more == 1 ? "s" : "");
     }
-    const bool is_explained = !state.is_kept || state.alive_count > 0 || state.stayed_count > 0;
-    if (!live_folder_destroy(folder) && !is_explained) {
-        say("run: '%s' is not empty and stays", folder->path);
+    const bool is_explained =
+        plan->is_late || !state.is_kept || state.alive_count > 0 || state.stayed_count > 0;
+    for (size_t i = 0; i < count; i++) {
+        if (folders[i].fd < 0 || live_folder_destroy(&folders[i]) || is_explained) continue;
+        say("run: '%s' is not empty and stays", folders[i].path);
     }
     embedder_destroy(state.embedder);
     free(state.is_kept);

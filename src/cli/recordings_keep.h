@@ -12,11 +12,12 @@ struct keep_plan {
     bool keeps_children; // else all but the main program's are removed
     const char *host;
     bool has_names;              // whether frames are named
+    bool is_late;                // an earlier run's: nothing is replaced, and little is said
     const struct child_end *end; // of the process that the command became
 };
 
 // Moves those whose processes have ended; their `path` is then where they are. `main` is the index
 // of the main program's, or the count if there is none. Messages go to standard error. Then the
-// folder goes, unless something stays in it.
+// folders go, of those that are open, unless something stays in them.
 void recordings_keep(struct recordings *self, size_t main, const struct keep_plan *plan,
-                     struct live_folder *folder);
+                     struct live_folder *folders, size_t count);

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -137,7 +139,25 @@ static bool should_relay(const siginfo_t *info, pid_t pid)
     return is_sent_by_process(info) && info->si_pid != pid;
 }
 
-static void wait_for_end(pid_t pid, struct child_end *end)
+// Returns when a signal of the set is there, at the latest. Without `signals`, which shows these,
+// at once.
+static void watch_until_signal(const struct child_watch *watch, int signals)
+{
+    struct pollfd ends[] = {
+        {.fd = signals, .events = POLLIN},
+        {.fd = watch->fd, .events = POLLIN},
+    };
+    while (signals >= 0 && watch->fd >= 0) {
+        ends[0].revents = 0; // of no call
+        const int count = poll(ends, 2, -1);
+        if (count < 0 && errno == EINTR) continue; // we had been stopped
+        if (count < 0 || ends[0].revents || ends[1].revents & ~POLLIN) return;
+        watch->ready(watch->context);
+    }
+}
+
+static void wait_for_end(pid_t pid, const struct child_watch *watch, int signals,
+                         struct child_end *end)
 {
     sigset_t set = relayed_set();
     sigaddset(&set, SIGCHLD);
@@ -149,6 +169,7 @@ static void wait_for_end(pid_t pid, struct child_end *end)
             continue;
         }
         siginfo_t info;
+        watch_until_signal(watch, signals);
         if (sigwaitinfo(&set, &info) < 0) continue;
         // It may have ended, or have become another user's: then there is nobody to tell.
         if (should_relay(&info, pid)) (void)kill(pid, info.si_signo);
@@ -163,7 +184,7 @@ static uint64_t now_ns(void)
 }
 
 int child_run(char **command, const struct environment *environment, const struct signal_hold *hold,
-              struct child_end *end_out, bool *is_exec_out)
+              const struct child_watch *watch, struct child_end *end_out, bool *is_exec_out)
 {
     *is_exec_out = false;
     int ends[2];
@@ -179,7 +200,11 @@ int child_run(char **command, const struct environment *environment, const struc
     if (end.pid == 0) become(command, environment, hold, ends[1]);
     close(ends[1]);
     // The pipe is read last: reading it waits for exec, and a Ctrl-Z may come before that.
-    wait_for_end(end.pid, &end);
+    sigset_t waited = relayed_set();
+    sigaddset(&waited, SIGCHLD);
+    const int signals = signalfd(-1, &waited, SFD_CLOEXEC); // without one nothing is watched
+    wait_for_end(end.pid, watch, signals, &end);
+    if (signals >= 0) close(signals);
     end.wall_ns = now_ns() - begin;
     const int exec_error = exec_error_read(ends[0]);
     close(ends[0]);

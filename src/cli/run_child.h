@@ -38,7 +38,14 @@ struct child_end {
     uint64_t wall_ns;
 };
 
+// What else is done while the program runs: a little, each time that there is something to read.
+struct child_watch {
+    int fd; // -1: nothing
+    void (*ready)(void *context);
+    void *context;
+};
+
 // Runs a command to its end while signals are held; with `environment`, if not NULL, in its
 // environment. 0, or -errno: then nothing ran, and *is_exec_out says whether exec was what failed.
 int child_run(char **command, const struct environment *environment, const struct signal_hold *hold,
-              struct child_end *end_out, bool *is_exec_out);
+              const struct child_watch *watch, struct child_end *end_out, bool *is_exec_out);

@@ -10,22 +10,23 @@ static void print(struct tree *tree, const struct run_subject *subjects,
                   const struct summary_options *options, FILE *out)
 {
     for (size_t i = 0; i < tree->report.count; i++) {
-        tree->subjects[i].is_running = subjects[i].is_alive;
+        tree->subjects[i].life = subjects[i].is_alive ? REPORT_RUNNING : REPORT_OVER;
     }
     const struct report_style style = style_of(out, false);
     if (options->is_full) report_full(out, style, &tree->report.subjects[0], FIGURES_PEAK);
     report_summary(out, style, &tree->report, FIGURES_KEY_COUNT);
 }
 
-bool run_report(const struct run_subject *subjects, size_t count,
-                const struct summary_options *options, FILE *out)
+bool run_report(const struct run_subjects *subjects, const struct summary_options *options,
+                FILE *out)
 {
+    const size_t count = subjects->count;
     char **paths = calloc(count, sizeof *paths);
     if (!paths) {
         say("run: out of memory");
         return false;
     }
-    for (size_t i = 0; i < count; i++) paths[i] = subjects[i].path;
+    for (size_t i = 0; i < count; i++) paths[i] = subjects->all[i].path;
     const struct profile_options profile = {
         .skips = options->skips,
         .skip_count = options->skip_count,
@@ -33,7 +34,9 @@ bool run_report(const struct run_subject *subjects, size_t count,
     struct tree tree;
     const bool is_open = tree_open(&tree, "run", paths, count, &profile) == 0;
     if (is_open) {
-        print(&tree, subjects, options, out);
+        tree.report.unlisted = subjects->unlisted;
+        tree.report.started = subjects->started;
+        print(&tree, subjects->all, options, out);
         tree_close(&tree);
     }
     free(paths);

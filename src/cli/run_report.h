@@ -14,6 +14,13 @@ struct run_subject {
     bool is_alive; // its process goes on recording
 };
 
+struct run_subjects {
+    const struct run_subject *all;
+    size_t count;
+    size_t unlisted; // children besides
+    size_t started;  // index of the command's own; 0 where that is the main program
+};
+
 // False after a message.
-bool run_report(const struct run_subject *subjects, size_t count,
-                const struct summary_options *options, FILE *out);
+bool run_report(const struct run_subjects *subjects, const struct summary_options *options,
+                FILE *out);

@@ -2,42 +2,98 @@
 
 #include "cli/output.h"
 #include "cli/run_report.h"
+#include "report/report.h"
 
-#include <stdlib.h>
+#include <unistd.h>
 
 static struct run_subject subject_of(const struct recording *item)
 {
     return (struct run_subject){.path = item->path, .is_alive = item->is_alive};
 }
 
-// The main program's first, then the others in their order. False for want of memory.
-static bool list(const struct run_result *result, struct run_subject **subjects_out,
-                 size_t *count_out)
+// What the summary is of: the main program's recording first, then, where that is another, that of
+// the command itself, then the children that are listed, in their order. Thousands of others need
+// not even be read.
+struct listed {
+    struct run_subject subjects[2 + REPORT_CHILDREN_MAX];
+    bool has_started; // the second is that of the command
+    size_t count;
+    size_t unlisted;
+};
+
+static bool is_child(const struct run_result *result, size_t index)
+{
+    return index != result->main && index != result->started &&
+           !result->recordings->items[index].is_dropped;
+}
+
+// The children with the highest peaks, `max` of them at most, in their order. How many there are.
+static size_t choose(const struct run_result *result, size_t chosen_out[REPORT_CHILDREN_MAX],
+                     size_t max)
+{
+    const struct recording *items = result->recordings->items;
+    size_t count = 0;
+    for (size_t i = 0; i < result->recordings->count; i++) {
+        if (!is_child(result, i)) continue;
+        if (count < max) {
+            chosen_out[count++] = i;
+            continue;
+        }
+        // The lowest gives way, of equal ones the last.
+        size_t lowest = 0;
+        for (size_t j = 1; j < count; j++) {
+            const uint64_t peak = items[chosen_out[j]].facts.peak_bytes;
+            if (peak <= items[chosen_out[lowest]].facts.peak_bytes) lowest = j;
+        }
+        if (items[i].facts.peak_bytes <= items[chosen_out[lowest]].facts.peak_bytes) continue;
+        for (size_t j = lowest; j + 1 < count; j++) chosen_out[j] = chosen_out[j + 1];
+        chosen_out[count - 1] = i;
+    }
+    return count;
+}
+
+static void list(const struct run_result *result, struct listed *listed_out)
 {
     const struct recordings *recordings = result->recordings;
-    struct run_subject *subjects = calloc(recordings->count + 1, sizeof *subjects);
-    if (!subjects) return false;
-    size_t count = 0;
-    const size_t main = result->main;
-    if (main < recordings->count) subjects[count++] = subject_of(&recordings->items[main]);
-    for (size_t i = 0; i < recordings->count; i++) {
-        const struct recording *item = &recordings->items[i];
-        if (i != main && !item->is_dropped) subjects[count++] = subject_of(item);
+    size_t children = 0;
+    for (size_t i = 0; i < recordings->count; i++) children += is_child(result, i);
+    size_t chosen[REPORT_CHILDREN_MAX];
+    // One line is for those that do not fit.
+    const bool has_started = result->started < recordings->count &&
+                             result->started != result->main &&
+                             !recordings->items[result->started].is_dropped;
+    const size_t room = REPORT_CHILDREN_MAX - (size_t)has_started;
+    const size_t count = choose(result, chosen, children <= room ? room : room - 1);
+    *listed_out = (struct listed){.has_started = has_started, .unlisted = children - count};
+    if (result->main < recordings->count) {
+        listed_out->subjects[listed_out->count++] = subject_of(&recordings->items[result->main]);
     }
-    *subjects_out = subjects;
-    *count_out = count;
-    return true;
+    if (has_started) {
+        listed_out->subjects[listed_out->count++] = subject_of(&recordings->items[result->started]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        listed_out->subjects[listed_out->count++] = subject_of(&recordings->items[chosen[i]]);
+    }
 }
 
 bool run_summarize(const struct run_result *result, const struct summary_options *options,
                    FILE *out)
 {
+    // The program may have ended in the middle of a line.
+    if (out == stderr && isatty(STDERR_FILENO)) fputc('\n', out);
     if (result->absence) fprintf(out, "mete: no recording was made: %s\n", result->absence);
     if (result->gap) fprintf(out, "mete: not everything was seen: %s\n", result->gap);
-    struct run_subject *subjects = NULL;
-    size_t count = 0;
-    if (!list(result, &subjects, &count)) say("run: out of memory");
-    if (count > 0) (void)run_report(subjects, count, options, out); // it has said why
-    free(subjects);
+    struct listed listed;
+    list(result, &listed);
+    if (listed.count > 0) {
+        // It has said why.
+        const struct run_subjects subjects = {
+            .all = listed.subjects,
+            .count = listed.count,
+            .unlisted = listed.unlisted,
+            .started = listed.has_started ? 1 : 0,
+        };
+        (void)run_report(&subjects, options, out);
+    }
     return result->absence != NULL || result->is_replaced;
 }

@@ -26,6 +26,7 @@ struct run_result {
     uint64_t wall_ns;
     const struct recordings *recordings; // sorted by pid and image
     size_t main;                         // the main program's index, or the count if it left none
+    size_t started;                      // the command's own, in the same way
     const char *absence;                 // why there is none at all; NULL when there is
     const char *gap;                     // what is missing in them; NULL when that is not known
     bool is_replaced;                    // the command's process became a program that left none

@@ -1,5 +1,6 @@
 #include "cli/tree.h"
 
+#include "cli/liveness.h"
 #include "cli/output.h"
 #include "record/reader.h"
 
@@ -27,8 +28,12 @@ static int subject_open(struct tree *self, const char *command, const char *path
         return STATUS_FAILED;
     }
     self->recordings[self->report.count] = recording;
-    self->subjects[self->report.count++] =
-        (struct report_subject){.profile = profile, .path = path};
+    const bool is_running = liveness_of_recording(path, &profile->process);
+    self->subjects[self->report.count++] = (struct report_subject){
+        .profile = profile,
+        .path = path,
+        .life = is_running ? REPORT_RUNNING : REPORT_LIFE_UNKNOWN,
+    };
     return STATUS_OK;
 }
 
@@ -61,25 +66,6 @@ void tree_close(struct tree *self)
     free(self->subjects);
     free(self->recordings);
     *self = (struct tree){0};
-}
-
-void tree_largest_first(struct tree *self)
-{
-    size_t largest = 0;
-    for (size_t i = 1; i < self->report.count; i++) {
-        if (self->subjects[i].profile->process.peak_bytes >
-            self->subjects[largest].profile->process.peak_bytes) {
-            largest = i;
-        }
-    }
-    const struct report_subject main = self->subjects[largest];
-    struct recording *recording = self->recordings[largest];
-    for (size_t i = largest; i > 0; i--) {
-        self->subjects[i] = self->subjects[i - 1];
-        self->recordings[i] = self->recordings[i - 1];
-    }
-    self->subjects[0] = main;
-    self->recordings[0] = recording;
 }
 
 char *tree_newest(const char *command)

@@ -19,8 +19,5 @@ int tree_open(struct tree *self, const char *command, char *const *paths, size_t
               const struct profile_options *options);
 void tree_close(struct tree *self);
 
-// Makes the one with the highest peak the main program: of a tree that a wrapper script began.
-void tree_largest_first(struct tree *self);
-
 // The newest recording in this folder, to be freed; NULL after a message when there is none.
 char *tree_newest(const char *command);

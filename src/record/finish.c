@@ -98,6 +98,28 @@ static bool text_store(struct texts *self, const char *text, struct record_text 
     return true;
 }
 
+// The texts of the names that are there may be had again.
+static bool texts_know(struct texts *self, const struct record_text *text)
+{
+    if (text->size == 0) return true;
+    if (!places_grow(self)) return false;
+    struct record_text *place =
+        place_find(self, (const char *)&self->bytes[text->offset], text->size);
+    self->taken += place->size == 0;
+    *place = *text;
+    return true;
+}
+
+static bool names_know(struct texts *self, const struct recording *recording)
+{
+    bool is_fine = true;
+    for (size_t i = 0; is_fine && i < recording->lines_count; i++) {
+        const struct record_line *line = &recording->lines[i];
+        is_fine = texts_know(self, &line->function) && texts_know(self, &line->file);
+    }
+    return is_fine;
+}
+
 static bool frame_name(struct naming *self, size_t frame, const struct finish_line *lines,
                        size_t count)
 {
@@ -133,6 +155,7 @@ int finish_names(struct recording *self, finish_namer namer, void *context)
     if (is_fine) {
         memcpy(naming.texts.bytes, self->bytes, self->bytes_count);
         naming.texts.size = self->bytes_count;
+        is_fine = names_know(&naming.texts, self);
     }
     for (size_t i = 0; is_fine && i < self->frames_count; i++) {
         const size_t count = namer(context, self, i, lines, FINISH_LINES_MAX);

@@ -33,7 +33,8 @@ struct reader {
 
 // Which tables are wanted, as bits by index.
 static const uint32_t all_tables = (1U << RECORD_TABLE_COUNT) - 1;
-static const uint32_t process_tables = 1U << RECORD_TABLE_process | 1U << RECORD_TABLE_bytes;
+static const uint32_t process_tables =
+    1U << RECORD_TABLE_process | 1U << RECORD_TABLE_threads | 1U << RECORD_TABLE_bytes;
 
 // How a column of the file becomes one of ours.
 struct conversion {

@@ -61,7 +61,8 @@ struct recording *recording_open(const char *path, struct reader_problem *proble
 // The same of a regular file that is open; the descriptor stays the caller's.
 struct recording *recording_read(int fd, struct reader_problem *problem_out);
 
-// The same with the tables `process` and `bytes` alone, as if there were no rows in the others.
+// The same with the tables `process`, `threads` and `bytes` alone, as if there were no rows in the
+// others: what is said of the process as a whole is right.
 struct recording *recording_read_process(int fd, struct reader_problem *problem_out);
 void recording_close(struct recording *self);
 

@@ -116,3 +116,8 @@ void amount_share(char text[static AMOUNT_SIZE], int64_t part, int64_t whole)
         (void)snprintf(text, AMOUNT_SIZE, "%.0f %%", share);
     }
 }
+
+const char *amount_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}

@@ -17,3 +17,5 @@ void amount_rate(char text[static AMOUNT_SIZE], uint64_t count, uint64_t time_ms
 void amount_time(char text[static AMOUNT_SIZE], uint64_t time_ms, bool is_exact);
 // "75 %", "<1 %"; empty when there is no whole.
 void amount_share(char text[static AMOUNT_SIZE], int64_t part, int64_t whole);
+// What a noun ends in behind a count: "" or "s".
+const char *amount_plural(uint64_t count);

@@ -43,10 +43,11 @@ static void put_site(FILE *out, const struct profile *profile, const struct prof
     (void)fprintf(out, " %lld\n", (long long)value);
 }
 
-void report_folded(FILE *out, const struct report_tree *tree, enum figures_key key)
+size_t report_folded(FILE *out, const struct report_tree *tree, enum figures_key key)
 {
     uint32_t *lines = calloc(LINES_MAX, sizeof *lines);
-    if (!lines) return;
+    size_t count = 0;
+    if (!lines) return 0;
     for (size_t i = 0; i < tree->count; i++) {
         const struct profile *profile = tree->subjects[i].profile;
         // Several programs have a root each.
@@ -54,8 +55,11 @@ void report_folded(FILE *out, const struct report_tree *tree, enum figures_key k
         for (size_t j = 0; j < profile->sites_count; j++) {
             const struct profile_site *site = &profile->sites[j];
             const int64_t value = figures_value(&site->figures, key);
-            if (!site->is_hidden && value > 0) put_site(out, profile, site, root, value, lines);
+            if (site->is_hidden || value <= 0) continue;
+            put_site(out, profile, site, root, value, lines);
+            count++;
         }
     }
     free(lines);
+    return count;
 }

@@ -18,6 +18,11 @@ static size_t column_of(const struct graph *graph, uint64_t time_ms)
     return place < GRAPH_COLUMNS ? (size_t)place : GRAPH_COLUMNS - 1;
 }
 
+static double column_begin(const struct graph *graph, size_t column)
+{
+    return (double)column / GRAPH_COLUMNS * (double)graph->end_ms;
+}
+
 static void raise(struct graph *graph, size_t column, uint64_t bytes)
 {
     if (bytes > graph->bytes[column]) graph->bytes[column] = bytes;
@@ -38,10 +43,10 @@ static struct graph graph_of(const struct profile *profile)
     uint64_t begin_ms = 0;
     for (size_t i = 0; i < count; i++) {
         const struct profile_point *point = &profile->timeline[i];
-        const size_t last = column_of(&graph, point->time_ms > 0 ? point->time_ms - 1 : 0);
-        for (size_t j = column_of(&graph, begin_ms); j <= last; j++) {
-            raise(&graph, j, point->live_bytes);
-        }
+        size_t j = column_of(&graph, begin_ms);
+        do {
+            raise(&graph, j++, point->live_bytes);
+        } while (j < GRAPH_COLUMNS && column_begin(&graph, j) < (double)point->time_ms);
         begin_ms = point->time_ms;
     }
     const int64_t live = profile->totals.live_bytes;

@@ -39,20 +39,24 @@ static void waited_ending(int status, char *text, size_t size)
     }
 }
 
-void part_ending(const struct report_subject *subject, char *text, size_t size)
+void part_ending(const struct report_subject *subject, enum part_words words, char *text,
+                 size_t size)
 {
+    static const char *const unended[][2] = {
+        [REPORT_LIFE_UNKNOWN] = {"was killed or is still running", "killed or running"},
+        [REPORT_RUNNING] = {"still running", "still running"},
+        [REPORT_OVER] = {"was killed", "killed"},
+    };
     const struct profile_process *process = &subject->profile->process;
-    if (subject->is_running) {
-        (void)snprintf(text, size, "still running");
-        return;
-    }
-    switch (process->state) {
+    const enum profile_state state =
+        subject->life == REPORT_RUNNING ? PROFILE_RUNNING : process->state;
+    switch (state) {
     case PROFILE_WAITED: waited_ending(process->status, text, size); return;
     case PROFILE_ENDED: (void)snprintf(text, size, "ended"); return;
     case PROFILE_EXECED: (void)snprintf(text, size, "went on as another program"); return;
     case PROFILE_RUNNING: break;
     }
-    (void)snprintf(text, size, "still running, or killed");
+    (void)snprintf(text, size, "%s", unended[subject->life][words == PART_IN_SHORT]);
 }
 
 // The command as it was typed, more or less: arguments with spaces in quotes.
@@ -64,10 +68,11 @@ static size_t count_threads(const struct profile *profile)
     return count;
 }
 
-static void put_command(struct line *line, const struct profile *profile, size_t end)
+static void put_command(struct line *line, const struct profile *profile, const char *program,
+                        size_t end)
 {
     const struct profile_process *process = &profile->process;
-    line_put_begin(line, INK_BOLD, part_program(profile), end);
+    line_put_begin(line, INK_BOLD, program, end);
     for (size_t i = 1; i < process->command_count && line->column < end; i++) {
         const char *word = process->command[i];
         const bool is_quoted = !*word || strpbrk(word, " \t\n\"'");
@@ -90,14 +95,15 @@ void part_head(struct line *line, const struct report_subject *subject)
 {
     const struct profile *profile = subject->profile;
     const struct profile_process *process = &profile->process;
-    put_command(line, profile, LINE_COLUMNS);
+    put_command(line, profile, part_program(profile), LINE_COLUMNS);
     line_end(line);
 
     char ending[64];
     char time[AMOUNT_SIZE];
-    part_ending(subject, ending, sizeof ending);
+    part_ending(subject, PART_IN_FULL, ending, sizeof ending);
     amount_time(time, process->duration_ms, line->style.is_exact);
-    const bool is_bad = process->state == PROFILE_WAITED && process->status != 0;
+    const bool is_killed = process->state == PROFILE_RUNNING && subject->life == REPORT_OVER;
+    const bool is_bad = is_killed || (process->state == PROFILE_WAITED && process->status != 0);
     line_put(line, is_bad ? INK_NOTE : INK_PLAIN, ending);
     line_print(line, INK_PLAIN, " after %s", time);
     line_print(line, INK_DIM, ", pid %u", process->pid);
@@ -111,17 +117,34 @@ void part_head(struct line *line, const struct report_subject *subject)
     line_end(line);
 }
 
+size_t part_started(struct line *line, const struct report_tree *tree)
+{
+    if (tree->started == 0) return 0;
+    if (!line) return 1;
+    const struct report_subject *started = &tree->subjects[tree->started];
+    char ending[64];
+    char tail[96];
+    part_ending(started, PART_IN_SHORT, ending, sizeof ending);
+    const int tail_len =
+        snprintf(tail, sizeof tail, " (pid %u, %s)", started->profile->process.pid, ending);
+    line_print(line, INK_PLAIN, "the largest of %zu processes of ", tree->count + tree->unlisted);
+    // As it was typed: many programs are links to others.
+    const struct profile_process *process = &started->profile->process;
+    const bool has_words = process->command_count > 0 && *process->command[0];
+    put_command(line, started->profile,
+                has_words ? last_name(process->command[0]) : part_program(started->profile),
+                LINE_COLUMNS - (size_t)tail_len);
+    line_put(line, INK_PLAIN, tail);
+    line_end(line);
+    return 1;
+}
+
 // A number where all numbers of the summary stand, and what it is.
 static void figure(struct line *line, const char *value, const char *name)
 {
     line_put_right(line, INK_BOLD, value, part_value_end(line));
     line_go(line, line->column + 2);
     line_put(line, INK_PLAIN, name);
-}
-
-static const char *blocks(uint64_t count)
-{
-    return count == 1 ? "block" : "blocks";
 }
 
 static void put_allocations(struct line *line, const struct profile *profile)
@@ -131,10 +154,10 @@ static void put_allocations(struct line *line, const struct profile *profile)
     amount_bytes(text, figures_value(totals, FIGURES_BYTES), line->style.is_exact);
     figure(line, text, "allocated in ");
     amount_count(text, totals->allocations, line->style.is_exact);
-    line_print(line, INK_PLAIN, "%s allocation%s", text, totals->allocations == 1 ? "" : "s");
+    line_print(line, INK_PLAIN, "%s allocation%s", text, amount_plural(totals->allocations));
     char rate[AMOUNT_SIZE + 16] = "";
     char temporary[AMOUNT_SIZE + 16] = "";
-    if (profile->process.duration_ms > 0) {
+    if (profile->process.duration_ms > 0 && totals->allocations > 0) {
         amount_rate(text, totals->allocations, profile->process.duration_ms);
         (void)snprintf(rate, sizeof rate, ", %s a second", text);
     }
@@ -172,7 +195,8 @@ void part_figures(struct line *line, const struct profile *profile)
     figure(line, text, "peak");
     amount_time(text, process->peak_ms, is_exact);
     amount_count(count, process->peak_blocks, is_exact);
-    line_print(line, INK_PLAIN, ", at %s in %s %s", text, count, blocks(process->peak_blocks));
+    line_print(line, INK_PLAIN, ", at %s in %s block%s", text, count,
+               amount_plural(process->peak_blocks));
     if (!process->is_peak_exact && count_threads(profile) > 1) {
         line_put(line, INK_DIM, ", within 1 %");
     }
@@ -183,7 +207,7 @@ void part_figures(struct line *line, const struct profile *profile)
     amount_bytes(text, profile->totals.live_bytes, is_exact);
     figure(line, text, process->state == PROFILE_RUNNING ? "live" : "left at the end");
     amount_count(count, live_count, is_exact);
-    line_print(line, INK_PLAIN, " in %s %s", count, blocks(live_count));
+    line_print(line, INK_PLAIN, " in %s block%s", count, amount_plural(live_count));
     line_end(line);
     put_allocations(line, profile);
     put_rounding(line, profile);

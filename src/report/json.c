@@ -123,9 +123,9 @@ static json_t *process_of(const struct report_subject *subject)
          process->inherits_from_pid ? count(process->inherits_from_pid) : json_null()},
         {"directory", text_or_null(process->directory)}, {"host", text_or_null(process->host)},
         {"mete", text_or_null(process->version)}, {"state", json_string(states[process->state])},
-        {"is_running", json_boolean(subject->is_running)}, {"status", status_of(process)},
-        {"signal", signal_of(process)}, {"began_ms", count(process->begin_ms)},
-        {"duration_ms", count(process->duration_ms)});
+        {"is_running", json_boolean(subject->life == REPORT_RUNNING)},
+        {"status", status_of(process)}, {"signal", signal_of(process)},
+        {"began_ms", count(process->begin_ms)}, {"duration_ms", count(process->duration_ms)});
 }
 
 static json_t *totals_of(const struct profile *profile)

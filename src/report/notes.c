@@ -56,9 +56,16 @@ static void put_mend(struct line *line, const struct profile *profile, const siz
             char package[64];
             if (has_system) continue;
             has_system = true;
-            package_guess(module->name, package, sizeof package);
             line_put(line, INK_NOTE, joint);
-            line_print(line, INK_NOTE, "install %s or set DEBUGINFOD_URLS", package);
+            if (strstr(module->name, ".so")) {
+                package_guess(module->name, package, sizeof package);
+                line_print(line, INK_NOTE, "install %s", package);
+            } else {
+                // A program's package may have any name.
+                line_put(line, INK_NOTE, "install the -dbgsym package of ");
+                line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - 24);
+            }
+            line_put(line, INK_NOTE, " or set DEBUGINFOD_URLS");
         } else {
             if (has_own) continue;
             has_own = true;
@@ -93,7 +100,9 @@ static size_t note_names(struct line *line, const struct profile *profile)
     if (!line) return 2;
     size_t order[MODULES_NAMED];
     const size_t count = nameless_rank(profile, order, MODULES_NAMED);
-    line_print(line, INK_NOTE, "%zu of %zu frames have no names", nameless, profile->frames_count);
+    line_print(line, INK_NOTE, "%zu of %zu frame%s %s no name%s", nameless, profile->frames_count,
+               amount_plural(profile->frames_count), nameless == 1 ? "has" : "have",
+               amount_plural(nameless));
     for (size_t i = 0; i < count; i++) {
         const struct profile_module *module = &profile->modules[order[i]];
         char number[32];
@@ -118,7 +127,7 @@ static size_t note_lost(struct line *line, const struct profile *profile)
         if (!line) continue;
         char text[AMOUNT_SIZE];
         amount_count(text, lost->count, line->style.is_exact);
-        line_print(line, INK_NOTE, "Not counted: %s event%s: ", text, lost->count == 1 ? "" : "s");
+        line_print(line, INK_NOTE, "Not counted: %s event%s: ", text, amount_plural(lost->count));
         line_put_begin(line, INK_NOTE, lost->name, LINE_COLUMNS);
         line_end(line);
     }
@@ -146,16 +155,17 @@ static size_t note_recording(struct line *line, const struct profile *profile)
     if (profile->unbelieved > 0) {
         lines++;
         if (line) {
-            line_print(line, INK_NOTE, "The recording contradicts itself in %llu places.",
-                       (unsigned long long)profile->unbelieved);
+            line_print(line, INK_NOTE, "The recording contradicts itself in %llu place%s.",
+                       (unsigned long long)profile->unbelieved, amount_plural(profile->unbelieved));
             line_end(line);
         }
     }
     if (profile->sites_hidden > 0) {
         lines++;
         if (line) {
-            line_print(line, INK_NOTE, "The filter leaves %zu of %zu call sites.",
-                       profile->sites_count - profile->sites_hidden, profile->sites_count);
+            line_print(line, INK_NOTE, "The filter leaves %zu of %zu call site%s.",
+                       profile->sites_count - profile->sites_hidden, profile->sites_count,
+                       amount_plural(profile->sites_count));
             line_end(line);
         }
     }

@@ -6,8 +6,12 @@
 
 // What ran, and how it ended: two lines.
 void part_head(struct line *line, const struct report_subject *subject);
-// How it ended, in words: "status 0", "killed by SIGKILL".
-void part_ending(const struct report_subject *subject, char *text, size_t size);
+// Who started the main one, where that was another: a line or none. A NULL line only counts.
+size_t part_started(struct line *line, const struct report_tree *tree);
+// How it ended, in words: "status 0", "killed by SIGKILL"; in columns, in few of them.
+enum part_words { PART_IN_FULL, PART_IN_SHORT };
+void part_ending(const struct report_subject *subject, enum part_words words, char *text,
+                 size_t size);
 // The program's own name, or the first argument's.
 const char *part_program(const struct profile *profile);
 
@@ -32,6 +36,9 @@ void part_ranking(struct line *line, const struct profile *profile,
                   const struct part_ranking *ranking);
 // How many lines that takes.
 size_t part_ranking_lines(const struct profile *profile, const struct part_ranking *ranking);
+
+// Why a ranking that was asked for has no rows: one line.
+void part_nothing(struct line *line, const struct profile *profile, enum figures_key key);
 
 // Frames without names, what was lost, what the recording lacks. A NULL line only counts.
 size_t part_notes(struct line *line, const struct report_subject *subject);

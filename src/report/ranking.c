@@ -190,3 +190,17 @@ void part_ranking(struct line *line, const struct profile *profile,
         }
     }
 }
+
+void part_nothing(struct line *line, const struct profile *profile, enum figures_key key)
+{
+    const char *why = "each call site has 0";
+    if (profile->sites_count == 0) {
+        why = "there are no call sites";
+    } else if (profile->sites_hidden == profile->sites_count) {
+        why = "the filter leaves no call site";
+    } else if (profile->sites_hidden > 0) {
+        why = "each call site that the filter leaves has 0";
+    }
+    line_print(line, INK_NOTE, "Nothing to rank by %s: %s.", figures_key_names[key], why);
+    line_end(line);
+}

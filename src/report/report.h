@@ -9,17 +9,22 @@
 #include <stddef.h>
 #include <stdio.h>
 
+// What is known beside a recording that says of its process neither that it ended nor how.
+enum report_life { REPORT_LIFE_UNKNOWN, REPORT_RUNNING, REPORT_OVER };
+
 // One recording: a process image.
 struct report_subject {
     const struct profile *profile;
     const char *path; // of the recording, as one would type it; "" when it has none
-    bool is_running;  // known to go on, whatever the recording says
+    enum report_life life;
 };
 
 // A program and what it started; the main one first. All are borrowed.
 struct report_tree {
     const struct report_subject *subjects;
-    size_t count; // at least 1
+    size_t count;    // at least 1
+    size_t unlisted; // further children, which are not among the subjects
+    size_t started;  // index of the one that started the others; 0: the main one, as far as known
 };
 
 enum {
@@ -40,8 +45,9 @@ void report_full(FILE *out, struct report_style style, const struct report_subje
 void report_site(FILE *out, struct report_style style, const struct report_subject *subject,
                  size_t site);
 
-// One line a site: "outermost;…;innermost VALUE", for flame graphs. `key` is no FIGURES_WASTED.
-void report_folded(FILE *out, const struct report_tree *tree, enum figures_key key);
+// One line a site: "outermost;…;innermost VALUE", for flame graphs. `key` is no FIGURES_WASTED. How
+// many lines there are.
+size_t report_folded(FILE *out, const struct report_tree *tree, enum figures_key key);
 
 // One object; docs/report-json.md describes it. 0, or -ENOMEM, with an incomplete text behind it.
 int report_json(FILE *out, const struct report_tree *tree);

@@ -18,6 +18,13 @@ static void put_count(struct line *line, const char *before, uint64_t count, con
     line_print(line, INK_PLAIN, "%s%s %s", before, text, after);
 }
 
+// The same of things; `noun` is one of them.
+static void put_things(struct line *line, const char *before, uint64_t count, const char *noun)
+{
+    put_count(line, before, count, noun);
+    line_put(line, INK_PLAIN, amount_plural(count));
+}
+
 // One frame's line; the one that names the row is marked.
 static void put_frame(struct line *line, const struct profile *profile, uint32_t at, bool is_owner)
 {
@@ -60,7 +67,7 @@ static void put_site_line(struct line *line, const struct profile *profile, uint
     put_bytes(line, "", figures->at_peak_bytes, " at the peak, ");
     put_bytes(line, "", figures->live_bytes, " left, ");
     put_bytes(line, "", figures_value(figures, FIGURES_BYTES), " in ");
-    put_count(line, "", figures->allocations, "allocations");
+    put_things(line, "", figures->allocations, "allocation");
     if (figures->temporary > 0) put_count(line, ", ", figures->temporary, "temporary");
     line_end(line);
 }
@@ -132,8 +139,7 @@ void report_full(FILE *out, struct report_style style, const struct report_subje
             put_row_in_full(&line, profile, rows[i], &by_row, key);
         }
         if (count == 0) {
-            line_print(&line, INK_NOTE, "Nothing to rank by %s.", figures_key_names[key]);
-            line_end(&line);
+            part_nothing(&line, profile, key);
             line_end(&line);
         }
     } else {
@@ -179,7 +185,7 @@ static void put_figures(struct line *line, const struct profile_site *site)
     const struct figures *figures = &site->figures;
     put_named(line, "at the peak");
     put_bytes(line, "", figures->at_peak_bytes, "");
-    put_count(line, " in ", (uint64_t)figures->at_peak_blocks, "blocks");
+    put_things(line, " in ", (uint64_t)figures->at_peak_blocks, "block");
     put_bytes(line, ", ", figures->at_peak_wasted, " added by rounding");
     line_end(line);
     put_named(line, "its own peak");
@@ -187,11 +193,11 @@ static void put_figures(struct line *line, const struct profile_site *site)
     line_end(line);
     put_named(line, "left");
     put_bytes(line, "", figures->live_bytes, "");
-    put_count(line, " in ", (uint64_t)figures->live_blocks, "blocks");
+    put_things(line, " in ", (uint64_t)figures->live_blocks, "block");
     line_end(line);
     put_named(line, "allocated");
     put_bytes(line, "", figures_value(figures, FIGURES_BYTES), "");
-    put_count(line, " in ", figures->allocations, "allocations");
+    put_things(line, " in ", figures->allocations, "allocation");
     put_count(line, ", ", figures->temporary, "temporary");
     if (figures->inherited > 0) put_count(line, ", ", figures->inherited, "before the fork");
     line_end(line);
@@ -201,7 +207,7 @@ static void put_reallocations(struct line *line, const struct profile_site *site
 {
     if (site->figures.reallocations == 0) return;
     put_named(line, "reallocations");
-    put_count(line, "", site->figures.reallocations, "steps");
+    put_things(line, "", site->figures.reallocations, "step");
     put_bytes(line, " of ", site->step_min, "");
     put_bytes(line, " to ", site->step_max, "");
     line_end(line);

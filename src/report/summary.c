@@ -47,6 +47,7 @@ static size_t layout_lines(const struct profile *profile, const struct layout *l
     for (size_t i = 0; i < layout->ranking_count; i++) {
         const size_t more = part_ranking_lines(profile, &layout->rankings[i]);
         if (more > 0) lines += more + 1;
+        if (more == 0 && layout->ranking_count == 1) lines += 2; // says why
     }
     return lines;
 }
@@ -82,12 +83,25 @@ static struct layout layout_choose(const struct profile *profile, enum figures_k
 
 // --- children
 
+static size_t children_count(const struct report_tree *tree)
+{
+    return tree->count - 1 + tree->unlisted;
+}
+
+// Of these, those that have a line: all, or one line is for those that do not fit.
+static size_t children_shown(const struct report_tree *tree)
+{
+    const size_t children = children_count(tree);
+    const size_t fit = children <= REPORT_CHILDREN_MAX ? children : (size_t)REPORT_CHILDREN_MAX - 1;
+    return fit < tree->count - 1 ? fit : tree->count - 1;
+}
+
 size_t part_children_lines(const struct report_tree *tree)
 {
-    const size_t children = tree->count - 1;
+    const size_t children = children_count(tree);
     if (children == 0) return 0;
-    if (children <= REPORT_CHILDREN_MAX) return children + 1;
-    return REPORT_CHILDREN_MAX + 1;
+    const size_t shown = children_shown(tree);
+    return 1 + shown + (shown < children);
 }
 
 static size_t left_end(const struct line *line)
@@ -114,7 +128,7 @@ static void put_child(struct line *line, const struct report_subject *child)
     line_go(line, line->column + 2);
 
     char ending[64];
-    part_ending(child, ending, sizeof ending);
+    part_ending(child, PART_IN_SHORT, ending, sizeof ending);
     char pid[16];
     const int pid_len = snprintf(pid, sizeof pid, " %u", profile->process.pid);
     const size_t taken = strlen(ending) + 1 + (size_t)pid_len;
@@ -126,7 +140,7 @@ static void put_child(struct line *line, const struct report_subject *child)
 
 void part_children(struct line *line, const struct report_tree *tree)
 {
-    const size_t children = tree->count - 1;
+    const size_t children = children_count(tree);
     if (children == 0) return;
     line_put_right(line, INK_DIM, "peak", part_value_end(line));
     line_put_right(line, INK_DIM, "left", left_end(line));
@@ -134,9 +148,7 @@ void part_children(struct line *line, const struct report_tree *tree)
     line_go(line, line->column + 2);
     line_put(line, INK_BOLD, "Children");
     line_end(line);
-    // All, or one line for those that do not fit.
-    const size_t shown =
-        children <= REPORT_CHILDREN_MAX ? children : (size_t)REPORT_CHILDREN_MAX - 1;
+    const size_t shown = children_shown(tree);
     for (size_t i = 1; i <= shown; i++) put_child(line, &tree->subjects[i]);
     if (shown == children) return;
     line_go(line, count_end(line) + 2);
@@ -199,13 +211,14 @@ void report_summary(FILE *out, struct report_style style, const struct report_tr
     const struct report_subject *main = &tree->subjects[0];
     const size_t notes = part_notes(NULL, main);
     const size_t children = part_children_lines(tree);
-    size_t taken = 2 + 1 + PART_FIGURES_LINES + 1 + PART_FOOT_LINES;
+    size_t taken = 2 + part_started(NULL, tree) + 1 + PART_FIGURES_LINES + 1 + PART_FOOT_LINES;
     taken += notes > 0 ? notes + 1 : 0;
     taken += children > 0 ? children + 1 : 0;
     const size_t room = taken < REPORT_LINES_MAX ? REPORT_LINES_MAX - taken : 0;
     const struct layout layout = layout_choose(main->profile, key, room);
 
     part_head(&line, main);
+    (void)part_started(&line, tree);
     line_end(&line);
     part_figures(&line, main->profile);
     line_end(&line);
@@ -214,8 +227,10 @@ void report_summary(FILE *out, struct report_style style, const struct report_tr
         line_end(&line);
     }
     for (size_t i = 0; i < layout.ranking_count; i++) {
-        if (part_ranking_lines(main->profile, &layout.rankings[i]) == 0) continue;
-        part_ranking(&line, main->profile, &layout.rankings[i]);
+        const bool has_rows = part_ranking_lines(main->profile, &layout.rankings[i]) > 0;
+        if (!has_rows && key == FIGURES_KEY_COUNT) continue;
+        if (has_rows) part_ranking(&line, main->profile, &layout.rankings[i]);
+        if (!has_rows) part_nothing(&line, main->profile, key);
         line_end(&line);
     }
     if (children > 0) {

@@ -59,11 +59,20 @@ def call_mete(program, words, env=None, **options):
 
 
 @pytest.fixture()
-def run(mete, tmp_path):
+def memory():
+    """A folder of our own in memory, since other tests run beside this one."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="mete-test-", dir="/dev/shm"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture()
+def run(mete, memory, tmp_path):
     """Calls `mete run` in an empty folder: run(word, …, env={}, cwd=) → Done."""
 
     def run_words(*words, **options):
         options.setdefault("cwd", tmp_path)
+        options["env"] = {"XDG_RUNTIME_DIR": memory, **(options.get("env") or {})}
         return call_mete(mete, ["run", *words], **options)
 
     return run_words
@@ -114,10 +123,8 @@ def fake_mete(fake_folder):
 
 
 @pytest.fixture()
-def run_fake(fake_mete, tmp_path):
+def run_fake(fake_mete, memory, tmp_path):
     """The same as `run`, with recordings; none may be left in memory but by those who say so."""
-    # A folder of our own in memory, since other tests run beside this one.
-    memory = pathlib.Path(tempfile.mkdtemp(prefix="mete-test-", dir="/dev/shm"))
 
     def run_words(*words, **options):
         options.setdefault("cwd", tmp_path)
@@ -125,6 +132,4 @@ def run_fake(fake_mete, tmp_path):
         return call_mete(fake_mete, ["run", *words], **options)
 
     yield run_words
-    left = list(memory.iterdir())
-    shutil.rmtree(memory)
-    assert not left, "a live folder was left behind"
+    assert not list(memory.iterdir()), "a live folder was left behind"

@@ -48,7 +48,8 @@ def test_help_of_a_command(mete, command):
     assert out.startswith(f"mete {command} ")
     assert "Options:" in out
     assert call(mete, command, "--help") == (0, out, "")
-    assert all(len(line) <= 100 for line in out.splitlines())
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert "(default\n" not in out
 
 
 def test_version_is_the_projects(mete, source):

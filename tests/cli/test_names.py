@@ -39,6 +39,35 @@ def test_a_report_stays_when_the_program_is_gone(mete, run, program, tmp_path):
     assert report(mete, "--full", "a.mete", cwd=tmp_path) == before
 
 
+def test_embedding_again_takes_no_names_away(mete, run, program, tmp_path):
+    """Protects names from machines that do not have the program, or have another."""
+    assert run("-o", "a.mete", program).status == 0
+    before = report(mete, "--full", "a.mete", cwd=tmp_path)
+    size = (tmp_path / "a.mete").stat().st_size
+    assert call_mete(mete, ["report", "--embed", "a.mete"], cwd=tmp_path).status == 0
+    assert (tmp_path / "a.mete").stat().st_size == size
+    program.unlink()
+    assert call_mete(mete, ["report", "--embed", "a.mete"], cwd=tmp_path).status == 0
+    assert report(mete, "--full", "a.mete", cwd=tmp_path) == before
+
+
+def test_processes_of_one_program_share_its_names(mete, run, program, tmp_path):
+    """Of two programs at one path, each has its own: what they are is told by the build-id."""
+    other = SOURCE.replace("holder", "second_holder").replace("100", "200")
+    (tmp_path / "other.c").write_text(other, encoding="utf-8")
+    (tmp_path / "all").mkdir()
+    script = ("./keeps; ./keeps; mv keeps first; "
+              "cc -g -O1 -fno-builtin other.c -o keeps; ./keeps; mv keeps second; mv first keeps")
+    assert run("-o", "all/", "sh", "-c", script).status == 0
+    found = []
+    for path in (tmp_path / "all").glob("keeps.*.mete"):
+        text = report(mete, "--full", path, cwd=tmp_path)
+        found.append("keeps.c:4" in text and " holder" in text)
+        # Rebuilt, it is not at its path any more, and no other's names are taken.
+        assert found[-1] or ("holder" not in text and "keeps+0x" in text)
+    assert sorted(found) == [False, True, True]
+
+
 def test_names_may_be_left_out_and_embedded_later(mete, run, program, tmp_path):
     assert run("-o", "a.mete", "--no-symbols", program).status == 0
     assert "holder" not in report(mete, "--full", "a.mete", cwd=tmp_path)

@@ -34,7 +34,12 @@ static struct recording item(pid_t pid, unsigned image, const char *program, uin
                              uint32_t state)
 {
     struct recording made = {.pid = pid, .image = image};
-    made.facts = (struct recording_facts){true, true, "", state, peak};
+    made.facts = (struct recording_facts){
+        .is_recording = true,
+        .has_process = true,
+        .state = state,
+        .peak_bytes = peak,
+    };
     strcpy(made.facts.program, program);
     return made;
 }
@@ -68,6 +73,28 @@ static void what_only_starts_others_is_not_the_main_program(void **state)
     items[0].facts.peak_bytes = 31;
     assert_int_equal(recordings_main(&recordings, 8), 0);
     recordings.count = 1;
+    assert_int_equal(recordings_main(&recordings, 8), 0);
+}
+
+// Compilers' drivers, and whoever else only starts others.
+static void who_only_waited_is_not_the_main_program(void **state)
+{
+    (void)state;
+    struct recording items[] = {
+        item(8, 1, "driver", 100, RECORD_ENDED),
+        item(9, 1, "compiler", 900, RECORD_ENDED),
+        item(10, 1, "assembler", 500, RECORD_ENDED),
+    };
+    const struct recordings recordings = {items, 3};
+    items[0].facts.allocations = 10;
+    items[1].facts.allocations = 90;
+    assert_int_equal(recordings_main(&recordings, 8), 1);
+    assert_int_equal(recordings_own(&recordings, 8), 0);
+    // Who holds as much, or allocates as often, did more than that.
+    items[0].facts.peak_bytes = 200;
+    assert_int_equal(recordings_main(&recordings, 8), 0);
+    items[0].facts.peak_bytes = 100;
+    items[0].facts.allocations = 20;
     assert_int_equal(recordings_main(&recordings, 8), 0);
 }
 
@@ -105,6 +132,7 @@ int main(void)
         cmocka_unit_test(names_of_recordings_are_told_from_others),
         cmocka_unit_test(the_last_image_of_the_command_is_the_main_program),
         cmocka_unit_test(what_only_starts_others_is_not_the_main_program),
+        cmocka_unit_test(who_only_waited_is_not_the_main_program),
         cmocka_unit_test(without_one_of_the_command_the_largest_is_the_main_program),
         cmocka_unit_test(an_exec_without_a_recording_after_it_shows),
     };

@@ -154,7 +154,7 @@ def test_the_programs_environment_has_two_words_more(run, preload):
 def test_what_the_environment_says_already_is_kept(run, preload):
     done = run("--stats", "env", env={"METE": "perturb=7"})
     line = next(line for line in done.out.decode().splitlines() if line.startswith("METE="))
-    assert line.startswith("METE=perturb=7,stats=yes,observe=yes,recording=/dev/shm/.mete-")
+    assert line.startswith("METE=perturb=7,stats=yes,observe=yes,recording=/dev/shm/mete-test-")
     assert line.endswith("/%p.%i.mete")
 
 
@@ -405,6 +405,16 @@ def test_a_program_stopped_alone_takes_mete_along_and_comes_back_with_it(mete, t
     assert process_state(program) == "T"
     running.process.send_signal(signal.SIGCONT)
     assert running.end()[0] == 3
+
+
+def test_a_program_that_allocates_nothing_has_no_rate(run):
+    assert b"\n        0 B  allocated in 0 allocations\n" in run("true").err
+
+
+def test_the_summary_begins_on_a_line_of_its_own(mete, tmp_path):
+    terminal = Terminal([mete, "run", "sh", "-c", "printf unfinished"], tmp_path)
+    terminal.wait_for("unfinished\r\n(\x1b\\[1m)?[a-z]*sh")
+    assert terminal.end() == 0
 
 
 def test_a_hang_up_reaches_the_program(mete, tmp_path):

@@ -15,6 +15,7 @@ import pytest
 
 from conftest import call_mete, clean_environment, default_signals
 
+SHELL = pathlib.Path(shutil.which("sh")).resolve().name
 MAGIC = b"mete\r\n\032\n"
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
@@ -98,6 +99,37 @@ def test_through_a_shell_the_largest_is_the_main_program(run_fake, tmp_path):
     assert told(done) == "main.mete"
     assert b"true" in (tmp_path / "main.mete").read_bytes()
     assert names(tmp_path) == ["main.2.mete", "main.3.mete", "main.4.mete", "main.mete"]
+
+
+def head_of(done):
+    """The summary's first lines."""
+    lines = done.err.decode().splitlines()
+    return lines[:lines.index("")]
+
+
+def test_who_started_the_largest_is_told(run_fake, tmp_path):
+    script = "FAKE_PEAK=5 sleep 0; FAKE_PEAK=70 /bin/true x 'y z'; FAKE_PEAK=6 sleep 0; exit 3"
+    done = run_fake("sh", "-c", script)
+    pid = next(iter(re.findall(r"(\d+) +status 3$", done.err.decode(), re.M)))
+    first, second, third = head_of(done)
+    assert first == "true" and second.startswith("ended after ")
+    # The command as it was typed; the fake records no arguments.
+    assert third == f"the largest of 4 processes of {SHELL} (pid {pid}, status 3)"
+    # It is the first of the children, whatever its pid.
+    lines = done.err.decode().splitlines()
+    assert f"{SHELL} {pid} " in lines[lines.index(next(
+        line for line in lines if line.endswith("  Children"))) + 1]
+    assert len(head_of(run_fake("sh", "-c", "exec sleep 0"))) == 2
+
+
+def test_of_a_compiler_its_driver_is_not_the_main_program(run, tmp_path):
+    (tmp_path / "a.c").write_text("int main(void) { return 0; }\n")
+    (tmp_path / "all").mkdir()
+    done = run("-o", "all/a.mete", "gcc", "-c", "a.c")
+    first, second, third = head_of(done)
+    assert first.startswith("cc1 ") and second.startswith("ended after ")
+    assert re.fullmatch(r"the largest of \d processes of gcc -c a\.c \(pid \d+, status 0\)", third)
+    assert told(done) == "all/a.mete"
 
 
 def test_without_children_the_main_programs_alone_is_kept(run_fake, tmp_path):
@@ -378,7 +410,7 @@ def test_the_folder_goes_also_when_mete_is_told_to_end(fake_mete, tmp_path, name
         preexec_fn=default_signals,
     )
     folder = pathlib.Path(running.stdout.readline().decode().strip()).parent
-    wait_until(lambda: len(list(folder.iterdir())) == 2)  # of the shell and of sleep
+    wait_until(lambda: len(list(folder.glob("*.mete"))) == 2)  # of the shell and of sleep
     running.send_signal(getattr(signal, f"SIG{name}"))
     running.communicate(timeout=30)
     assert running.returncode == 128 + getattr(signal, f"SIG{name}")

@@ -1,4 +1,4 @@
-// Protects: a tree of recordings is opened whole or not at all, and its main program can be found.
+// Protects: a tree of recordings is opened whole or not at all.
 #include "cli/tree.h"
 
 #include "cli/output.h"
@@ -60,20 +60,6 @@ static void the_order_is_that_of_the_paths(void **state)
     tree_close(&tree);
 }
 
-static void the_largest_comes_first_and_the_others_keep_their_order(void **state)
-{
-    (void)state;
-    struct tree tree;
-    char *const names[] = {paths[0], paths[1], paths[2]};
-    assert_int_equal(tree_open(&tree, "try", names, COUNT, NULL), STATUS_OK);
-    tree_largest_first(&tree);
-    const size_t order[COUNT] = {1, 0, 2};
-    for (size_t i = 0; i < COUNT; i++) {
-        assert_string_equal(tree.report.subjects[i].path, paths[order[i]]);
-    }
-    tree_close(&tree);
-}
-
 static void one_that_cannot_be_read_closes_the_others(void **state)
 {
     (void)state;
@@ -87,7 +73,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_order_is_that_of_the_paths),
-        cmocka_unit_test(the_largest_comes_first_and_the_others_keep_their_order),
         cmocka_unit_test(one_that_cannot_be_read_closes_the_others),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

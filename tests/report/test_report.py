@@ -70,7 +70,7 @@ Who allocated for a moment: freed by the thread's next call
   1,430,000   85 %  tables::parse_field                               field.h:31
     260,000   15 %  tables::…::append_reply_header     response_builder.cpp:1207
 
-1 of 11 frames have no names: libicu72.so.1 (1)
+1 of 11 frames has no name: libicu72.so.1 (1)
   mend: install libicu72-1-dbgsym or set DEBUGINFOD_URLS
 Not counted: 12 events: busy
 
@@ -81,6 +81,19 @@ next       mete report --full server.mete
 
 def test_the_summary_of_a_program(report):
     assert report("server.mete") == (0, SERVER, "")
+
+
+def test_a_graph_of_few_points_has_no_gaps(report):
+    lines = report("short.mete")[1].splitlines()
+    (top,) = [line for line in lines if line.startswith("     1000 B │")]
+    assert top == "     1000 B │" + 66 * "█"
+
+
+def test_of_a_program_the_package_is_not_guessed(report):
+    """Perl is in perl-base, ls in coreutils."""
+    out = report("short.mete")[1]
+    assert "\n1 of 2 frames has no name: short (1)\n" in out
+    assert "\n  mend: install the -dbgsym package of short or set DEBUGINFOD_URLS\n" in out
 
 
 def test_without_utf8_the_summary_is_ascii(report):
@@ -189,6 +202,32 @@ def test_filter_and_skip(report):
     assert "load_rows" not in out
 
 
+@pytest.mark.parametrize("form", [[], ["--full"]])
+@pytest.mark.parametrize(
+    "key,pattern,why",
+    [
+        # Replies are temporary: none of them was there at the peak.
+        ("wasted", "*append_reply_header*", "each call site that the filter leaves has 0"),
+        ("wasted", "no such function", "the filter leaves no call site"),
+        ("wasted", None, "each call site has 0"),
+    ],
+)
+def test_a_ranking_without_rows_says_why(report, form, key, pattern, why):
+    words = [f"--filter={pattern}", "server.mete"] if pattern else ["threads.mete"]
+    out = report(*form, f"--sort={key}", *words)[1]
+    assert f"\nNothing to rank by {key}: {why}.\n\n" in out
+    assert "Nothing to rank" not in report(*form, "--sort=bytes", "threads.mete")[1]
+
+
+def test_one_is_no_plural(report):
+    """All counts of this recording are one."""
+    for form in ([], ["--full"], ["--site=0"]):
+        out = report(*form, "hostile.mete")[1]
+        assert re.search(r" in 1 (block|allocation)\b", out)
+        assert not re.search(r"\b1 (blocks|allocations|steps|events|places|threads)\b", out), out
+    assert "of 1 call site.\n" in report("--filter=none", "hostile.mete")[1]
+
+
 def test_folded_stacks(report):
     out = report("--folded=peak", "server.mete")[1]
     lines = out.splitlines()
@@ -197,6 +236,16 @@ def test_folded_stacks(report):
     assert lines[3] == (
         "__libc_start_main;main;tables::Cache::keep(tables::Row const&);"
         "operator new(unsigned long) 11534336"
+    )
+
+
+def test_folded_stacks_that_are_none_are_told(report):
+    """An empty file makes an empty picture, and nobody knows why."""
+    assert report("--folded=peak", "--filter=nobody", "server.mete") == (
+        0, "", "mete: report: '--folded=peak': each stack that the filter leaves has 0\n"
+    )
+    assert report("--folded=temporary", "threads.mete") == (
+        0, "", "mete: report: '--folded=temporary': each stack has 0\n"
     )
 
 
@@ -284,7 +333,7 @@ def test_children_have_a_line_each_and_ten_at_most(report):
     out = report(*names)[1]
     assert """
        peak       left   allocations  Children
-   97.7 KiB   97.7 KiB           200  child1 5001       still running, or killed
+   97.7 KiB   97.7 KiB           200  child1 5001              killed or running
     195 KiB    195 KiB           300  child2 5002              killed by SIGKILL
     293 KiB    293 KiB           400  child3 5003                       status 3
 """ in out
@@ -333,7 +382,7 @@ def test_without_names_there_are_offsets(report):
     out = report("unnamed.mete")[1]
     assert "    690 MiB   94 %  tableserver+0x300\n" in out
     assert "No names were looked up: the recording has module+offset alone.\n" in out
-    assert out.splitlines()[1] == "still running, or killed after 12.4 s, pid 4242"
+    assert out.splitlines()[1] == "was killed or is still running after 12.4 s, pid 4242"
 
 
 @pytest.mark.parametrize(
@@ -343,6 +392,7 @@ def test_without_names_there_are_offsets(report):
          "'--sort=size': the keys are peak, live, bytes, allocations, temporary, wasted and left"),
         (["--folded=wasted"],
          "'--folded=wasted': the keys are peak, live, bytes, allocations and temporary"),
+        (["server.mete", "--json"], "'--json': options stand before FILE"),
         (["--site=x"], "'--site=x': wants a site's number, such as those that --full prints"),
         (["--site=-1"], "'--site=-1': wants a site's number, such as those that --full prints"),
         (["--site=6", "server.mete"], "server.mete has no site 6; it has 6, from 0"),

@@ -256,6 +256,32 @@ static void write_children(void)
     }
 }
 
+// A run of few points, each of which is many columns of a graph wide; in a program without names.
+static void write_short(void)
+{
+    struct sample sample;
+    sample_init(&sample);
+    struct record_process *process = sample_process(&sample);
+    process->program = sample_text(&sample, "/usr/bin/short");
+    process->pid = 9;
+    process->state = RECORD_ENDED;
+    process->duration_ms = 40;
+    process->timeline_interval_ms = 8;
+    process->peak_count = 1;
+    const uint32_t program = sample_module(&sample, "/usr/bin/short");
+    const uint32_t nameless = sample_frame(&sample, program, 0x10, NULL, NULL, 0);
+    (void)sample_frame(&sample, program, 0x20, "named", NULL, 0);
+    const uint32_t site = SAMPLE_SITE(&sample, nameless);
+    (void)sample_row(&sample, site, sample_thread(&sample, 9, "short"), 1, 1000, 0);
+    for (int i = 0; i < 5; i++) {
+        struct record_point *point = sample_add(&sample, RECORD_TABLE_timeline);
+        *point = (struct record_point){.live_bytes = 1000, .allocations = 1};
+    }
+    sample_total(&sample);
+    write_sample("short.mete", &sample);
+    sample_deinit(&sample);
+}
+
 static void write_damaged(const struct server *server)
 {
     size_t size = 0;
@@ -299,6 +325,7 @@ int main(int argc, char **argv)
     write_sample("unnamed.mete", &server.sample);
     sample_deinit(&server.sample);
     write_threads();
+    write_short();
     write_hostile();
     write_children();
     return 0;

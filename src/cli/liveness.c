@@ -1,0 +1,88 @@
+#include "cli/liveness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+// Clocks differ by what they were set between the recording's beginning and now: a guess.
+enum { SLACK_MS = 1000 };
+
+enum liveness liveness_of_file(int fd)
+{
+    // Who opens the file for writing just now would have us told, by a signal that ends programs;
+    // this one is ignored.
+    (void)fcntl(fd, F_SETSIG, SIGURG);
+    // A lease on reading is refused as long as anybody may write, and a mapping counts as such.
+    if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
+        (void)fcntl(fd, F_SETLEASE, F_UNLCK);
+        return LIVENESS_NONE;
+    }
+    return errno == EAGAIN ? LIVENESS_SOME : LIVENESS_UNKNOWN;
+}
+
+static int64_t clock_ms(clockid_t clock)
+{
+    struct timespec now;
+    (void)clock_gettime(clock, &now); // cannot fail
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// When a process was made, in milliseconds since 1970; false if there is none of that pid.
+static bool process_begin(uint32_t pid, int64_t *begin_ms_out)
+{
+    char text[1024]; // a name has 15 bytes at most, and what is before the time is short
+    (void)snprintf(text, sizeof text, "/proc/%u/stat", pid);
+    FILE *file = fopen(text, "re");
+    if (!file) return false;
+    const size_t size = fread(text, 1, sizeof text - 1, file);
+    (void)fclose(file);
+    text[size] = '\0';
+    const char *at = strrchr(text, ')'); // the name before it may hold anything
+    unsigned long long ticks = 0;
+    // The 22nd field; the name is the second.
+    for (int field = 2; at && field < 22; field++) at = strchr(at + 1, ' ');
+    if (!at || sscanf(at, " %llu", &ticks) != 1) return false;
+    const int64_t age_ms = clock_ms(CLOCK_BOOTTIME) -
+                           (int64_t)(ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
+    *begin_ms_out = clock_ms(CLOCK_REALTIME) - age_ms;
+    return true;
+}
+
+bool liveness_of_process(const struct profile_process *process)
+{
+    char host[256] = "";
+    (void)gethostname(host, sizeof host - 1); // no longer ones on Linux
+    if (process->pid == 0 || strcmp(host, process->host) != 0) return false;
+    int64_t begin_ms = 0;
+    if (!process_begin(process->pid, &begin_ms)) return false;
+    if (begin_ms > (int64_t)process->begin_ms + SLACK_MS) return false; // the pid is another's now
+    char link[64];
+    char program[PATH_MAX];
+    (void)snprintf(link, sizeof link, "/proc/%u/exe", process->pid);
+    const ssize_t len = readlink(link, program, sizeof program);
+    const size_t want = strlen(process->program);
+    static const char gone[] = " (deleted)"; // it was built anew, say
+    const size_t gone_len = sizeof gone - 1;
+    return len > 0 &&
+           memcmp(program, process->program, want < (size_t)len ? want : (size_t)len) == 0 &&
+           ((size_t)len == want ||
+            ((size_t)len == want + gone_len && memcmp(program + want, gone, gone_len) == 0));
+}
+
+bool liveness_of_recording(const char *path, const struct profile_process *process)
+{
+    if (process->state != PROFILE_RUNNING) return false;
+    enum liveness liveness = LIVENESS_UNKNOWN;
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd >= 0) {
+        liveness = liveness_of_file(fd);
+        close(fd);
+    }
+    return liveness == LIVENESS_SOME || liveness_of_process(process);
+}

@@ -1,0 +1,107 @@
+#include "cli/recordings_spill.h"
+
+#include "cli/liveness.h"
+#include "cli/recording_embed.h"
+#include "cli/recordings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// A guess: few runs have as many processes, and it is little for a machine on which they run.
+static const uint64_t ended_bytes_max = 8U << 20;
+
+void recordings_spill_open(struct recordings_spill *self, const struct live_folder *live,
+                           struct live_folder *disk, const char *beside)
+{
+    *self = (struct recordings_spill){.events = -1, .live = live, .disk = disk, .beside = beside};
+    if (!live->is_in_memory) return;
+    // A mapping counts as an open file: the event comes when its last process is gone.
+    self->events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (self->events < 0) return;
+    if (inotify_add_watch(self->events, live->path, IN_CLOSE_WRITE | IN_ONLYDIR) >= 0) return;
+    recordings_spill_close(self);
+}
+
+void recordings_spill_close(struct recordings_spill *self)
+{
+    if (self->events >= 0) close(self->events);
+    self->events = -1;
+}
+
+// Whether there is a folder for them.
+static bool has_disk(struct recordings_spill *self)
+{
+    if (self->disk->fd >= 0) return true;
+    char target[PATH_MAX];
+    if (self->is_stuck || live_folder_create_in(self->disk, self->beside) != 0) return false;
+    // Whoever finds one of the two takes both to the same place.
+    if (live_folder_target(self->live, target, sizeof target)) {
+        live_folder_set_target(self->disk, target);
+    }
+    return true;
+}
+
+// Takes one to the disk, of which `fd` is open. Its name stays, of an empty file: by the names that
+// are there the next image of the process finds its own. 0 or -errno.
+static int spill(struct recordings_spill *self, int fd, const char *name)
+{
+    char target[PATH_MAX];
+    const int len = snprintf(target, sizeof target, "%s/%s", self->disk->path, name);
+    if (len < 0 || (size_t)len >= sizeof target) return -ENAMETOOLONG;
+    const int error = recording_compact(fd, target);
+    if (error) return error;
+    const int emptied = openat(self->live->fd, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+    if (emptied < 0) return -errno;
+    close(emptied);
+    return 0;
+}
+
+static void look_at(struct recordings_spill *self, const char *name)
+{
+    pid_t pid;
+    unsigned image;
+    struct stat file;
+    int error = 0;
+    if (!recording_parse_name(name, &pid, &image)) return;
+    const int fd = openat(self->live->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return;
+    // The event is enough; but who writes to a file that is cut short is killed, so ask again.
+    const bool is_over = fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_size > 0 &&
+                         liveness_of_file(fd) == LIVENESS_NONE;
+    if (is_over) {
+        const uint64_t bytes = (uint64_t)file.st_blocks * 512;
+        self->ended_bytes += bytes;
+        if (self->ended_bytes > ended_bytes_max) {
+            error = has_disk(self) ? spill(self, fd, name) : -ENOENT;
+            if (!error) self->ended_bytes -= bytes;
+            // One that cannot be read says nothing of others; a full disk does.
+            self->is_stuck = error && error != -EBADMSG;
+        }
+    }
+    close(fd);
+}
+
+void recordings_spill_next(struct recordings_spill *self)
+{
+    // Room for one event with the longest name: no more are read at a time.
+    union {
+        struct inotify_event event;
+        char bytes[sizeof(struct inotify_event) + NAME_MAX + 1];
+    } next;
+    const ssize_t size = read(self->events, &next, sizeof next);
+    if (size < (ssize_t)sizeof next.event) {
+        if (size == 0 || errno != EAGAIN) recordings_spill_close(self);
+        return;
+    }
+    // Several short ones may have come at once.
+    for (ssize_t at = 0; at + (ssize_t)sizeof next.event <= size;) {
+        const struct inotify_event *event = (const void *)(next.bytes + at);
+        if (event->len > 0) look_at(self, event->name);
+        at += (ssize_t)(sizeof *event + event->len);
+    }
+}

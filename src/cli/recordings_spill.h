@@ -1,0 +1,29 @@
+// Recordings spill: keeps the recordings of processes that have ended from filling memory while a
+// run goes on: past a limit they are cut to their size and put beside the place where they end.
+// What lies in memory is bounded by that limit and by the processes that live. Belongs to the
+// command line.
+#pragma once
+
+#include "cli/live_folder.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct recordings_spill {
+    int events; // that a file in the live folder is no longer written to; -1: nobody says so
+    const struct live_folder *live;
+    struct live_folder *disk;
+    const char *beside;
+    uint64_t ended_bytes; // in memory, of recordings whose processes have ended
+    bool is_stuck;        // there is nowhere to put them
+};
+
+// `live` is where recordings are made. `disk` is closed, and is opened in `beside` when it is
+// needed; both are lent until the end. What cannot be done is not: recordings stay in memory.
+void recordings_spill_open(struct recordings_spill *self, const struct live_folder *live,
+                           struct live_folder *disk, const char *beside);
+
+// Looks after one recording that has ended, of those that `events` tells of.
+void recordings_spill_next(struct recordings_spill *self);
+
+void recordings_spill_close(struct recordings_spill *self);

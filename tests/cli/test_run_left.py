@@ -1,0 +1,247 @@
+"""What lies in memory while a run goes on, and what is left there when its mete was killed."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import call_mete, clean_environment, default_signals
+
+MAGIC = b"mete\r\n\032\n"
+
+
+def names(folder):
+    """What lies in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+# --- while it goes on
+
+
+def test_a_recording_of_what_still_runs_says_so(mete, tmp_path):
+    """In its place, and as a copy of it; and no longer when it was killed."""
+    running = subprocess.Popen(
+        [mete, "run", sys.executable, "-c", "print(1, flush=True); input()"], cwd=tmp_path,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=clean_environment(), preexec_fn=default_signals,
+    )
+    try:
+        assert running.stdout.readline() == b"1\n"
+        children = f"/proc/{running.pid}/task/{running.pid}/children"
+        pid = int(pathlib.Path(children).read_text(encoding="utf-8"))
+        maps = pathlib.Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
+        live = re.search(rf"/\S*/\.mete-\w+/{pid}\.1\.mete", maps).group()
+        copy = tmp_path / "copy.mete"
+        shutil.copy(live, copy)
+
+        def ending(path, words=("report",)):
+            out = call_mete(mete, [*words, path]).out.decode()
+            return out.splitlines()[1]
+
+        for path in (live, copy):
+            assert re.fullmatch(rf"still running after [\d.]+ m?s, pid {pid}", ending(path))
+            told = json.loads(call_mete(mete, ["report", "--json", path]).out)
+            assert told["process"]["is_running"] is True
+        os.kill(pid, signal.SIGKILL)
+        err = running.communicate(timeout=30)[1].decode()
+        assert "\nkilled by SIGKILL after " in err
+        assert re.match(rf"was killed or is still running after .* pid {pid}$", ending(copy))
+    finally:
+        running.kill()
+
+
+def test_a_child_that_was_killed_is_told_from_one_that_runs(run, tmp_path):
+    sleep = "sleep 60 >&- 2>&- <&- & echo $!; sleep 0.3"
+    done = run("sh", "-c", f"{sleep}; {sleep}; kill -KILL $!")
+    running, killed = map(int, done.out.split())
+    try:
+        assert re.search(rf"sleep {killed} +killed$", done.err.decode(), re.M), done
+        # It is the largest, so it comes first.
+        assert re.search(rf"^still running after .* pid {running}\b", done.err.decode(), re.M), done
+    finally:
+        os.kill(running, signal.SIGKILL)
+
+
+def test_children_that_have_ended_do_not_fill_the_memory(run, tmp_path):
+    """Protects fork storms: little lies in memory while they go on, and nothing is lost."""
+    script = """
+    d=${METE#*recording=}; d=${d%/*}; i=0
+    while [ $i -lt 300 ]; do
+        perl -e 1; i=$((i+1)); echo $(du -sk "$d")
+    done
+    exec sh -c 'sleep 0.3; exec sleep 0'
+    """
+    (tmp_path / "all").mkdir()
+    done = run("-o", "all/", "--no-symbols", "sh", "-c", script)
+    assert done.status == 0, done
+    kilobytes = [int(line.split()[0]) for line in done.out.splitlines()]
+    assert len(kilobytes) == 300
+    made = sum(path.stat().st_blocks // 2 for path in (tmp_path / "all").iterdir())
+    assert made > 4 * 12 * 1024, "these children leave too little to show anything"
+    assert max(kilobytes) < 12 * 1024
+    found = [path.name for path in (tmp_path / "all").glob("perl.*.mete")]
+    assert len(found) == 300
+    assert not list((tmp_path / "all").glob(".mete*"))
+    # What a process was before it became another is told from it, though it went to the disk first.
+    (last,) = (tmp_path / "all").glob("sleep.*.3.mete")
+    pid = last.name.split(".")[1]
+    assert len(list((tmp_path / "all").glob(f"*.{pid}.*mete"))) == 3
+    assert re.search(rb"^ +and \d{3} more$", done.err, re.M), done
+
+
+# --- what is left
+
+
+class Abandoned:
+    """A `mete run` that was killed while its program runs; and its place in memory."""
+
+    def __init__(self, mete, words, script, cwd, memory):
+        self.env = {"XDG_RUNTIME_DIR": memory}
+        self.memory = memory
+        self.mete = subprocess.Popen(
+            [mete, "run", *words, "sh", "-c", script], cwd=cwd, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment(**self.env),
+            preexec_fn=default_signals,
+        )
+        self.pid = int(self.mete.stdout.readline())
+        self.folder = only_folder(self.memory)
+
+    def kill_mete(self):
+        self.mete.kill()
+        self.mete.wait(timeout=30)
+
+    def kill_program(self):
+        os.kill(self.pid, signal.SIGKILL)
+        wait_until(lambda: not pathlib.Path(f"/proc/{self.pid}").exists() or
+                   " Z " in pathlib.Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8"))
+
+
+def only_folder(memory):
+    (folder,) = memory.glob(".mete-*")
+    return folder
+
+
+@pytest.fixture(name="abandon")
+def abandon_a_run(fake_mete, memory, tmp_path):
+    """abandon(word, …, script=, cwd=) → Abandoned; nothing of it stays."""
+    made = []
+
+    def begin(*words, script="echo $$; read line", cwd=tmp_path):
+        made.append(Abandoned(fake_mete, words, script, cwd, memory))
+        return made[-1]
+
+    yield begin
+    for one in made:
+        one.mete.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one.pid, signal.SIGKILL)
+        one.mete.communicate()
+
+
+def test_what_a_killed_mete_left_is_finished_by_the_next(abandon, fake_mete, tmp_path):
+    there = tmp_path / "100%"
+    here = tmp_path / "here"
+    there.mkdir()
+    here.mkdir()
+    killed = abandon("-o", "kept.mete", cwd=there)
+    killed.kill_mete()
+    # The program goes on recording there, and nobody has a word to say about it.
+    done = call_mete(fake_mete, ["run", "-o", "a.mete", "true"], cwd=here, env=killed.env)
+    assert done.said() == [] and killed.folder.exists() and names(there) == []
+    killed.kill_program()
+    # A later recording took the name meanwhile; it stays.
+    call_mete(fake_mete, ["run", "-o", "kept.mete", "true"], cwd=there)
+    newer = (there / "kept.mete").read_bytes()
+    done = call_mete(fake_mete, ["run", "-o", "a.mete", "true"], cwd=here, env=killed.env)
+    assert done.status == 0
+    assert done.said() == [
+        f"mete: run: an earlier run left a recording, which is now '{there}/kept.2.mete'"
+    ]
+    assert not killed.folder.exists() and names(here) == ["a.mete"]
+    assert names(there) == ["kept.2.mete", "kept.mete"]
+    assert (there / "kept.mete").read_bytes() == newer
+
+
+def test_what_ended_before_its_mete_was_killed_is_told_in_one_line(abandon, fake_mete, tmp_path):
+    killed = abandon("-o", "all/", script="sleep 0; sleep 0; echo $$; exec sleep 60",
+                     cwd=tmp_path)
+    (tmp_path / "all").mkdir()
+    wait_until(lambda: len(list(killed.folder.glob("*.mete"))) == 4)
+    killed.kill_mete()
+    done = call_mete(fake_mete, ["run", "-o", "a.mete", "true"], cwd=tmp_path, env=killed.env)
+    (line,) = done.said()
+    assert re.fullmatch(rf"mete: run: an earlier run left 3 recordings, which are now '{tmp_path}/"
+                        r"all/\w+\.\d+\.mete' and beside it", line)
+    assert {path.name for path in killed.folder.iterdir()} == {f"{killed.pid}.2.mete", "target"}
+    assert len(list((tmp_path / "all").iterdir())) == 3
+
+
+def test_nothing_of_a_mete_that_lives_is_touched(abandon, fake_mete, tmp_path):
+    running = abandon()
+    before = sorted(running.folder.iterdir())
+    running.kill_program()  # mete has not gathered it yet, or just now
+    other = tmp_path / "other"
+    other.mkdir()
+    running.mete.send_signal(signal.SIGSTOP)
+    try:
+        done = call_mete(fake_mete, ["run", "true"], cwd=other, env=running.env)
+        assert done.said() == []
+        assert not running.folder.exists() or sorted(running.folder.iterdir()) == before
+    finally:
+        running.mete.send_signal(signal.SIGCONT)
+
+
+def test_where_a_place_is_gone_recordings_stay_and_are_named(abandon, fake_mete, tmp_path):
+    (tmp_path / "gone").mkdir()
+    killed = abandon("-o", "gone/", script="echo $$; exec sleep 60")
+    wait_until(lambda: len(list(killed.folder.glob("*.mete"))) == 2)
+    killed.kill_mete()
+    killed.kill_program()
+    (tmp_path / "gone").rmdir()
+    done = call_mete(fake_mete, ["run", "-o", "a.mete", "true"], cwd=tmp_path, env=killed.env)
+    assert re.fullmatch(
+        rf"mete: run: an earlier run's recording stays in '{killed.folder}/{killed.pid}\.[12]\."
+        rf"mete', in memory: move it where there is room; cannot write '{tmp_path}/gone/\w+\."
+        rf"{killed.pid}(\.2)?\.mete': No such file or directory", done.said()[0]), done
+    assert done.said()[1:] == ["mete: run: and 1 more that stays there"]
+    assert len(list(killed.folder.glob("*.mete"))) == 2
+
+
+def test_folders_that_only_look_like_ours_are_left_alone(abandon, fake_mete, tmp_path):
+    killed = abandon()
+    others = [killed.memory / name for name in (".mete-open12", ".mete-toolong", ".mete-file12")]
+    others[0].mkdir(mode=0o755)
+    others[1].mkdir(mode=0o700)
+    others[2].write_bytes(b"")
+    (killed.memory / ".mete-link12").symlink_to(tmp_path)
+    (others[0] / "1.1.mete").write_bytes(MAGIC)
+    done = call_mete(fake_mete, ["run", "-o", "a.mete", "true"], cwd=tmp_path, env=killed.env)
+    assert done.said() == []
+    assert all(path.exists() for path in others) and (others[0] / "1.1.mete").exists()
+
+
+def test_what_outlived_its_command_is_gathered_when_it_has_ended(run_fake, tmp_path):
+    done = run_fake("sh", "-c", "sleep 60 >&- 2>&- <&- & sleep 0.2; echo $!")
+    pid = int(done.out)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists())
+    done = run_fake("true")
+    (line,) = done.said()
+    assert re.search(rf"earlier run left a recording, which is now '{tmp_path}/sleep\.{pid}(\.2)?"
+                     r"\.mete'$", line)
+    assert len(list(tmp_path.glob(f"sleep.{pid}.*mete"))) == 1
