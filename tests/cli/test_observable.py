@@ -406,9 +406,9 @@ def test_a_command_in_another_root(run, tmp_path):
     root = tmp_path / "root"
     with_libraries(root, "/usr/bin/sort")
     (root / "lines").write_text("b\na\n")
-    done = run("chroot", root, "/usr/bin/sort", "/lines", "/nonexistent")
+    done = run("/usr/sbin/chroot", root, "/usr/bin/sort", "/lines", "/nonexistent")
     assert (done.status, done.out) == (2, b""), done
-    done = run("chroot", root, "/usr/bin/sort", "/lines")
+    done = run("/usr/sbin/chroot", root, "/usr/bin/sort", "/lines")
     assert (done.status, done.out) == (0, b"a\nb\n"), done
     assert "'chroot' became another program, which left no recording: " in done.said()[0]
     assert "to another root, as chroot does: put 'mete run' behind that" in done.said()[0]
@@ -423,7 +423,7 @@ def test_mete_in_another_root(mete, preload, tmp_path):
         (root / name).mkdir(exist_ok=True)
     (root / "lines").write_text("b\na\n")
     words = [mete, "run", "-o", "/a.mete", "/usr/bin/sort", "/lines"]
-    script = f"mount -t proc none '{root}/proc' || exit 77; exec chroot '{root}' \"$@\""
+    script = f"mount -t proc none '{root}/proc' || exit 77; exec /usr/sbin/chroot '{root}' \"$@\""
     done = call_mete("/usr/bin/unshare", ["-m", "sh", "-c", script, "sh", *words], cwd=tmp_path)
     if done.status in (1, 77):
         pytest.skip("mounts are not allowed here")
