@@ -45,9 +45,9 @@ clean:
 help:
 	@printf '%s\n' \
 	    'make           build/mete, build/libmete.so, build/libmete.a, build/libmete-preload.so' \
-	    'make demo      a real program with and without mete: time and peak memory' \
+	    'make demo      where the memory of a real program went: mete run perl' \
 	    'make test      everything tests/ holds; the last line counts' \
 	    'make bench     the questions of bench/, answered with numbers' \
-	    'make soak      the tests that need ten minutes: random operations, fuzzers' \
+	    'make soak      the tests that take their time: ten minutes each (METE_SOAK_SECONDS)' \
 	    "make install   below PREFIX ($$PREFIX), with DESTDIR in front" \
 	    'make clean     removes what was built'
