@@ -396,6 +396,8 @@ static void *move_block(const char *verb, struct found *found, void *block, size
         heap_free_fast(block);
         return place;
     }
+    // Whoever walks the heap while the old one's free is told must not find what was here before.
+    note_block(span, place, size, 0);
     if (!found->is_freed) record_free(found, block);
     release(verb, found, block);
     record_resize(found, span, place, size);

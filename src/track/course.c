@@ -87,6 +87,15 @@ NOINLINE void course_end_peak(uint64_t grown_ms)
     set_peak(grown_ms, live_bytes(), live_blocks());
 }
 
+// What one thread did while it was alone may be a peak that nobody has noted.
+void course_look_at_shared_peak(uint64_t grown_ms)
+{
+    if (live_bytes() <= atomic_load_explicit(&course.peak_bytes, memory_order_relaxed)) return;
+    if (!lock_try(&course.peak_lock)) return; // whoever has it is about to note it
+    publish(grown_ms);
+    lock_give(&course.peak_lock);
+}
+
 static void publish_locked(uint64_t grown_ms)
 {
     lock_take(&course.peak_lock);

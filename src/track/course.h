@@ -66,6 +66,9 @@ COLD void course_add_shared(struct course_share *share, uint64_t now_ms, int64_t
 // What is live has been more than ever.
 NOINLINE void course_end_peak(uint64_t peak_ms);
 
+// The same where other threads count too, if it has.
+void course_look_at_shared_peak(uint64_t grown_ms);
+
 static inline bool course_is_alone(const struct course_share *share)
 {
     return share->is_first && !atomic_load_explicit(&course.is_shared, memory_order_relaxed);
@@ -94,7 +97,10 @@ static inline void course_add(struct course_share *share, uint64_t now_ms, int64
 // long as it grows, the peak is what is live.
 static inline void course_look_at_peak(const struct course_share *share, uint64_t grown_ms)
 {
-    if (UNLIKELY(!course_is_alone(share))) return; // course_add_shared() sees to it
+    if (UNLIKELY(!course_is_alone(share))) {
+        course_look_at_shared_peak(grown_ms);
+        return;
+    }
     int64_t bytes = atomic_load_explicit(&course.first_bytes, memory_order_relaxed);
     if (UNLIKELY(bytes > atomic_load_explicit(&course.peak_bytes, memory_order_relaxed))) {
         course_end_peak(grown_ms);

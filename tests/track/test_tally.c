@@ -122,6 +122,36 @@ static void a_realloc_has_steps(void **state)
     tally_leave(&tally);
 }
 
+static void what_one_thread_held_alone_is_the_peak_that_others_end(void **state)
+{
+    (void)state;
+    struct tally tally;
+    struct tally other;
+    assert_true(tally_enter(&tally));
+    allocate(&tally, 10, 100000000);
+    assert_true(tally_enter(&other));
+    release(&other, 10, 100000000);
+    assert_int_equal(recorder.process->peak_bytes, 100000000);
+    assert_int_equal(sums_of(10).at_peak, 100000000);
+    tally_leave(&other);
+    tally_leave(&tally);
+}
+
+static void who_held_it_alone_may_end_it(void **state)
+{
+    (void)state;
+    struct tally tally;
+    struct tally other;
+    assert_true(tally_enter(&tally));
+    allocate(&tally, 10, 100000000);
+    assert_true(tally_enter(&other));
+    release(&tally, 10, 100000000);
+    assert_int_equal(recorder.process->peak_bytes, 100000000);
+    assert_int_equal(sums_of(10).at_peak, 100000000);
+    tally_leave(&other);
+    tally_leave(&tally);
+}
+
 static void a_free_taken_back_leaves_no_trace(void **state)
 {
     (void)state;
@@ -327,6 +357,8 @@ int main(void)
         WITH_RECORDING(sizes_have_their_buckets_and_limits),
         WITH_RECORDING(a_realloc_has_steps),
         WITH_RECORDING(a_free_taken_back_leaves_no_trace),
+        WITH_RECORDING(what_one_thread_held_alone_is_the_peak_that_others_end),
+        WITH_RECORDING(who_held_it_alone_may_end_it),
         WITH_RECORDING(threads_lose_nothing),
         WITH_RECORDING(who_comes_after_an_ended_thread_goes_on_in_its_rows),
         WITH_RECORDING(more_threads_than_slots_take_over_what_is_left),
