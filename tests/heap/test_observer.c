@@ -236,6 +236,41 @@ static void a_second_observation_begins_anew(void **state)
     end(0, 0, 200);
 }
 
+// What heap_resolve() says of the place that a realloc moves to, while the old block's free is
+// told.
+static struct {
+    uintptr_t place;
+    struct heap_block seen;
+} moved;
+
+static void look_at_place(void *block, uint32_t site, size_t size, size_t block_size)
+{
+    ledger_observer.freeing(block, site, size, block_size);
+    if (moved.place) assert_true(resolve_own(moved.place, &moved.seen));
+}
+
+static void a_block_moved_to_has_no_note_until_it_is_told(void **state)
+{
+    (void)state;
+    static struct heap_observer observer; // stays valid for good
+    observer = ledger_observer;
+    observer.freeing = look_at_place;
+    ledger_reset();
+    heap_observe(&observer);
+    void *block = heap_alloc(40);
+    void *gone = heap_alloc(3000);
+    heap_free(gone);
+    moved.place = (uintptr_t)gone;
+    void *place = heap_realloc(block, 3000);
+    moved.place = 0;
+    assert_ptr_equal(place, gone);
+    assert_int_equal(moved.seen.state, HEAP_BLOCK_LIVE);
+    assert_int_equal(moved.seen.site, 0); // not the one it had before
+    expect_noted(place, 3000);
+    heap_free(place);
+    end(3, 3, 0);
+}
+
 static void nothing_is_told_before_and_after(void **state)
 {
     (void)state;
@@ -376,6 +411,7 @@ int main(void)
         cmocka_unit_test(what_fails_changes_nothing),
         cmocka_unit_test(blocks_from_before_have_no_site_and_their_whole_size),
         cmocka_unit_test(a_second_observation_begins_anew),
+        cmocka_unit_test(a_block_moved_to_has_no_note_until_it_is_told),
         cmocka_unit_test(nothing_is_told_before_and_after),
         cmocka_unit_test(spans_are_told_as_they_come_and_go),
         cmocka_unit_test(threads_that_trade_blocks_are_told_of_exactly),

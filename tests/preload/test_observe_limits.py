@@ -105,6 +105,15 @@ def can_mount():
 needs_mounts = pytest.mark.skipif(not can_mount(), reason="mounts are not allowed here")
 
 
+def mount_small(kind, disk):
+    """The shell's words that mount a file system of some MiB at the folder."""
+    if kind == "tmpfs":
+        return f"mount -t tmpfs -o size=1M none '{disk}'"
+    image = disk.parent / "image"
+    return (f"truncate -s 3M '{image}' && mkfs.ext4 -q -O ^has_journal '{image}' && "
+            f"mount -o loop '{image}' '{disk}'")
+
+
 @needs_mounts
 @pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
 def test_a_full_disk_stops_the_recording_and_not_the_program(
@@ -112,11 +121,7 @@ def test_a_full_disk_stops_the_recording_and_not_the_program(
     """A touch past the end would be SIGBUS. What found no room is counted as lost."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = f"mount -t tmpfs -o size=1M none '{disk}'"
-    if kind == "ext4":
-        mount = (f"truncate -s 3M '{tmp_path}/image' && mkfs.ext4 -q -O ^has_journal "
-                 f"'{tmp_path}/image' && mount -o loop '{tmp_path}/image' '{disk}'")
-    script = (f"{mount} || exit 77; "
+    script = (f"{mount_small(kind, disk)} || exit 77; "
               f"METE=observe=yes,recording={disk}/a.mete LD_PRELOAD={preload_for_all} "
               f"'{events}' interrupted 20000; status=$?; "
               f"cp --sparse=always '{disk}/a.mete' '{tmp_path}/a.mete'; exit $status")
@@ -141,11 +146,8 @@ def test_a_full_disk_under_mete_run_says_what_is_missing(
     even its names find none."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = f"mount -t tmpfs -o size=1M none '{disk}'"
-    if kind == "ext4":
-        mount = (f"truncate -s 3M '{tmp_path}/image' && mkfs.ext4 -q -O ^has_journal "
-                 f"'{tmp_path}/image' && mount -o loop '{tmp_path}/image' '{disk}'")
-    script = (f"{mount} || exit 77; mount -t tmpfs -o size=1M none /dev/shm; cd '{disk}'; "
+    script = (f"{mount_small(kind, disk)} || exit 77; "
+              f"mount -t tmpfs -o size=1M none /dev/shm; cd '{disk}'; "
               f"'{mete}' run -o a.mete '{compile_program('confined.c')}' not 8192; status=$?; "
               f"cp --sparse=always a.mete '{tmp_path}'; ls -A >&2; exit $status")
     done = run_native(["unshare", "-m", "sh", "-c", script])

@@ -122,34 +122,32 @@ static void a_realloc_has_steps(void **state)
     tally_leave(&tally);
 }
 
-static void what_one_thread_held_alone_is_the_peak_that_others_end(void **state)
+// One thread grows alone; then there are two, and one of them frees it all.
+static void end_the_peak_of_one(bool ends_it_itself)
 {
-    (void)state;
+    enum { SIZE = 100000000 };
     struct tally tally;
     struct tally other;
     assert_true(tally_enter(&tally));
-    allocate(&tally, 10, 100000000);
+    allocate(&tally, 10, SIZE);
     assert_true(tally_enter(&other));
-    release(&other, 10, 100000000);
-    assert_int_equal(recorder.process->peak_bytes, 100000000);
-    assert_int_equal(sums_of(10).at_peak, 100000000);
+    release(ends_it_itself ? &tally : &other, 10, SIZE);
+    assert_int_equal(recorder.process->peak_bytes, SIZE);
+    assert_int_equal(sums_of(10).at_peak, SIZE);
     tally_leave(&other);
     tally_leave(&tally);
+}
+
+static void what_one_thread_held_alone_is_the_peak_that_others_end(void **state)
+{
+    (void)state;
+    end_the_peak_of_one(false);
 }
 
 static void who_held_it_alone_may_end_it(void **state)
 {
     (void)state;
-    struct tally tally;
-    struct tally other;
-    assert_true(tally_enter(&tally));
-    allocate(&tally, 10, 100000000);
-    assert_true(tally_enter(&other));
-    release(&tally, 10, 100000000);
-    assert_int_equal(recorder.process->peak_bytes, 100000000);
-    assert_int_equal(sums_of(10).at_peak, 100000000);
-    tally_leave(&other);
-    tally_leave(&tally);
+    end_the_peak_of_one(true);
 }
 
 static void a_free_taken_back_leaves_no_trace(void **state)
