@@ -56,11 +56,13 @@ static void take_row(struct span **spans_out, const size_t *pages, size_t count)
     (void)heap_trim(0);
 }
 
-// The free run whose first or last page is at `address`.
+// The free run that `address` lies in: it may have merged with what was before it.
 static const struct span *run_at(uintptr_t address)
 {
-    const struct span *run = span_map_peek(address);
-    if (!run || span_state(run) != SPAN_FREE) fail_msg("no free run at %#lx", address);
+    const struct span *run = span_map_next(address); // that of its last page, if not of its first
+    if (!run || run->base > address || span_state(run) != SPAN_FREE) {
+        fail_msg("no free run at %#lx", address);
+    }
     return run;
 }
 
@@ -181,12 +183,14 @@ static void purging_keeps_what_it_is_told_to(void **state)
 static void the_oldest_go_first_and_the_young_are_spared(void **state)
 {
     (void)state;
-    struct span *row[4];
-    take_row(row, (const size_t[]){4, 1, 4, 1}, 4);
-    struct span *old = row[0];
-    struct span *between = row[1];
-    struct span *young = row[2];
-    struct span *wall = row[3];
+    struct span *row[5];
+    take_row(row, (const size_t[]){2, 4, 1, 4, 1}, 5);
+    page_heap_give(row[0]);
+    (void)page_heap_purge(0, UINT64_MAX); // clean: the old one, once purged, merges with it
+    struct span *old = row[1];
+    struct span *between = row[2];
+    struct span *young = row[3];
+    struct span *wall = row[4];
     uintptr_t old_base = old->base;
     uintptr_t young_base = young->base;
     page_heap_give(old);
