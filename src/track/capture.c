@@ -56,6 +56,16 @@ void capture_set_own(uintptr_t start, uintptr_t end)
     own.size = end - start;
 }
 
+static ALWAYS_INLINE bool is_own(uintptr_t address)
+{
+    return address - own.start < own.size;
+}
+
+bool capture_is_own(uintptr_t address)
+{
+    return is_own(address);
+}
+
 void capture_init(struct capture *self)
 {
     self->depth = 0;
@@ -183,11 +193,6 @@ static ALWAYS_INLINE void restore_bp(struct walk *self, struct rule rule, uintpt
     self->bp_word = place;
     self->bp_position = self->position - 1;
     self->is_bp_noted = false;
-}
-
-static ALWAYS_INLINE bool is_own(uintptr_t address)
-{
-    return address - own.start < own.size;
 }
 
 // Whether the frame just found is one of the last capture, and all further out can be taken over.

@@ -9,6 +9,7 @@
 #include "os/thread.h"
 #include "track/capture.h"
 #include "track/course.h"
+#include "track/look.h"
 #include "track/recent_calls.h"
 #include "track/rule_table.h"
 #include "track/sites.h"
@@ -29,9 +30,7 @@ struct ledger_thread {
     uint32_t end;
     uint32_t site;
     struct ledger_thread *next_left;
-    bool has_look;
-    bool is_looking;
-    struct capture look; // who is busy: see is_abandoned()
+    struct look look; // at who is busy
 };
 
 static __thread struct ledger_thread *self;
@@ -53,8 +52,7 @@ static void forget(struct ledger_thread *thread)
     thread->last_block = NULL;
     thread->node = RECORD_NONE;
     thread->site = SITE_OTHERS;
-    thread->has_look = false;
-    thread->is_looking = false;
+    look_forget(&thread->look);
 }
 
 // What a handler left by siglongjmp had interrupted is over: its locks are free again. While other
@@ -199,30 +197,11 @@ struct turn {
     bool is_within; // a handler's, within another turn of the same thread
 };
 
-// Somebody of this thread is counting: a handler interrupted it, or it was left by siglongjmp. A
-// handler's frame stands between only in the first case.
-static COLD bool is_abandoned(void)
-{
-    struct ledger_thread *thread = self;
-    if (!thread || thread->is_looking) return false;
-    thread->is_looking = true; // a handler may come here again
-    struct capture *look = &thread->look;
-    if (!thread->has_look) capture_init(look);
-    thread->has_look = true;
-    capture_take(look);
-    thread->is_looking = false;
-    if (look->end == RECORD_END_COMPLETE) return true;
-    if (look->end == RECORD_END_SIGNAL || look->depth == 0) return false;
-    uintptr_t outermost = look->frames[0].slot;
-    return outermost > busy_at && stack_bounds_hold(&look->bounds, busy_at) &&
-           stack_bounds_hold(&look->bounds, outermost);
-}
-
 static NOINLINE struct turn turn_begin_slow(uintptr_t here)
 {
     if (is_deaf) return (struct turn){.is_lost = true};
     if (!*state.mark && !begin_in_child(here)) return (struct turn){.is_lost = true};
-    if (busy_at && is_abandoned()) abandon();
+    if (busy_at && self && look_is_abandoned(&self->look, busy_at)) abandon();
     if (busy_at) {
         bool is_locked = recorder_try();
         if (!is_locked) recorder_lose(LOSS_SIGNAL);

@@ -1,5 +1,6 @@
 #include "track/modules.h"
 
+#include "base/text.h"
 #include "os/code.h"
 #include "os/pages.h"
 #include "os/process.h"
@@ -104,11 +105,23 @@ static void gone(struct record_module *module)
     module->unloaded_ms = now_ms > 0 ? now_ms : 1;
 }
 
+// What was loaded by a relative path is taken to be below the folder that the program is in now.
 static struct record_text path_of(const struct link_map *map)
 {
     static char path[PATH_SIZE]; // under the lock: stacks may be small
-    if (map->l_name && map->l_name[0]) return recorder_text(map->l_name);
-    process_program(path, sizeof path);
+    const char *name = map->l_name ? map->l_name : "";
+    if (!name[0]) {
+        process_program(path, sizeof path);
+        return recorder_text(path);
+    }
+    bool is_relative = name[0] != '/' && memchr(name, '/', strlen(name)); // not so the vDSO's
+    if (!is_relative) return recorder_text(name);
+    process_directory(path, sizeof path);
+    if (!path[0]) return recorder_text(name);
+    struct text whole = {path, sizeof path, strlen(path)};
+    while (name[0] == '.' && name[1] == '/') name += 2;
+    text_add(&whole, "/");
+    text_add(&whole, name);
     return recorder_text(path);
 }
 

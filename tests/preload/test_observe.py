@@ -361,6 +361,16 @@ def test_unloaded_libraries_keep_their_names(observed, compile_program, compile_
     assert all(row["build_id_size"] == 20 for row in rows)
 
 
+def test_a_library_loaded_by_a_relative_path_has_names(observed, compile_program, compile_library):
+    """It is unloaded in the end: its names come from the file."""
+    library = compile_library("library_plugin.c", "-DNAME=plugin_one")
+    program = compile_program("unloading.c", "-ldl")
+    recording = observed(program, 3, f"./{library.name}", cwd=library.parent).only().check()
+    assert recording.by_function()["plugin_one"].allocations == 6
+    paths = [recording.text(row["path"]) for row in recording.rows("modules")]
+    assert str(library) in paths and all(path.startswith("/") for path in paths), paths
+
+
 # --- what is rough
 
 
@@ -376,6 +386,15 @@ def test_a_clock_of_the_programs_own_is_not_asked(observed, rough):
     recording = done.only().check()
     assert recording.by_function()["own_clock"].allocations == 1000
     assert recording.process["duration_ms"] < 60000
+
+
+def test_a_librarys_clock_may_allocate_while_it_is_asked(observed, compile_library, rough):
+    """The preload object finds it before libc's: what it allocates comes within a count."""
+    clock = compile_library("library_strange_clock.c")
+    done = observed(rough, "held", env={"LD_PRELOAD": str(clock)})
+    assert done.status == 0, done
+    recording = done.only().check()
+    assert recording.by_function()["held"].figures()[:2] == (1, 64 << 20)
 
 
 @pytest.mark.parametrize("what,before,after", [("late", 16, 64 << 20), ("held", 64 << 20, None)])
