@@ -154,7 +154,7 @@ static void note_freeing(void *block, uint32_t site, size_t size, size_t block_s
 
 static void *note_resized(struct span *span, void *block, size_t old_size, size_t size)
 {
-    if (old_size == 0) model_fail("old size", block, old_size, 1);
+    if (old_size > PTRDIFF_MAX) model_fail("old size", block, old_size, PTRDIFF_MAX);
     return note_allocated(span, block, size);
 }
 
@@ -354,9 +354,8 @@ static bool compare_block(void *context, const struct heap_block *block)
     walk->end = block->start + block->block_size;
     if (model.is_observed && block->site) {
         walk->noted++;
-        size_t size = slot->size ? slot->size : 1;
-        expect("walked size", start, block->size, size);
-        expect("walked site", start, block->site, site_of(start, size));
+        expect("walked size", start, block->size, slot->size);
+        expect("walked site", start, block->site, site_of(start, slot->size));
     }
     return true;
 }

@@ -128,9 +128,8 @@ static void *take(size_t size, size_t align, enum page_wish wish, struct span **
 
 static void *allocate(size_t size, size_t align, enum page_wish wish, bool *is_zero_out)
 {
-    if (size == 0) size = 1;
     struct span *span;
-    void *block = take(size, align, wish, &span, is_zero_out);
+    void *block = take(size | !size, align, wish, &span, is_zero_out);
     if (UNLIKELY(!block)) return no_memory();
     return record_allocation(span, block, size);
 }
@@ -342,7 +341,6 @@ bool heap_resize(void *block, size_t size)
 {
     struct found found;
     if (UNLIKELY(!find(block, &found))) return size <= misuse_block_size("realloc", block);
-    if (size == 0) size = 1;
     bool is_small = span_is_small(found.span);
     if (!is_small) {
         // Large blocks stay large, but need not keep all their pages.
@@ -361,7 +359,6 @@ bool heap_resize_closely(void *block, size_t size)
 {
     struct found found;
     if (UNLIKELY(!find(block, &found))) return size <= misuse_block_size("realloc", block);
-    if (size == 0) size = 1;
     if (!span_is_small(found.span)) {
         return resize_large_is_possible(&found, size) &&
                resize_recorded(&found, block, size, size, false) != NULL;
@@ -387,9 +384,10 @@ static void *move_block(const char *verb, struct found *found, void *block, size
 {
     struct span *span = NULL;
     bool is_zero;
-    void *place = size <= SMALL_SIZE_MAX ? heap_take_fast(size_class_of(size)) : NULL;
+    size_t least = size | !size;
+    void *place = least <= SMALL_SIZE_MAX ? heap_take_fast(size_class_of(least)) : NULL;
     bool is_observed = !place && heap_observed_by(); // else the list would have been empty
-    if (!place) place = take(size, ALIGN_ANY, PAGES_ANY, &span, &is_zero);
+    if (!place) place = take(least, ALIGN_ANY, PAGES_ANY, &span, &is_zero);
     if (UNLIKELY(!place)) return keep_block(found, block, size);
     memcpy(place, block, size < found->block_size ? size : found->block_size);
     if (LIKELY(!is_observed)) {
@@ -408,7 +406,6 @@ void *heap_realloc_named(void *block, size_t size, const char *verb)
 {
     struct found found;
     if (UNLIKELY(!find(block, &found))) return misuse_realloc(verb, block, size);
-    if (size == 0) size = 1;
     if (span_is_small(found.span) && fits(&found, size)) {
         record_reuse(&found, block, size);
         return block;

@@ -97,7 +97,7 @@ static struct heap_block describe(const struct memory_reader *reader, const stru
     return (struct heap_block){
         .start = is_whole_block(span) ? span->base : span_block(span, index),
         .block_size = block_size,
-        .size = block_size - (note.slack < block_size ? note.slack : 0),
+        .size = block_size - (note.slack <= block_size ? note.slack : 0),
         .site = note.site,
         .state = is_live ? HEAP_BLOCK_LIVE : HEAP_BLOCK_FREE,
     };

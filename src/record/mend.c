@@ -126,6 +126,8 @@ static void totals_mend(struct recording *self)
     process->peak_blocks = process->live_blocks;
     process->peak_ms = last_ms;
     process->peak_count++;
+    // Threads that run are read one after the other.
+    if (process->state == RECORD_RUNNING && self->threads_count > 1) process->is_peak_exact = 0;
 }
 
 void recording_mend(struct recording *self)

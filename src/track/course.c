@@ -91,16 +91,16 @@ NOINLINE void course_end_peak(uint64_t grown_ms)
 void course_look_at_shared_peak(uint64_t grown_ms)
 {
     if (live_bytes() <= atomic_load_explicit(&course.peak_bytes, memory_order_relaxed)) return;
-    if (!lock_try(&course.peak_lock)) return; // whoever has it is about to note it
+    if (!held_lock_try(&course.peak_lock)) return; // whoever has it is about to note it
     publish(grown_ms);
-    lock_give(&course.peak_lock);
+    held_lock_give(&course.peak_lock);
 }
 
 static void publish_locked(uint64_t grown_ms)
 {
-    lock_take(&course.peak_lock);
+    held_lock_take(&course.peak_lock);
     publish(grown_ms);
-    lock_give(&course.peak_lock);
+    held_lock_give(&course.peak_lock);
 }
 
 static void add(int64_t bytes, int64_t blocks)
@@ -114,12 +114,12 @@ void course_add_bare(uint64_t now_ms, int64_t bytes, int64_t blocks)
     // Whoever we interrupted may be about to write a peak: from now on that takes the lock.
     atomic_store_explicit(&course.is_shared, true, memory_order_relaxed);
     __atomic_store_n(&recorder.process->is_peak_exact, 0, __ATOMIC_RELAXED);
-    bool is_locked = lock_try(&course.peak_lock); // not: perhaps by whom we interrupted
-    if (is_locked) publish(now_ms);               // what ends now
+    bool is_locked = held_lock_try(&course.peak_lock); // not: perhaps by whom we interrupted
+    if (is_locked) publish(now_ms);                    // what ends now
     add(bytes, blocks);
     if (!is_locked) return;
     publish(now_ms);
-    lock_give(&course.peak_lock);
+    held_lock_give(&course.peak_lock);
 }
 
 static void add_share(struct course_share *share, uint64_t now_ms)
@@ -134,7 +134,7 @@ static void add_share(struct course_share *share, uint64_t now_ms)
 
 void course_abandon(void)
 {
-    course.peak_lock = (struct lock){0};
+    held_lock_abandon(&course.peak_lock);
 }
 
 static int64_t slack(void)

@@ -36,7 +36,7 @@ struct course {
     _Atomic int64_t shared_bytes; // by all others, and by the first later
     _Atomic int64_t shared_blocks;
     _Atomic uint32_t threads; // that are alive
-    struct lock peak_lock;
+    struct held_lock peak_lock;
 };
 extern struct course course;
 
@@ -53,7 +53,7 @@ void course_begin(void);
 void course_enter(struct course_share *share);
 void course_leave(struct course_share *share);
 
-// The calling thread, which is alone, has left whatever it did here for good.
+// The calling thread has left whatever it did here for good.
 void course_abandon(void);
 
 // The same for whom has no share. A new peak may go unnoticed: none is exact any more.

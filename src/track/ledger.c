@@ -39,7 +39,7 @@ static __thread bool is_deaf;      // what it allocates now is not the program's
 static __thread uintptr_t busy_at; // the stack pointer of who is counting; 0: nobody
 
 static struct {
-    struct lock lock;
+    struct held_lock lock;
     struct ledger_thread *left; // memory of ended threads
     volatile char *mark;        // not zero in the process that began the recording, nor in one that
                                 // shares its memory; zero in a forked child
@@ -55,15 +55,12 @@ static void forget(struct ledger_thread *thread)
     look_forget(&thread->look);
 }
 
-// What a handler left by siglongjmp had interrupted is over: its locks are free again. While other
-// threads run only the recorder's is known to be ours: the others are held for a few instructions.
+// What a handler left by siglongjmp had interrupted is over: its locks are free again.
 static COLD void abandon(void)
 {
-    recorder_abandon();
-    if (thread_is_alone()) {
-        course_abandon();
-        state.lock = (struct lock){0};
-    }
+    held_lock_abandon(&recorder.lock);
+    held_lock_abandon(&state.lock);
+    course_abandon();
     busy_at = 0;
     if (!self) return;
     forget(self);
@@ -75,19 +72,19 @@ static COLD void abandon(void)
 
 static struct ledger_thread *take_memory(void)
 {
-    lock_take(&state.lock);
+    held_lock_take(&state.lock);
     struct ledger_thread *thread = state.left;
     if (thread) state.left = thread->next_left;
-    lock_give(&state.lock);
+    held_lock_give(&state.lock);
     return thread ? thread : pages_map(align_up(sizeof(struct ledger_thread), PAGE_SIZE));
 }
 
 static void give_memory(struct ledger_thread *thread)
 {
-    lock_take(&state.lock);
+    held_lock_take(&state.lock);
     thread->next_left = state.left;
     state.left = thread;
-    lock_give(&state.lock);
+    held_lock_give(&state.lock);
 }
 
 // NULL: this thread shares.
@@ -169,7 +166,7 @@ static int reopen(bool is_within)
 // when it cannot have one: then nobody observes any more.
 static COLD bool begin_in_child(uintptr_t here)
 {
-    state.lock = (struct lock){0};
+    held_lock_reset(&state.lock);
     self = NULL;
     has_left = false;
     bool is_within = busy_at != 0; // a handler forked

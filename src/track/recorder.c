@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "mete/version.h"
 #include "os/process.h"
-#include "os/thread.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,7 +11,6 @@
 enum { IMAGES_MAX = 1000, PATH_SIZE = 4096 };
 
 struct recorder recorder;
-__thread char recorder_thread;
 
 static char pattern[PATH_SIZE]; // of its path: the program may change where it came from
 static void (*refused)(const char *path, int error);
@@ -28,15 +26,6 @@ void recorder_lose(enum recorder_loss why)
 {
     struct record_lost *row = recorder.lost[why];
     if (row) __atomic_fetch_add(&row->events, 1, __ATOMIC_RELAXED);
-}
-
-void recorder_abandon(void)
-{
-    bool is_ours = __atomic_load_n(&recorder.holder, __ATOMIC_RELAXED) == &recorder_thread;
-    // Left just before it could say so: nobody else can have it.
-    bool is_held =
-        thread_is_alone() && atomic_load_explicit(&recorder.lock.word, memory_order_relaxed) != 0;
-    if (is_ours || is_held) recorder_give();
 }
 
 struct record_text recorder_text(const char *text)
@@ -201,13 +190,12 @@ int recorder_reopen(bool is_within)
 {
     struct recorder parent = recorder; // its counts are ours since the fork
     struct record_process was = *recorder.process;
-    recorder.lock = (struct lock){0};
-    recorder.holder = NULL;
+    held_lock_reset(&recorder.lock);
     int error = begin_as_child(&parent.writer, &was);
     if (error) {
         // Who is told of this has what is left of the parent's.
         recorder = parent;
-        recorder.lock = (struct lock){0};
+        held_lock_reset(&recorder.lock);
     } else if (is_within) {
         record_writer_detach(&parent.writer);
     } else {

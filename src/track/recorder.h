@@ -1,11 +1,12 @@
 // Recorder: the recording that this process writes, its clock, and what could not be counted.
 // One per process; a forked child has to begin its own. Rows are added under the recorder's lock,
-// which is never held across anything that may block or run the program's code.
+// which is held while the file grows, and never across what waits for another thread or runs the
+// program's code.
 #pragma once
 
 #include "os/clock.h"
-#include "os/lock.h"
 #include "record/writer.h"
+#include "track/held_lock.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,37 +23,27 @@ enum recorder_loss {
 
 struct recorder {
     struct record_writer writer;
-    struct lock lock;
-    const void *holder; // whose lock it is: the address of his recorder_thread, once he has it
+    struct held_lock lock;
     struct record_process *process;
     struct record_lost *lost[LOSS_COUNT];
     uint64_t start_ms; // clock_coarse_ms() at time 0
 };
 extern struct recorder recorder;
-extern __thread char recorder_thread;
 
 static inline void recorder_take(void)
 {
-    lock_take(&recorder.lock);
-    __atomic_store_n(&recorder.holder, &recorder_thread, __ATOMIC_RELAXED);
+    held_lock_take(&recorder.lock);
 }
 
 static inline bool recorder_try(void)
 {
-    if (!lock_try(&recorder.lock)) return false;
-    __atomic_store_n(&recorder.holder, &recorder_thread, __ATOMIC_RELAXED);
-    return true;
+    return held_lock_try(&recorder.lock);
 }
 
 static inline void recorder_give(void)
 {
-    __atomic_store_n(&recorder.holder, NULL, __ATOMIC_RELAXED);
-    lock_give(&recorder.lock);
+    held_lock_give(&recorder.lock);
 }
-
-// The calling thread has left whatever it did here for good (siglongjmp out of a handler): gives
-// the lock back if it has it.
-void recorder_abandon(void);
 
 struct recorder_options {
     const char *path;   // where: a pattern with %p, %i and %n; see recorder_open()

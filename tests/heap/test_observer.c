@@ -36,7 +36,7 @@ static void expect_noted(const void *block, size_t size)
     assert_true(ledger_find((uintptr_t)block, &entry));
     assert_int_equal(entry.size, size);
     assert_int_equal(entry.block_size, heap_block_size(block));
-    assert_true(resolve_own((uintptr_t)block + size - 1, &found));
+    assert_true(resolve_own((uintptr_t)block + size - !!size, &found));
     assert_int_equal(found.start, (uintptr_t)block);
     assert_int_equal(found.size, size);
     assert_int_equal(found.block_size, entry.block_size);
@@ -98,16 +98,21 @@ static void all_ways_to_allocate_are_told(void **state)
     end(count, count, 0);
 }
 
-static void nothing_counts_as_a_byte(void **state)
+static void nothing_asked_for_counts_as_nothing(void **state)
 {
     (void)state;
     begin();
-    void *block = heap_alloc(0);
-    expect_noted(block, 1);
-    block = heap_realloc(block, 0);
-    expect_noted(block, 1);
+    void *blocks[] = {heap_alloc(0), heap_alloc_zeroed(0), heap_alloc_aligned(0, 8)};
+    for (size_t i = 0; i < 3; i++) {
+        expect_noted(blocks[i], 0);
+        heap_free(blocks[i]);
+    }
+    void *block = heap_realloc(heap_alloc(100), 0); // malloc's own frees
+    expect_noted(block, 0);
+    block = heap_realloc(block, 50);
+    expect_noted(block, 50);
     heap_free(block);
-    end(2, 2, 0);
+    end(6, 6, 0);
 }
 
 static void reallocation_is_a_free_and_an_allocation_moved_or_not(void **state)
@@ -405,7 +410,7 @@ int main(void)
         cmocka_unit_test(who_observes_can_be_asked),
         cmocka_unit_test(every_size_of_every_class_is_told_exactly),
         cmocka_unit_test(all_ways_to_allocate_are_told),
-        cmocka_unit_test(nothing_counts_as_a_byte),
+        cmocka_unit_test(nothing_asked_for_counts_as_nothing),
         cmocka_unit_test(reallocation_is_a_free_and_an_allocation_moved_or_not),
         cmocka_unit_test(resizing_in_place_changes_the_size_told),
         cmocka_unit_test(what_fails_changes_nothing),

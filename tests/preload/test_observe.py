@@ -397,6 +397,11 @@ def test_a_librarys_clock_may_allocate_while_it_is_asked(observed, compile_libra
     assert recording.by_function()["held"].figures()[:2] == (1, 64 << 20)
 
 
+def test_who_asks_for_nothing_requests_no_byte(observed, rough):
+    recording = observed(rough, "nothing").only().check()
+    assert recording.by_function()["nothing"].figures() == (100, 0, 0, 0, 0, 0)
+
+
 @pytest.mark.parametrize("what,before,after", [("late", 16, 64 << 20), ("held", 64 << 20, None)])
 def test_idle_time_keeps_what_was_live_then(observed, rough, what, before, after):
     recording = observed(rough, what).only().check()

@@ -37,6 +37,16 @@ static int own_clock(void)
     return 0;
 }
 
+// What asks for nothing.
+static int nothing(void)
+{
+    for (int i = 0; i < 50; i++) {
+        sink = malloc(0);
+        sink = calloc(0, 9);
+    }
+    return 0;
+}
+
 // All at once after a second, and nothing of it before.
 static int late(void)
 {
@@ -119,11 +129,8 @@ int main(int argc, char **argv)
         const char *name;
         int (*run)(void);
     } all[] = {
-        {"own_clock", own_clock},
-        {"late", late},
-        {"held", held},
-        {"frees_only", frees_only},
-        {"handler_forks", handler_forks},
+        {"own_clock", own_clock}, {"nothing", nothing},       {"late", late},
+        {"held", held},           {"frees_only", frees_only}, {"handler_forks", handler_forks},
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (argc > 1 && strcmp(argv[1], all[i].name) == 0) return all[i].run();
