@@ -128,6 +128,7 @@ static int print(const struct report_call *call, const struct tree *tree)
     struct report_tree report = tree->report;
     const struct report_subject *main = &report.subjects[0];
     const struct report_style style = style_of(stdout, call->is_exact);
+    report.options = &call->options;
     if (!call->has_children) report.count = 1;
     const enum figures_key key = call->key == FIGURES_KEY_COUNT ? FIGURES_PEAK : call->key;
     switch (call->form) {

@@ -36,6 +36,7 @@ bool run_report(const struct run_subjects *subjects, const struct summary_option
     if (is_open) {
         tree.report.unlisted = subjects->unlisted;
         tree.report.started = subjects->started;
+        tree.report.options = &profile;
         print(&tree, subjects->all, options, out);
         tree_close(&tree);
     }
