@@ -160,6 +160,7 @@ static const char *embed_words(int error)
 {
     if (error == -EBADMSG) return "it cannot be read as a recording";
     if (error == -ENODATA) return "it is cut off or damaged, which that would hide";
+    if (error == -EBUSY) return "its process still writes it; wait until that has ended";
     return strerror(-error);
 }
 

@@ -77,6 +77,7 @@ static void embed(struct keep *self, size_t index)
     const struct child_end *end = self->plan->end;
     const struct embed_plan plan = {
         .has_names = self->plan->has_names,
+        .is_over = true,
         .status = is_last_of_command(self, index) ? &end->status : NULL,
         .duration_ms = end->wall_ns / 1000000,
     };

@@ -57,6 +57,14 @@ def test_a_recording_of_what_still_runs_says_so(mete, tmp_path):
             assert re.fullmatch(rf"still running after [\d.]+ m?s, pid {pid}", ending(path))
             told = json.loads(call_mete(mete, ["report", "--json", path]).out)
             assert told["process"]["is_running"] is True
+        # Named anew it would be another file, and what comes would be lost.
+        inode = os.stat(live).st_ino
+        done = call_mete(mete, ["report", "--embed", live])
+        assert (done.status, done.said()) == (125, [
+            f"mete: report: cannot write names into '{live}': its process still writes it; "
+            "wait until that has ended"])
+        assert os.stat(live).st_ino == inode
+        assert call_mete(mete, ["report", "--embed", copy]).status == 0  # nobody writes to that
         os.kill(pid, signal.SIGKILL)
         err = running.communicate(timeout=30)[1].decode()
         assert "\nkilled by SIGKILL after " in err
