@@ -186,9 +186,9 @@ def test_what_a_killed_mete_left_is_finished_by_the_next(abandon, fake_mete, tmp
 
 
 def test_what_ended_before_its_mete_was_killed_is_told_in_one_line(abandon, fake_mete, tmp_path):
+    (tmp_path / "all").mkdir()
     killed = abandon("-o", "all/", script="sleep 0; sleep 0; echo $$; exec sleep 60",
                      cwd=tmp_path)
-    (tmp_path / "all").mkdir()
     wait_until(lambda: len(list(killed.folder.glob("*.mete"))) == 4)
     killed.kill_mete()
     done = call_mete(fake_mete, ["run", "-o", "a.mete", "true"], cwd=tmp_path, env=killed.env)
