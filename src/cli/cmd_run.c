@@ -37,6 +37,7 @@ struct run_call {
     const char *skips[SKIPS_MAX];
     const char *output;
     const char *summary_path; // NULL: standard error
+    FILE *out;                // it, open
     bool runs_anyway;
     int error_status; // -1: none was asked for
     struct environment_settings settings;
@@ -220,6 +221,7 @@ static void gather(const struct run_call *call, const struct child_end *end,
         .keeps_children = call->summary.has_children,
         .host = host,
         .has_names = call->summary.has_symbols,
+        .out = stderr,
         .end = end,
     };
     const int error = recordings_find(recordings, folders, FOLDERS, end->pid);
@@ -269,7 +271,7 @@ static int observe(struct run_call *call, bool has_recordings, struct run_result
         if (has_recordings) {
             gather(call, &end, folders, recordings, &result->main);
             result->started = recordings_own(recordings, end.pid);
-            run_sweep(folders, FOLDERS, beside);
+            run_sweep(folders, FOLDERS, beside, call->out);
         }
     } else if (folders[0].path[0]) {
         (void)live_folder_destroy(&folders[0]); // nothing ran, so it is empty
@@ -348,7 +350,7 @@ static bool is_observed(const struct obstacle *obstacle)
     return obstacle->kind != OBSTACLE_ALL || !obstacle->forbids_preload;
 }
 
-static int run_and_tell(struct run_call *call, const struct obstacle *obstacle, FILE *out)
+static int run_and_tell(struct run_call *call, const struct obstacle *obstacle)
 {
     struct recordings recordings = {0};
     struct run_result result;
@@ -357,7 +359,7 @@ static int run_and_tell(struct run_call *call, const struct obstacle *obstacle, 
     if (!status) {
         status = exit_status(result.status);
         find_shortfall(&shortfall, call, obstacle, &result);
-        const bool has_findings = run_summarize(&result, &call->summary, out);
+        const bool has_findings = run_summarize(&result, &call->summary, call->out);
         if (has_findings && call->error_status >= 0 && status == STATUS_OK) {
             status = call->error_status;
         }
@@ -386,10 +388,10 @@ static int run(const struct cmd *self, char **words)
     struct obstacle obstacle;
     if (!look(&call, &obstacle)) return STATUS_FAILED;
     if (is_observed(&obstacle) && !run_place_is_fit(call.output)) return STATUS_FAILED;
-    FILE *out = summary_open(call.summary_path);
-    if (!out) return STATUS_FAILED;
-    status = run_and_tell(&call, &obstacle, out);
-    if (!summary_close(out, call.summary_path) && status == STATUS_OK) status = STATUS_FAILED;
+    call.out = summary_open(call.summary_path);
+    if (!call.out) return STATUS_FAILED;
+    status = run_and_tell(&call, &obstacle);
+    if (!summary_close(call.out, call.summary_path) && status == STATUS_OK) status = STATUS_FAILED;
     return status;
 }
 
