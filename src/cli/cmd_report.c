@@ -211,8 +211,8 @@ static int report(const struct cmd *self, char **words)
         say("report: %s, the newest here", newest);
     }
     struct tree tree;
-    status = newest ? tree_open(&tree, self->name, &newest, 1, &call.options)
-                    : tree_open(&tree, self->name, words, count, &call.options);
+    status = newest ? tree_open(&tree, self->name, &newest, 1, &call.options, NULL)
+                    : tree_open(&tree, self->name, words, count, &call.options, NULL);
     if (!status) {
         status = print(&call, &tree);
         tree_close(&tree);

@@ -291,10 +291,25 @@ def test_a_limit_on_the_size_of_files(run_fake, tmp_path):
                "resource.prlimit(os.getppid(), resource.RLIMIT_FSIZE, (4096, 4096))\n")
     done = run_fake("-o", "a.mete", sys.executable, "-c", program)
     assert done.status == 0, done
+    assert b"\nstatus 0 after " in done.err, done  # which it has not from the recording
     assert "has no names: File too large; 'mete report --embed' adds them" in done.said()[0]
     assert "cannot write 'a.mete': File too large" in done.said()[1]
     assert list(tmp_path.iterdir()) == []
     shutil.rmtree(live_of(done).parent)
+
+
+@needs_mounts
+def test_a_disk_that_gets_full_meanwhile(mete, tmp_path):
+    """The program does not notice; how it ended is told, though its recording cannot say so."""
+    setup = f"{SMALL_SHM}; mount -t tmpfs -o size=4M none '{tmp_path}'; cd '{tmp_path}'"
+    program = ("file = open('full', 'wb', buffering=0)\n"
+               "try:\n"
+               "    while file.write(bytes(4096)): pass\n"
+               "except OSError: raise SystemExit(7)\n")
+    done = in_namespace(setup, mete, [sys.executable, "-c", program], tmp_path)
+    assert done.status == 7, done
+    assert "has no names: No space left on device" in done.said()[0], done
+    assert re.search(rb"^status 7 after ", done.err, re.M), done
 
 
 @needs_mounts
