@@ -235,10 +235,17 @@ static void spill_next(void *context)
     recordings_spill_next(context);
 }
 
-// Runs the command and gathers what it left. 0 and the result, or a status after a message.
-static int observe(struct run_call *call, bool has_recordings, struct run_result *result,
-                   struct recordings *recordings)
+// Where nothing is preloaded, there are no recordings either.
+static bool is_observed(const struct obstacle *obstacle)
 {
+    return obstacle->kind != OBSTACLE_ALL || !obstacle->forbids_preload;
+}
+
+// Runs the command and gathers what it left. 0 and the result, or a status after a message.
+static int observe(struct run_call *call, const struct obstacle *obstacle,
+                   struct run_result *result, struct recordings *recordings)
+{
+    const bool has_recordings = is_observed(obstacle);
     struct live_folder folders[FOLDERS] = {{.fd = -1}, {.fd = -1}};
     struct recordings_spill spill = {.events = -1};
     char beside[PATH_MAX];
@@ -273,6 +280,15 @@ static int observe(struct run_call *call, bool has_recordings, struct run_result
             result->started = recordings_own(recordings, end.pid);
             run_sweep(folders, FOLDERS, beside, call->out);
         }
+        const struct shortfall_facts facts = {
+            .program = program_name(call),
+            .obstacle = obstacle,
+            .recordings = recordings,
+            .successors = &spill.successors,
+            .end = &end,
+            .has_children = call->summary.has_children,
+        };
+        shortfall_find(&result->shortfall, &facts);
     } else if (folders[0].path[0]) {
         (void)live_folder_destroy(&folders[0]); // nothing ran, so it is empty
     }
@@ -317,48 +333,13 @@ static bool summary_close(FILE *file, const char *path)
     return false;
 }
 
-// What is missing, in words that last as long as this.
-struct shortfall {
-    char words[1024];
-};
-
-static void find_shortfall(struct shortfall *self, const struct run_call *call,
-                           const struct obstacle *obstacle, struct run_result *result)
-{
-    const bool has_obstacle = obstacle->kind != OBSTACLE_NONE;
-    result->is_replaced = recordings_end_in_exec(result->recordings, result->pid);
-    if (has_obstacle) {
-        (void)snprintf(self->words, sizeof self->words, "'%s' %s", obstacle->subject,
-                       obstacle->reason);
-    } else if (result->is_replaced) {
-        (void)snprintf(self->words, sizeof self->words,
-                       "'%s' became another program, which left no recording: %s",
-                       program_name(call), observable_absence(result->status));
-    } else {
-        (void)snprintf(self->words, sizeof self->words, "%s", observable_absence(result->status));
-    }
-    if (result->recordings->count == 0) {
-        result->absence = self->words;
-    } else if (has_obstacle || result->is_replaced) {
-        result->gap = self->words;
-    }
-}
-
-// Where nothing is preloaded, there are no recordings either.
-static bool is_observed(const struct obstacle *obstacle)
-{
-    return obstacle->kind != OBSTACLE_ALL || !obstacle->forbids_preload;
-}
-
 static int run_and_tell(struct run_call *call, const struct obstacle *obstacle)
 {
     struct recordings recordings = {0};
     struct run_result result;
-    struct shortfall shortfall;
-    int status = observe(call, is_observed(obstacle), &result, &recordings);
+    int status = observe(call, obstacle, &result, &recordings);
     if (!status) {
         status = exit_status(result.status);
-        find_shortfall(&shortfall, call, obstacle, &result);
         const bool has_findings = run_summarize(&result, &call->summary, call->out);
         if (has_findings && call->error_status >= 0 && status == STATUS_OK) {
             status = call->error_status;
@@ -422,8 +403,9 @@ const struct cmd cmd_run = {
         "What cannot be observed is refused before it starts, with the reason: programs that\n"
         "are linked statically, setuid, with an allocator or a sanitizer inside, for another\n"
         "machine or C library, or under a limit (ulimit -f, -v) too small for a recording; they\n"
-        "run with --anyway, unobserved. What runs in another root (chroot) finds nothing of mete\n"
-        "there: install mete in it, and put 'mete run' behind chroot.\n",
+        "run with --anyway, unobserved. What a process becomes or starts that is such a program\n"
+        "is told at the end, as far as it left a trace. What runs in another root (chroot) finds\n"
+        "nothing of mete there: install mete in it, and put 'mete run' behind chroot.\n",
     .options = {options, sizeof options / sizeof *options, true, without},
     .exec = run,
 };

@@ -79,7 +79,7 @@ static void list(const struct run_result *result, struct listed *listed_out)
 // Whether the program that the command ended as left a recording.
 static bool ends_in_one(const struct run_result *result)
 {
-    return result->started < result->recordings->count && !result->is_replaced;
+    return result->started < result->recordings->count && !result->shortfall.is_replaced;
 }
 
 bool run_summarize(const struct run_result *result, const struct summary_options *options,
@@ -87,8 +87,11 @@ bool run_summarize(const struct run_result *result, const struct summary_options
 {
     // The program may have ended in the middle of a line.
     if (out == stderr && isatty(STDERR_FILENO)) fputc('\n', out);
-    if (result->absence) fprintf(out, "mete: no recording was made: %s\n", result->absence);
-    if (result->gap) fprintf(out, "mete: not everything was seen: %s\n", result->gap);
+    const bool has_none = result->recordings->count == 0;
+    for (size_t i = 0; i < result->shortfall.count; i++) {
+        say_to(out, "%s: %s", has_none ? "no recording was made" : "not everything was seen",
+               result->shortfall.lines[i]);
+    }
     struct listed listed;
     list(result, &listed);
     if (listed.count > 0) {
@@ -110,5 +113,5 @@ bool run_summarize(const struct run_result *result, const struct summary_options
         };
         (void)run_report(&subjects, options, out);
     }
-    return result->absence != NULL || result->is_replaced;
+    return has_none || result->shortfall.is_replaced;
 }
