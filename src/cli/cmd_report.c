@@ -128,6 +128,7 @@ static int print(const struct report_call *call, const struct tree *tree)
     struct report_tree report = tree->report;
     const struct report_subject *main = &report.subjects[0];
     const struct report_style style = style_of(stdout, call->is_exact);
+    report.options = &call->options;
     if (!call->has_children) report.count = 1;
     const enum figures_key key = call->key == FIGURES_KEY_COUNT ? FIGURES_PEAK : call->key;
     switch (call->form) {
@@ -159,6 +160,7 @@ static const char *embed_words(int error)
 {
     if (error == -EBADMSG) return "it cannot be read as a recording";
     if (error == -ENODATA) return "it is cut off or damaged, which that would hide";
+    if (error == -EBUSY) return "its process still writes it; wait until that has ended";
     return strerror(-error);
 }
 
@@ -209,8 +211,8 @@ static int report(const struct cmd *self, char **words)
         say("report: %s, the newest here", newest);
     }
     struct tree tree;
-    status = newest ? tree_open(&tree, self->name, &newest, 1, &call.options)
-                    : tree_open(&tree, self->name, words, count, &call.options);
+    status = newest ? tree_open(&tree, self->name, &newest, 1, &call.options, NULL)
+                    : tree_open(&tree, self->name, words, count, &call.options, NULL);
     if (!status) {
         status = print(&call, &tree);
         tree_close(&tree);

@@ -11,6 +11,7 @@
 #include "cli/recordings_keep.h"
 #include "cli/recordings_spill.h"
 #include "cli/run_child.h"
+#include "cli/run_place.h"
 #include "cli/run_summary.h"
 #include "cli/run_sweep.h"
 
@@ -36,6 +37,7 @@ struct run_call {
     const char *skips[SKIPS_MAX];
     const char *output;
     const char *summary_path; // NULL: standard error
+    FILE *out;                // it, open
     bool runs_anyway;
     int error_status; // -1: none was asked for
     struct environment_settings settings;
@@ -156,15 +158,6 @@ static bool may_run(const struct run_call *call, const struct obstacle *obstacle
     return may;
 }
 
-// The folder where recordings end, as far as it is known before.
-static void output_folder(const struct run_call *call, char *folder, size_t size)
-{
-    const char *slash = strrchr(call->output, '/');
-    const int len = slash ? (int)(slash - call->output) + 1 : 1;
-    const int made = snprintf(folder, size, "%.*s", len, slash ? call->output : ".");
-    if (made < 0 || (size_t)made >= size || strchr(folder, '%')) strcpy(folder, ".");
-}
-
 static int not_started(char **command, int error, bool is_exec)
 {
     const char *program = command[0];
@@ -199,10 +192,6 @@ static const char *program_name(const struct run_call *call)
 static int prepare(struct run_call *call, const char *beside, struct live_folder *folder,
                    struct environment *environment)
 {
-    if (access(beside, W_OK | X_OK) != 0) {
-        say("run: '%s' cannot be written: %s; recordings will stay elsewhere (-o names a place)",
-            beside, strerror(errno));
-    }
     const int error = live_folder_create(folder, beside);
     if (error) {
         say("run: nowhere to record: %s; set TMPDIR to a folder with room", strerror(-error));
@@ -232,6 +221,7 @@ static void gather(const struct run_call *call, const struct child_end *end,
         .keeps_children = call->summary.has_children,
         .host = host,
         .has_names = call->summary.has_symbols,
+        .out = stderr,
         .end = end,
     };
     const int error = recordings_find(recordings, folders, FOLDERS, end->pid);
@@ -245,10 +235,17 @@ static void spill_next(void *context)
     recordings_spill_next(context);
 }
 
-// Runs the command and gathers what it left. 0 and the result, or a status after a message.
-static int observe(struct run_call *call, bool is_observed, struct run_result *result,
-                   struct recordings *recordings)
+// Where nothing is preloaded, there are no recordings either.
+static bool is_observed(const struct obstacle *obstacle)
 {
+    return obstacle->kind != OBSTACLE_ALL || !obstacle->forbids_preload;
+}
+
+// Runs the command and gathers what it left. 0 and the result, or a status after a message.
+static int observe(struct run_call *call, const struct obstacle *obstacle,
+                   struct run_result *result, struct recordings *recordings)
+{
+    const bool has_recordings = is_observed(obstacle);
     struct live_folder folders[FOLDERS] = {{.fd = -1}, {.fd = -1}};
     struct recordings_spill spill = {.events = -1};
     char beside[PATH_MAX];
@@ -259,13 +256,13 @@ static int observe(struct run_call *call, bool is_observed, struct run_result *r
     int status = STATUS_OK;
     // From here on nothing keeps us from removing the folder again.
     signals_hold(&hold);
-    output_folder(call, beside, sizeof beside);
-    if (is_observed) status = prepare(call, beside, &folders[0], &environment);
+    if (!run_place_find(call->output, beside, sizeof beside)) strcpy(beside, ".");
+    if (has_recordings) status = prepare(call, beside, &folders[0], &environment);
     int error = 0;
     if (!status) {
-        if (is_observed) recordings_spill_open(&spill, &folders[0], &folders[1], beside);
+        if (has_recordings) recordings_spill_open(&spill, &folders[0], &folders[1], beside);
         const struct child_watch watch = {spill.events, spill_next, &spill};
-        error = child_run(call->command, is_observed ? &environment : NULL, &hold, &watch, &end,
+        error = child_run(call->command, has_recordings ? &environment : NULL, &hold, &watch, &end,
                           &is_exec);
         recordings_spill_close(&spill);
     }
@@ -278,11 +275,20 @@ static int observe(struct run_call *call, bool is_observed, struct run_result *r
             .wall_ns = end.wall_ns,
             .recordings = recordings,
         };
-        if (is_observed) {
+        if (has_recordings) {
             gather(call, &end, folders, recordings, &result->main);
             result->started = recordings_own(recordings, end.pid);
-            run_sweep(folders, FOLDERS, beside);
+            run_sweep(folders, FOLDERS, beside, call->out);
         }
+        const struct shortfall_facts facts = {
+            .program = program_name(call),
+            .obstacle = obstacle,
+            .recordings = recordings,
+            .successors = &spill.successors,
+            .end = &end,
+            .has_children = call->summary.has_children,
+        };
+        shortfall_find(&result->shortfall, &facts);
     } else if (folders[0].path[0]) {
         (void)live_folder_destroy(&folders[0]); // nothing ran, so it is empty
     }
@@ -327,45 +333,14 @@ static bool summary_close(FILE *file, const char *path)
     return false;
 }
 
-// What is missing, in words that last as long as this.
-struct shortfall {
-    char words[1024];
-};
-
-static void find_shortfall(struct shortfall *self, const struct run_call *call,
-                           const struct obstacle *obstacle, struct run_result *result)
-{
-    const bool has_obstacle = obstacle->kind != OBSTACLE_NONE;
-    result->is_replaced = recordings_end_in_exec(result->recordings, result->pid);
-    if (has_obstacle) {
-        (void)snprintf(self->words, sizeof self->words, "'%s' %s", obstacle->subject,
-                       obstacle->reason);
-    } else if (result->is_replaced) {
-        (void)snprintf(self->words, sizeof self->words,
-                       "'%s' became another program, which left no recording: %s",
-                       program_name(call), observable_absence(result->status));
-    } else {
-        (void)snprintf(self->words, sizeof self->words, "%s", observable_absence(result->status));
-    }
-    if (result->recordings->count == 0) {
-        result->absence = self->words;
-    } else if (has_obstacle || result->is_replaced) {
-        result->gap = self->words;
-    }
-}
-
-static int run_and_tell(struct run_call *call, const struct obstacle *obstacle, FILE *out)
+static int run_and_tell(struct run_call *call, const struct obstacle *obstacle)
 {
     struct recordings recordings = {0};
     struct run_result result;
-    struct shortfall shortfall;
-    const bool is_hidden = obstacle->kind == OBSTACLE_ALL;
-    const bool is_observed = !is_hidden || !obstacle->forbids_preload;
-    int status = observe(call, is_observed, &result, &recordings);
+    int status = observe(call, obstacle, &result, &recordings);
     if (!status) {
         status = exit_status(result.status);
-        find_shortfall(&shortfall, call, obstacle, &result);
-        const bool has_findings = run_summarize(&result, &call->summary, out);
+        const bool has_findings = run_summarize(&result, &call->summary, call->out);
         if (has_findings && call->error_status >= 0 && status == STATUS_OK) {
             status = call->error_status;
         }
@@ -393,10 +368,11 @@ static int run(const struct cmd *self, char **words)
     reserve_standard_descriptors();
     struct obstacle obstacle;
     if (!look(&call, &obstacle)) return STATUS_FAILED;
-    FILE *out = summary_open(call.summary_path);
-    if (!out) return STATUS_FAILED;
-    status = run_and_tell(&call, &obstacle, out);
-    if (!summary_close(out, call.summary_path) && status == STATUS_OK) status = STATUS_FAILED;
+    if (is_observed(&obstacle) && !run_place_is_fit(call.output)) return STATUS_FAILED;
+    call.out = summary_open(call.summary_path);
+    if (!call.out) return STATUS_FAILED;
+    status = run_and_tell(&call, &obstacle);
+    if (!summary_close(call.out, call.summary_path) && status == STATUS_OK) status = STATUS_FAILED;
     return status;
 }
 
@@ -416,7 +392,8 @@ const struct cmd cmd_run = {
         "started, where CMD is a shell or the like (make, time, ...) or held and allocated not an\n"
         "eighth of that one: the summary says so. A NAME without %p is the main program's,\n"
         "the others get numbers; one that ends in '/' is a folder. %% is a percent sign. Nothing\n"
-        "but an older recording is replaced. Until a process ends its recording lies in memory\n"
+        "but an older recording is replaced. Where the folder cannot be written the program does\n"
+        "not start. Until a process ends its recording lies in memory\n"
         "($XDG_RUNTIME_DIR or /dev/shm) where 64 MiB are free, and else beside its name; those\n"
         "of children that have ended follow when they exceed 8 MiB, the rest at the end. What\n"
         "cannot be moved stays there, and so does that of a process that outlives the command:\n"
@@ -426,8 +403,9 @@ const struct cmd cmd_run = {
         "What cannot be observed is refused before it starts, with the reason: programs that\n"
         "are linked statically, setuid, with an allocator or a sanitizer inside, for another\n"
         "machine or C library, or under a limit (ulimit -f, -v) too small for a recording; they\n"
-        "run with --anyway, unobserved. What runs in another root (chroot) finds nothing of mete\n"
-        "there: install mete in it, and put 'mete run' behind chroot.\n",
+        "run with --anyway, unobserved. What a process becomes or starts that is such a program\n"
+        "is told at the end, as far as it left a trace. What runs in another root (chroot) finds\n"
+        "nothing of mete there: install mete in it, and put 'mete run' behind chroot.\n",
     .options = {options, sizeof options / sizeof *options, true, without},
     .exec = run,
 };

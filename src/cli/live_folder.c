@@ -20,6 +20,7 @@
 #define FOLDER_BEGIN ".mete-"
 #define FOLDER_RANDOM "XXXXXX"
 #define TARGET_LINK "target"
+#define TOLD_LINK "told"
 
 enum { TRIES_MAX = 16 }; // of a name that another mete removed as fast as we made it
 
@@ -164,6 +165,17 @@ bool live_folder_target(const struct live_folder *self, char *pattern, size_t si
     return true;
 }
 
+void live_folder_set_told(const struct live_folder *self)
+{
+    (void)symlinkat("told", self->fd, TOLD_LINK); // without room for it, it is told again
+}
+
+bool live_folder_is_told(const struct live_folder *self)
+{
+    struct stat link;
+    return fstatat(self->fd, TOLD_LINK, &link, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 // Whether nothing is in it but our links.
 static bool has_links_alone(int fd)
 {
@@ -177,7 +189,8 @@ static bool has_links_alone(int fd)
     for (const struct dirent *entry; is_alone && (entry = readdir(folder));) {
         const char *name = entry->d_name;
         is_alone = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-                   strcmp(name, ENVIRONMENT_LINK) == 0 || strcmp(name, TARGET_LINK) == 0;
+                   strcmp(name, ENVIRONMENT_LINK) == 0 || strcmp(name, TARGET_LINK) == 0 ||
+                   strcmp(name, TOLD_LINK) == 0;
     }
     closedir(folder);
     return is_alone;
@@ -190,6 +203,7 @@ bool live_folder_destroy(struct live_folder *self)
         if (has_links_alone(self->fd)) {
             (void)unlinkat(self->fd, ENVIRONMENT_LINK, 0);
             (void)unlinkat(self->fd, TARGET_LINK, 0);
+            (void)unlinkat(self->fd, TOLD_LINK, 0);
         }
         close(self->fd);
     }

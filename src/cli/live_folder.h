@@ -34,6 +34,10 @@ void live_folder_set_target(const struct live_folder *self, const char *pattern)
 // False when that is not known.
 bool live_folder_target(const struct live_folder *self, char *pattern, size_t size);
 
+// Notes that what stays in it has been told, and need not be told again.
+void live_folder_set_told(const struct live_folder *self);
+bool live_folder_is_told(const struct live_folder *self);
+
 // Removes it if there are no recordings in it; whether it is gone. It is closed either way.
 bool live_folder_destroy(struct live_folder *self);
 

@@ -1,5 +1,7 @@
 #include "cli/liveness.h"
 
+#include "cli/process_stat.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,9 +11,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-// Clocks differ by what they were set between the recording's beginning and now: a guess.
-enum { SLACK_MS = 1000 };
 
 enum liveness liveness_of_file(int fd)
 {
@@ -33,24 +32,13 @@ static int64_t clock_ms(clockid_t clock)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-// When a process was made, in milliseconds since 1970; false if there is none of that pid.
-static bool process_begin(uint32_t pid, int64_t *begin_ms_out)
+bool liveness_process_begin(uint32_t pid, uint64_t *begin_ms_out)
 {
-    char text[1024]; // a name has 15 bytes at most, and what is before the time is short
-    (void)snprintf(text, sizeof text, "/proc/%u/stat", pid);
-    FILE *file = fopen(text, "re");
-    if (!file) return false;
-    const size_t size = fread(text, 1, sizeof text - 1, file);
-    (void)fclose(file);
-    text[size] = '\0';
-    const char *at = strrchr(text, ')'); // the name before it may hold anything
     unsigned long long ticks = 0;
-    // The 22nd field; the name is the second.
-    for (int field = 2; at && field < 22; field++) at = strchr(at + 1, ' ');
-    if (!at || sscanf(at, " %llu", &ticks) != 1) return false;
+    if (!process_stat_read(pid, PROCESS_START, &ticks)) return false;
     const int64_t age_ms = clock_ms(CLOCK_BOOTTIME) -
                            (int64_t)(ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
-    *begin_ms_out = clock_ms(CLOCK_REALTIME) - age_ms;
+    *begin_ms_out = (uint64_t)(clock_ms(CLOCK_REALTIME) - age_ms);
     return true;
 }
 
@@ -59,9 +47,9 @@ bool liveness_of_process(const struct profile_process *process)
     char host[256] = "";
     (void)gethostname(host, sizeof host - 1); // no longer ones on Linux
     if (process->pid == 0 || strcmp(host, process->host) != 0) return false;
-    int64_t begin_ms = 0;
-    if (!process_begin(process->pid, &begin_ms)) return false;
-    if (begin_ms > (int64_t)process->begin_ms + SLACK_MS) return false; // the pid is another's now
+    uint64_t begin_ms = 0;
+    if (!liveness_process_begin(process->pid, &begin_ms)) return false;
+    if (begin_ms > process->begin_ms + LIVENESS_SLACK_MS) return false; // the pid is another's now
     char link[64];
     char program[PATH_MAX];
     (void)snprintf(link, sizeof link, "/proc/%u/exe", process->pid);

@@ -5,8 +5,15 @@
 #include "profile/profile.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum liveness { LIVENESS_NONE, LIVENESS_SOME, LIVENESS_UNKNOWN };
+
+// Clocks differ by what they were set between the recording's beginning and now: a guess.
+enum { LIVENESS_SLACK_MS = 1000 };
+
+// When a process was made, in milliseconds since 1970; false if there is none of that pid.
+bool liveness_process_begin(uint32_t pid, uint64_t *begin_ms_out);
 
 // Of a regular file that is open for reading alone: whether any process has it mapped or open for
 // writing, also one that is another user's or counts its pids elsewhere. Unknown where the file is

@@ -7,14 +7,27 @@
 #include <stdio.h>
 #include <string.h>
 
+static void say_all(FILE *out, const char *format, va_list arguments)
+{
+    // Nothing can be done when even standard error is closed.
+    (void)fputs("mete: ", out);
+    (void)vfprintf(out, format, arguments);
+    (void)fputc('\n', out);
+}
+
 void say(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    // Nothing can be done when even standard error is closed.
-    (void)fputs("mete: ", stderr);
-    (void)vfprintf(stderr, format, arguments);
-    (void)fputc('\n', stderr);
+    say_all(stderr, format, arguments);
+    va_end(arguments);
+}
+
+void say_to(FILE *out, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (out) say_all(out, format, arguments);
     va_end(arguments);
 }
 

@@ -2,6 +2,8 @@
 // Results go to standard output, everything else to standard error. Belongs to the command line.
 #pragma once
 
+#include <stdio.h>
+
 // Besides a program's own status.
 enum {
     STATUS_OK = 0,
@@ -11,6 +13,9 @@ enum {
 
 // One line "mete: …" on standard error.
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
+
+// The same where the caller's words go; NULL: nowhere.
+__attribute__((format(printf, 2, 3))) void say_to(FILE *out, const char *format, ...);
 
 // Ends standard output; the status to exit with when `status` was it so far. What was printed and
 // could not be written is a failure, never silence.

@@ -1,6 +1,7 @@
 #include "cli/recording_embed.h"
 
 #include "cli/frame_names.h"
+#include "cli/liveness.h"
 #include "record/finish.h"
 #include "record/reader.h"
 
@@ -179,8 +180,35 @@ int recording_compact(int fd, const char *target)
     return error;
 }
 
+// The same where the file system cannot say.
+static bool is_of_running_process(const char *path)
+{
+    struct reader_problem problem;
+    struct recording *recording = recording_open(path, &problem);
+    if (!recording) return false;
+    struct profile *profile = profile_create(recording, NULL);
+    const bool is_running = profile && profile->process.state == PROFILE_RUNNING &&
+                            liveness_of_process(&profile->process);
+    profile_destroy(profile);
+    recording_close(recording);
+    return is_running;
+}
+
+// Whether some process still writes it. A copy of what is being written is nobody's.
+static bool is_being_written(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) return false;
+    const enum liveness liveness = liveness_of_file(fd);
+    close(fd);
+    if (liveness == LIVENESS_UNKNOWN) return is_of_running_process(path);
+    return liveness == LIVENESS_SOME;
+}
+
 int embedder_embed(struct embedder *self, const char *path, const struct embed_plan *plan)
 {
+    // Before it is read: nothing comes after that then.
+    if (!plan->is_over && is_being_written(path)) return -EBUSY;
     struct reader_problem problem;
     struct recording *recording = recording_open(path, &problem);
     if (!recording) return problem.error ? -problem.error : -EBADMSG;

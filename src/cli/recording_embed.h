@@ -13,13 +13,15 @@ void embedder_destroy(struct embedder *self);
 
 struct embed_plan {
     bool has_names;    // frames are named; those that nobody knows keep the names they had
+    bool is_over;      // its process has ended, as far as the caller could find out
     const int *status; // as wait() gave it; NULL: unknown
     unsigned long long duration_ms;
 };
 
 // Writes the recording at `path` anew beside itself and puts that in its place. 0, or -errno and it
 // is as it was; -EBADMSG when it cannot be read as one, -ENODATA when something is missing from it
-// or contradicts the rest: written anew it would look as if it were whole.
+// or contradicts the rest: written anew it would look as if it were whole; -EBUSY when a process
+// still writes it, which would go on in a file without a name.
 int embedder_embed(struct embedder *self, const char *path, const struct embed_plan *plan);
 
 // Writes the recording that is open for reading to `target`, in place of what is there, cut to its

@@ -44,6 +44,7 @@ struct recording_facts recording_facts_read(int fd)
     self.is_recording = true;
     self.has_process = process->pid != 0;
     self.state = process->state;
+    self.begin_ms = process->clock_real_ns / 1000000;
     self.peak_bytes = process->peak_bytes;
     for (size_t i = 0; i < recording->threads_count; i++) {
         self.allocations += recording->threads[i].allocations;

@@ -239,15 +239,11 @@ size_t recordings_main(const struct recordings *self, pid_t main_pid)
     return is_other ? largest : own;
 }
 
-bool recordings_end_in_exec(const struct recordings *self, pid_t main_pid)
+bool recordings_end_in_exec(const struct recordings *self, size_t index)
 {
-    bool ends = false;
-    for (size_t i = 0; i < self->count; i++) {
-        const struct recording *item = &self->items[i];
-        if (item->pid != main_pid) continue;
-        ends = item->facts.has_process && item->facts.state == RECORD_EXECED;
-    }
-    return ends;
+    const struct recording *item = &self->items[index];
+    const bool is_last = index + 1 == self->count || item[1].pid != item->pid;
+    return is_last && item->facts.has_process && item->facts.state == RECORD_EXECED;
 }
 
 void recordings_deinit(struct recordings *self)

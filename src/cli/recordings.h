@@ -42,7 +42,7 @@ size_t recordings_own(const struct recordings *self, pid_t main_pid);
 // the largest. `count` if there is none.
 size_t recordings_main(const struct recordings *self, pid_t main_pid);
 
-// Whether the process that the command became was replaced by a program that left none.
-bool recordings_end_in_exec(const struct recordings *self, pid_t main_pid);
+// Whether one is its process's last, and that went on as a program that left none.
+bool recordings_end_in_exec(const struct recordings *self, size_t index);
 
 void recordings_deinit(struct recordings *self);

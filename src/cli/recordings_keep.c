@@ -53,11 +53,12 @@ static void say_where_it_stays(struct keep *self, const struct recording *item, 
     const char *mend = item->is_in_memory ? ", in memory: move it where there is room" : "";
     if (self->stayed_count++ >= lines_max(self)) return;
     if (self->plan->is_late) {
-        say("run: an earlier run's recording stays in '%s'%s; cannot write '%s': %s", item->path,
-            mend, target, strerror(-error));
+        say_to(self->plan->out,
+               "run: an earlier run's recording stays in '%s'%s; cannot write '%s': %s", item->path,
+               mend, target, strerror(-error));
     } else {
-        say("run: cannot write '%s': %s; the recording stays in '%s'%s", target, strerror(-error),
-            item->path, mend);
+        say_to(self->plan->out, "run: cannot write '%s': %s; the recording stays in '%s'%s", target,
+               strerror(-error), item->path, mend);
     }
 }
 
@@ -77,12 +78,15 @@ static void embed(struct keep *self, size_t index)
     const struct child_end *end = self->plan->end;
     const struct embed_plan plan = {
         .has_names = self->plan->has_names,
+        .is_over = true,
         .status = is_last_of_command(self, index) ? &end->status : NULL,
         .duration_ms = end->wall_ns / 1000000,
     };
     const int error = self->embedder ? embedder_embed(self->embedder, item->path, &plan) : -ENOMEM;
     if (error) {
-        say("run: the recording of pid %d has no names: %s; 'mete report --embed' adds them later",
+        say_to(
+            self->plan->out,
+            "run: the recording of pid %d has no names: %s; 'mete report --embed' adds them later",
             (int)item->pid, strerror(-error));
     }
 }
@@ -123,7 +127,8 @@ static void keep_one(struct keep *self, size_t index)
         self->is_kept[index] = true;
     }
     if (refused[0] && !is_late) {
-        say("run: '%s' is no recording and is left alone; this one is in '%s'", refused, target);
+        say_to(self->plan->out, "run: '%s' is no recording and is left alone; this one is in '%s'",
+               refused, target);
     }
 }
 
@@ -138,8 +143,8 @@ static void keep(struct keep *self, size_t index, size_t main)
         embed(self, index);
         keep_one(self, index);
     } else if (self->alive_count++ < LINES_MAX && !self->plan->is_late) {
-        say("run: %s (pid %d) still runs and goes on recording in '%s'", program_of(self, item),
-            (int)item->pid, item->path);
+        say_to(self->plan->out, "run: %s (pid %d) still runs and goes on recording in '%s'",
+               program_of(self, item), (int)item->pid, item->path);
     }
 }
 
@@ -161,18 +166,19 @@ void recordings_keep(struct recordings *self, size_t main, const struct keep_pla
         }
     }
     if (state.alive_count > LINES_MAX && !plan->is_late) {
-        say("run: and %zu more that still run%s", state.alive_count - LINES_MAX,
-            state.alive_count - LINES_MAX == 1 ? "s" : "");
+        say_to(plan->out, "run: and %zu more that still run%s", state.alive_count - LINES_MAX,
+               state.alive_count - LINES_MAX == 1 ? "s" : "");
     }
     if (state.stayed_count > lines_max(&state)) {
         const size_t more = state.stayed_count - lines_max(&state);
-        say("run: and %zu more that stay%s there", more, more == 1 ? "s" : "");
+        say_to(plan->out, "run: and %zu more that stay%s there", more, more == 1 ? "s" : "");
     }
     const bool is_explained =
         plan->is_late || !state.is_kept || state.alive_count > 0 || state.stayed_count > 0;
     for (size_t i = 0; i < count; i++) {
+        if (folders[i].fd >= 0 && state.stayed_count > 0) live_folder_set_told(&folders[i]);
         if (folders[i].fd < 0 || live_folder_destroy(&folders[i]) || is_explained) continue;
-        say("run: '%s' is not empty and stays", folders[i].path);
+        say_to(plan->out, "run: '%s' is not empty and stays", folders[i].path);
     }
     embedder_destroy(state.embedder);
     free(state.is_kept);

@@ -68,6 +68,7 @@ static void look_at(struct recordings_spill *self, const char *name)
     struct stat file;
     int error = 0;
     if (!recording_parse_name(name, &pid, &image)) return;
+    successors_note(&self->successors, pid); // at once: it may end soon
     const int fd = openat(self->live->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return;
     // The event is enough; but who writes to a file that is cut short is killed, so ask again.

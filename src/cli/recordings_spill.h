@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cli/live_folder.h"
+#include "cli/successors.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,8 +15,9 @@ struct recordings_spill {
     const struct live_folder *live;
     struct live_folder *disk;
     const char *beside;
-    uint64_t ended_bytes; // in memory, of recordings whose processes have ended
-    bool is_stuck;        // there is nowhere to put them
+    uint64_t ended_bytes;         // in memory, of recordings whose processes have ended
+    bool is_stuck;                // there is nowhere to put them
+    struct successors successors; // of processes that let go of theirs
 };
 
 // `live` is where recordings are made. `disk` is closed, and is opened in `beside` when it is

@@ -1,5 +1,7 @@
 #include "cli/run_child.h"
 
+#include "cli/process_stat.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -156,13 +158,32 @@ static void watch_until_signal(const struct child_watch *watch, int signals)
     }
 }
 
+// Whether a process that has ended, and is still there, waited for others: what the kernel adds up
+// of these, of which page faults are never none.
+static bool had_children(pid_t pid)
+{
+    unsigned long long faults = 0;
+    return process_stat_read((uint32_t)pid, PROCESS_CHILDREN_FAULTS, &faults) && faults > 0;
+}
+
+// Waits as wait4 does, without stopping here.
+static pid_t wait_once(pid_t pid, struct child_end *end)
+{
+    siginfo_t info = {0};
+    const int how = WEXITED | WNOHANG | WNOWAIT;
+    if (waitid(P_PID, (id_t)pid, &info, how) == 0 && info.si_pid == pid) {
+        end->has_children = had_children(pid);
+    }
+    return wait4(pid, &end->status, WNOHANG | WUNTRACED, &end->usage);
+}
+
 static void wait_for_end(pid_t pid, const struct child_watch *watch, int signals,
                          struct child_end *end)
 {
     sigset_t set = relayed_set();
     sigaddset(&set, SIGCHLD);
     for (;;) {
-        const pid_t waited = wait4(pid, &end->status, WNOHANG | WUNTRACED, &end->usage);
+        const pid_t waited = wait_once(pid, end);
         if (waited == pid && !WIFSTOPPED(end->status)) return;
         if (waited == pid) {
             stop_too(pid, WSTOPSIG(end->status));

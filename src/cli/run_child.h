@@ -35,6 +35,7 @@ struct child_end {
     pid_t pid;
     int status; // as wait() gives it
     struct rusage usage;
+    bool has_children; // had some that it waited for
     uint64_t wall_ns;
 };
 

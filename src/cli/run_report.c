@@ -2,7 +2,6 @@
 
 #include "cli/output.h"
 #include "cli/style.h"
-#include "cli/tree.h"
 
 #include <stdlib.h>
 
@@ -32,10 +31,11 @@ bool run_report(const struct run_subjects *subjects, const struct summary_option
         .skip_count = options->skip_count,
     };
     struct tree tree;
-    const bool is_open = tree_open(&tree, "run", paths, count, &profile) == 0;
+    const bool is_open = tree_open(&tree, "run", paths, count, &profile, subjects->end) == 0;
     if (is_open) {
         tree.report.unlisted = subjects->unlisted;
         tree.report.started = subjects->started;
+        tree.report.options = &profile;
         print(&tree, subjects->all, options, out);
         tree_close(&tree);
     }

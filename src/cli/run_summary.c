@@ -76,24 +76,42 @@ static void list(const struct run_result *result, struct listed *listed_out)
     }
 }
 
+// Whether the program that the command ended as left a recording.
+static bool ends_in_one(const struct run_result *result)
+{
+    return result->started < result->recordings->count && !result->shortfall.is_replaced;
+}
+
 bool run_summarize(const struct run_result *result, const struct summary_options *options,
                    FILE *out)
 {
     // The program may have ended in the middle of a line.
     if (out == stderr && isatty(STDERR_FILENO)) fputc('\n', out);
-    if (result->absence) fprintf(out, "mete: no recording was made: %s\n", result->absence);
-    if (result->gap) fprintf(out, "mete: not everything was seen: %s\n", result->gap);
+    const bool has_none = result->recordings->count == 0;
+    for (size_t i = 0; i < result->shortfall.count; i++) {
+        say_to(out, "%s: %s", has_none ? "no recording was made" : "not everything was seen",
+               result->shortfall.lines[i]);
+    }
     struct listed listed;
     list(result, &listed);
     if (listed.count > 0) {
+        // A recording that could not be written anew, for want of room, says little of its end.
+        const bool has_end =
+            ends_in_one(result) && (result->started == result->main || listed.has_started);
+        const struct tree_end end = {
+            .index = listed.has_started ? 1 : 0,
+            .status = result->status,
+            .duration_ms = result->wall_ns / 1000000,
+        };
         // It has said why.
         const struct run_subjects subjects = {
             .all = listed.subjects,
             .count = listed.count,
             .unlisted = listed.unlisted,
             .started = listed.has_started ? 1 : 0,
+            .end = has_end ? &end : NULL,
         };
         (void)run_report(&subjects, options, out);
     }
-    return result->absence != NULL || result->is_replaced;
+    return has_none || result->shortfall.is_replaced;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/recordings.h"
+#include "cli/run_shortfall.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,9 +28,7 @@ struct run_result {
     const struct recordings *recordings; // sorted by pid and image
     size_t main;                         // the main program's index, or the count if it left none
     size_t started;                      // the command's own, in the same way
-    const char *absence;                 // why there is none at all; NULL when there is
-    const char *gap;                     // what is missing in them; NULL when that is not known
-    bool is_replaced;                    // the command's process became a program that left none
+    struct shortfall shortfall;
 };
 
 // Prints the summary. Whether there is something that --error-status should speak of.

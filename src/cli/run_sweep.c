@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 // One line for a folder: where its recordings are now.
-static void tell(const struct recordings *recordings, const struct live_folder *folder)
+static void tell(const struct recordings *recordings, const struct live_folder *folder, FILE *out)
 {
     const char *first = NULL;
     size_t moved = 0;
@@ -24,16 +24,17 @@ static void tell(const struct recordings *recordings, const struct live_folder *
         if (!first) first = item->path;
         moved++;
     }
-    if (moved == 1) say("run: an earlier run left a recording, which is now '%s'", first);
+    if (moved == 1) say_to(out, "run: an earlier run left a recording, which is now '%s'", first);
     if (moved > 1) {
-        say("run: an earlier run left %zu recordings, which are now '%s' and beside it", moved,
-            first);
+        say_to(out, "run: an earlier run left %zu recordings, which are now '%s' and beside it",
+               moved, first);
     }
 }
 
 struct sweep {
     const struct live_folder *own;
     size_t own_count;
+    FILE *out;
 };
 
 enum { DEPTH = 2 }; // in memory, and where recordings found there were to go
@@ -51,9 +52,11 @@ static void take_over(const struct sweep *self, struct live_folder *folder, int 
     size_t ended = 0;
     const bool has_target = live_folder_target(folder, pattern, sizeof pattern);
     for (size_t i = 0; i < recordings.count; i++) ended += !recordings.items[i].is_alive;
+    FILE *out = live_folder_is_told(folder) ? NULL : self->out;
     if (ended > 0 && !has_target) {
-        say("run: an earlier run left %zu recording%s in '%s'; 'mete report' reads %s", ended,
-            ended == 1 ? "" : "s", folder->path, ended == 1 ? "it" : "them");
+        say_to(out, "run: an earlier run left %zu recording%s in '%s'; 'mete report' reads %s",
+               ended, ended == 1 ? "" : "s", folder->path, ended == 1 ? "it" : "them");
+        live_folder_set_told(folder);
         close(folder->fd);
     } else {
         const struct keep_plan plan = {
@@ -63,10 +66,11 @@ static void take_over(const struct sweep *self, struct live_folder *folder, int 
             .host = host,
             .has_names = true,
             .is_late = true,
+            .out = out,
             .end = &end,
         };
         recordings_keep(&recordings, recordings_main(&recordings, 0), &plan, folder, 1);
-        tell(&recordings, folder);
+        tell(&recordings, folder, self->out);
     }
     recordings_deinit(&recordings);
     // What its mete had put there already. A folder that is named after each process is not known.
@@ -105,9 +109,9 @@ static void look_into(const struct sweep *self, const char *folder, int depth)
     closedir(opened);
 }
 
-void run_sweep(const struct live_folder *own, size_t count, const char *beside)
+void run_sweep(const struct live_folder *own, size_t count, const char *beside, FILE *out)
 {
-    const struct sweep self = {own, count};
+    const struct sweep self = {own, count, out};
     for (size_t i = 0; i < count; i++) {
         char folder[PATH_MAX];
         const char *slash = strrchr(own[i].path, '/');

@@ -2,6 +2,7 @@
 
 #include "cli/liveness.h"
 #include "cli/output.h"
+#include "record/finish.h"
 #include "record/reader.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 #include <sys/stat.h>
 
 static int subject_open(struct tree *self, const char *command, const char *path,
-                        const struct profile_options *options)
+                        const struct profile_options *options, const struct tree_end *end)
 {
     struct reader_problem problem;
     struct recording *recording = recording_open(path, &problem);
@@ -21,6 +22,7 @@ static int subject_open(struct tree *self, const char *command, const char *path
         say("%s: %s: %s", command, path, text);
         return STATUS_FAILED;
     }
+    if (end) finish_status(recording, end->status, end->duration_ms);
     struct profile *profile = profile_create(recording, options);
     if (!profile) {
         recording_close(recording);
@@ -38,7 +40,7 @@ static int subject_open(struct tree *self, const char *command, const char *path
 }
 
 int tree_open(struct tree *self, const char *command, char *const *paths, size_t count,
-              const struct profile_options *options)
+              const struct profile_options *options, const struct tree_end *end)
 {
     *self = (struct tree){
         .subjects = calloc(count, sizeof *self->subjects),
@@ -51,7 +53,8 @@ int tree_open(struct tree *self, const char *command, char *const *paths, size_t
     }
     self->report.subjects = self->subjects;
     for (size_t i = 0; i < count && !status; i++) {
-        status = subject_open(self, command, paths[i], options);
+        status =
+            subject_open(self, command, paths[i], options, end && end->index == i ? end : NULL);
     }
     if (status) tree_close(self);
     return status;

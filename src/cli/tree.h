@@ -12,11 +12,18 @@ struct tree {
     struct recording **recordings;
 };
 
+// What is known of a process beside its recording, in which it may be missing: what wait() said.
+struct tree_end {
+    size_t index; // of the recording
+    int status;
+    unsigned long long duration_ms;
+};
+
 // Opens `count` recordings, at least one, the main program's first. 0, or a status after a message
 // that names the file and begins with the command's name; then there is nothing to close. The paths
-// are borrowed.
+// are borrowed. `end` may be NULL.
 int tree_open(struct tree *self, const char *command, char *const *paths, size_t count,
-              const struct profile_options *options);
+              const struct profile_options *options, const struct tree_end *end);
 void tree_close(struct tree *self);
 
 // The newest recording in this folder, to be freed; NULL after a message when there is none.

@@ -176,20 +176,27 @@ static bool tallies_read(struct profile *self)
     return true;
 }
 
-// A program that has not ended has not said how long it took.
-static void duration_guess(struct profile *self)
+static void raise_to(uint64_t *value, uint64_t other)
+{
+    if (*value < other) *value = other;
+}
+
+// A program that has not ended has said at best how long it took until some moment before its last
+// event. Where the end is known nothing is later: clocks that tick otherwise may have said so.
+static void times_settle(struct profile *self)
 {
     struct profile_process *process = &self->process;
-    if (process->duration_ms > 0) return;
-    for (size_t i = 0; i < self->threads_count; i++) {
-        if (self->threads[i].last_ms > process->duration_ms) {
-            process->duration_ms = self->threads[i].last_ms;
+    const bool has_said = process->duration_ms > 0;
+    if (!has_said || process->state == PROFILE_RUNNING) {
+        for (size_t i = 0; i < self->threads_count; i++) {
+            raise_to(&process->duration_ms, self->threads[i].last_ms);
         }
+        raise_to(&process->duration_ms, process->peak_ms);
     }
-    if (self->timeline_count > 0) {
-        const uint64_t last = self->timeline[self->timeline_count - 1].time_ms;
-        if (last > process->duration_ms) process->duration_ms = last;
+    if (!has_said && self->timeline_count > 0) {
+        raise_to(&process->duration_ms, self->timeline[self->timeline_count - 1].time_ms);
     }
+    if (process->peak_ms > process->duration_ms) process->peak_ms = process->duration_ms;
 }
 
 bool profile_facts(struct profile *self)
@@ -200,6 +207,6 @@ bool profile_facts(struct profile *self)
     self->unbelieved = self->recording->unbelieved;
     if (!process_read(self) || !modules_read(self) || !threads_read(self)) return false;
     if (!timeline_read(self) || !tallies_read(self)) return false;
-    duration_guess(self);
+    times_settle(self);
     return true;
 }

@@ -25,6 +25,7 @@ struct report_tree {
     size_t count;    // at least 1
     size_t unlisted; // further children, which are not among the subjects
     size_t started;  // index of the one that started the others; 0: the main one, as far as known
+    const struct profile_options *options; // as the profiles were made with; NULL: with none
 };
 
 enum {

@@ -158,21 +158,20 @@ void part_children(struct line *line, const struct report_tree *tree)
 
 // --- the foot
 
-// A path as a shell reads it.
-static void put_path(struct line *line, enum ink ink, const char *path)
+// A word as a shell reads it.
+static void put_word(struct line *line, enum ink ink, const char *word)
 {
-    bool is_plain = *path && *path != '-';
-    for (const char *at = path; *at; at++) {
+    bool is_plain = *word != '\0';
+    for (const char *at = word; *at; at++) {
         is_plain = is_plain && (isalnum((unsigned char)*at) || strchr("/._-+,:@%", *at) ||
                                 (unsigned char)*at >= 0x80);
     }
-    if (*path == '-') line_put(line, ink, "./"); // no option
     if (is_plain) {
-        line_put(line, ink, path);
+        line_put(line, ink, word);
         return;
     }
     line_put(line, ink, "'");
-    for (const char *at = path; *at;) {
+    for (const char *at = word; *at;) {
         const size_t len = strcspn(at, "'");
         line_print(line, ink, "%.*s", (int)(len < 900 ? len : 900), at);
         at += len < 900 ? len : 900;
@@ -181,6 +180,29 @@ static void put_path(struct line *line, enum ink ink, const char *path)
         at++;
     }
     line_put(line, ink, "'");
+}
+
+static void put_path(struct line *line, enum ink ink, const char *path)
+{
+    if (*path == '-') line_put(line, ink, "./"); // no option
+    put_word(line, ink, path);
+}
+
+// What was asked for and would change the next answer, too.
+static void put_options(struct line *line, const struct profile_options *options)
+{
+    if (line->style.is_exact) line_put(line, INK_PLAIN, "--exact ");
+    if (!options) return;
+    if (options->filter) {
+        line_put(line, INK_PLAIN, "--filter=");
+        put_word(line, INK_PLAIN, options->filter);
+        line_put(line, INK_PLAIN, " ");
+    }
+    for (size_t i = 0; i < options->skip_count; i++) {
+        line_put(line, INK_PLAIN, "--skip=");
+        put_word(line, INK_PLAIN, options->skips[i]);
+        line_put(line, INK_PLAIN, " ");
+    }
 }
 
 void part_foot(struct line *line, const struct report_tree *tree, enum figures_key key)
@@ -193,11 +215,14 @@ void part_foot(struct line *line, const struct report_tree *tree, enum figures_k
     put_path(line, INK_PLAIN, main->path);
     line_print(line, INK_DIM, "  %s%s", text, line->style.is_exact ? " bytes" : "");
     line_end(line);
-    // Much that is left is worth a look; else each stack is.
-    const bool is_left = key != FIGURES_LEFT && profile->process.state != PROFILE_RUNNING &&
+    // Much that is left is worth a look, where nobody asked for something else; else each stack is.
+    const bool is_asked = key != FIGURES_KEY_COUNT;
+    const bool is_left = !is_asked && profile->process.state != PROFILE_RUNNING &&
                          profile->totals.live_bytes > (int64_t)(profile->process.peak_bytes / 2);
     line_put(line, INK_DIM, "next       ");
     line_print(line, INK_PLAIN, "mete report %s ", is_left ? "--sort=left" : "--full");
+    if (is_asked) line_print(line, INK_PLAIN, "--sort=%s ", figures_key_names[key]);
+    put_options(line, tree->options);
     put_path(line, INK_PLAIN, main->path);
     line_end(line);
 }

@@ -39,6 +39,13 @@ def test_a_report_stays_when_the_program_is_gone(mete, run, program, tmp_path):
     assert report(mete, "--full", "a.mete", cwd=tmp_path) == before
 
 
+def test_the_next_command_skips_what_was_skipped(mete, run, program, tmp_path):
+    done = run("-o", "a.mete", "--skip=hold*", program)
+    last = done.err.decode().splitlines()[-1]
+    assert last == "next       mete report --sort=left --skip='hold*' a.mete", done
+    assert "holder" not in report(mete, "--skip=hold*", "a.mete", cwd=tmp_path)
+
+
 def test_embedding_again_takes_no_names_away(mete, run, program, tmp_path):
     """Protects names from machines that do not have the program, or have another."""
     assert run("-o", "a.mete", program).status == 0

@@ -57,6 +57,14 @@ def test_a_recording_of_what_still_runs_says_so(mete, tmp_path):
             assert re.fullmatch(rf"still running after [\d.]+ m?s, pid {pid}", ending(path))
             told = json.loads(call_mete(mete, ["report", "--json", path]).out)
             assert told["process"]["is_running"] is True
+        # Named anew it would be another file, and what comes would be lost.
+        inode = os.stat(live).st_ino
+        done = call_mete(mete, ["report", "--embed", live])
+        assert (done.status, done.said()) == (125, [
+            f"mete: report: cannot write names into '{live}': its process still writes it; "
+            "wait until that has ended"])
+        assert os.stat(live).st_ino == inode
+        assert call_mete(mete, ["report", "--embed", copy]).status == 0  # nobody writes to that
         os.kill(pid, signal.SIGKILL)
         err = running.communicate(timeout=30)[1].decode()
         assert "\nkilled by SIGKILL after " in err
@@ -178,9 +186,9 @@ def test_what_a_killed_mete_left_is_finished_by_the_next(abandon, fake_mete, tmp
 
 
 def test_what_ended_before_its_mete_was_killed_is_told_in_one_line(abandon, fake_mete, tmp_path):
+    (tmp_path / "all").mkdir()
     killed = abandon("-o", "all/", script="sleep 0; sleep 0; echo $$; exec sleep 60",
                      cwd=tmp_path)
-    (tmp_path / "all").mkdir()
     wait_until(lambda: len(list(killed.folder.glob("*.mete"))) == 4)
     killed.kill_mete()
     done = call_mete(fake_mete, ["run", "-o", "a.mete", "true"], cwd=tmp_path, env=killed.env)
@@ -220,6 +228,43 @@ def test_where_a_place_is_gone_recordings_stay_and_are_named(abandon, fake_mete,
         rf"{killed.pid}(\.2)?\.mete': No such file or directory", done.said()[0]), done
     assert done.said()[1:] == ["mete: run: and 1 more that stays there"]
     assert len(list(killed.folder.glob("*.mete"))) == 2
+    # It is known now; and told again when they have found a place.
+    done = call_mete(fake_mete, ["run", "-o", "a.mete", "true"], cwd=tmp_path, env=killed.env)
+    assert done.said() == []
+    (tmp_path / "gone").mkdir()
+    words = ["run", "--summary=summary", "-o", "a.mete", "true"]
+    done = call_mete(fake_mete, words, cwd=tmp_path, env=killed.env)
+    told = (tmp_path / "summary").read_text(encoding="utf-8")
+    assert done.said() == []
+    assert told.startswith("mete: run: an earlier run left 2 recordings, which are now '"), told
+    assert len(names(tmp_path / "gone")) == 2 and not killed.folder.exists()
+
+
+def test_what_a_run_says_of_its_recording_the_next_does_not_repeat(memory, fake_mete, tmp_path):
+    (tmp_path / "gone").mkdir()
+    env = {"XDG_RUNTIME_DIR": memory}
+    words = ["run", "-o", "gone/a.mete", "rmdir", "gone"]
+    done = call_mete(fake_mete, words, cwd=tmp_path, env=env)
+    assert "the recording stays in" in done.said()[0]
+    done = call_mete(fake_mete, ["run", "-o", "b.mete", "true"], cwd=tmp_path, env=env)
+    assert done.said() == []
+    assert len(list(memory.rglob("*.mete"))) == 1
+    (tmp_path / "gone").mkdir()
+    done = call_mete(fake_mete, ["run", "-o", "b.mete", "true"], cwd=tmp_path, env=env)
+    assert done.said() == [
+        f"mete: run: an earlier run left a recording, which is now '{tmp_path}/gone/a.mete'"]
+
+
+def test_of_what_has_no_target_is_told_once(abandon, fake_mete, tmp_path):
+    killed = abandon("-o", "kept.mete")
+    killed.kill_mete()
+    killed.kill_program()
+    (killed.folder / "target").unlink()
+    words = ["run", "-o", "a.mete", "true"]
+    done = call_mete(fake_mete, words, cwd=tmp_path, env=killed.env)
+    assert done.said() == [f"mete: run: an earlier run left 1 recording in '{killed.folder}'; "
+                           "'mete report' reads it"]
+    assert call_mete(fake_mete, words, cwd=tmp_path, env=killed.env).said() == []
 
 
 def test_folders_that_only_look_like_ours_are_left_alone(abandon, fake_mete, tmp_path):

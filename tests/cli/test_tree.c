@@ -51,7 +51,7 @@ static void the_order_is_that_of_the_paths(void **state)
     (void)state;
     struct tree tree;
     char *const names[] = {paths[0], paths[1], paths[2]};
-    assert_int_equal(tree_open(&tree, "try", names, COUNT, NULL), STATUS_OK);
+    assert_int_equal(tree_open(&tree, "try", names, COUNT, NULL, NULL), STATUS_OK);
     assert_int_equal(tree.report.count, COUNT);
     for (size_t i = 0; i < COUNT; i++) {
         assert_string_equal(tree.report.subjects[i].path, paths[i]);
@@ -65,7 +65,7 @@ static void one_that_cannot_be_read_closes_the_others(void **state)
     (void)state;
     struct tree tree;
     char *const names[] = {paths[0], folder};
-    assert_int_equal(tree_open(&tree, "try", names, 2, NULL), STATUS_FAILED);
+    assert_int_equal(tree_open(&tree, "try", names, 2, NULL, NULL), STATUS_FAILED);
     assert_int_equal(tree.report.count, 0);
 }
 

@@ -103,6 +103,21 @@ static const struct shared_piece three[] = {
 #endif
 #endif
 
+// Says so where they are not.
+static bool are_apart(void)
+{
+    if (!PIECES_ARE_APART) print_message("pieces are mapped as a whole here\n");
+    return PIECES_ARE_APART;
+}
+
+// What cases about pieces that lie apart begin with. False where there is nothing to be tested.
+static bool create_three(struct shared_file *file_out)
+{
+    if (!are_apart()) return false;
+    assert_int_equal(shared_file_create(path, three, 3, file_out), 0);
+    return true;
+}
+
 static size_t address_space(void)
 {
     size_t pages = 0;
@@ -116,13 +131,9 @@ static size_t address_space(void)
 static void pieces_grow_where_they_are_and_take_no_more_than_they_use(void **state)
 {
     (void)state;
-    if (!PIECES_ARE_APART) {
-        print_message("pieces are mapped as a whole here\n");
-        return;
-    }
     struct shared_file file;
     size_t before = address_space();
-    assert_int_equal(shared_file_create(path, three, 3, &file), 0);
+    if (!create_three(&file)) return;
     assert_int_equal(file.size, three[0].room + three[1].room + three[2].room);
     assert_true(address_space() - before < 1 << 20);
     char *start = shared_file_piece(&file, 1);
@@ -150,12 +161,8 @@ static void pieces_grow_where_they_are_and_take_no_more_than_they_use(void **sta
 static void a_piece_does_not_grow_over_what_is_others(void **state)
 {
     (void)state;
-    if (!PIECES_ARE_APART) {
-        print_message("pieces are mapped as a whole here\n");
-        return;
-    }
     struct shared_file file;
-    assert_int_equal(shared_file_create(path, three, 3, &file), 0);
+    if (!create_three(&file)) return;
     char *behind = shared_file_piece(&file, 1) + 3 * PAGE_SIZE;
     void *own = mmap(behind, PAGE_SIZE, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
@@ -175,12 +182,8 @@ static void a_piece_does_not_grow_over_what_is_others(void **state)
 static void a_piece_that_grew_and_was_not_told_goes_on(void **state)
 {
     (void)state;
-    if (!PIECES_ARE_APART) {
-        print_message("pieces are mapped as a whole here\n");
-        return;
-    }
     struct shared_file file;
-    assert_int_equal(shared_file_create(path, three, 3, &file), 0);
+    if (!create_three(&file)) return;
     struct shared_file before = file;
     assert_true(shared_file_extend(&file, 1, 4 * PAGE_SIZE));
     file = before;
@@ -194,10 +197,7 @@ static void a_piece_that_grew_and_was_not_told_goes_on(void **state)
 static void several_files_lie_apart(void **state)
 {
     (void)state;
-    if (!PIECES_ARE_APART) {
-        print_message("pieces are mapped as a whole here\n");
-        return;
-    }
+    if (!are_apart()) return;
     enum { FILES = 20 };
     static struct shared_file files[FILES];
     for (int i = 0; i < FILES; i++) {
@@ -219,12 +219,8 @@ static void several_files_lie_apart(void **state)
 static void what_is_detached_is_private_and_zero(void **state)
 {
     (void)state;
-    if (!PIECES_ARE_APART) {
-        print_message("pieces are mapped as a whole here\n");
-        return;
-    }
     struct shared_file file;
-    assert_int_equal(shared_file_create(path, three, 3, &file), 0);
+    if (!create_three(&file)) return;
     char *start = shared_file_piece(&file, 1);
     assert_true(shared_file_populate(start, PAGE_SIZE));
     *start = 'x';
@@ -285,10 +281,7 @@ static int grow_within_limit(void)
 static void a_limit_on_address_space_that_comes_later_stops_growth(void **state)
 {
     (void)state;
-    if (!PIECES_ARE_APART) {
-        print_message("pieces are mapped as a whole here\n");
-        return;
-    }
+    if (!are_apart()) return;
     assert_int_equal(in_child_limited(RLIMIT_AS, RLIM_INFINITY, grow_within_limit), 0);
 }
 

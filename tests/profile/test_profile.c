@@ -360,12 +360,28 @@ static void ranks_fall_and_equals_keep_their_order(void **state)
     }
 }
 
+// Clocks tick differently, and one that has not ended says from time to time how long it ran.
+static void no_peak_is_later_than_the_end(void **state)
+{
+    struct fixture *self = *state;
+    struct record_process *process = sample_process(&self->sample);
+    process->peak_ms = 1004;
+    process->duration_ms = 1000;
+    process->state = RECORD_WAITED;
+    assert_int_equal(profile_of(self, NULL)->process.peak_ms, 1000);
+    assert_int_equal(self->profile->process.duration_ms, 1000);
+    sample_process(&self->sample)->state = RECORD_RUNNING;
+    assert_int_equal(profile_of(self, NULL)->process.peak_ms, 1004);
+    assert_int_equal(self->profile->process.duration_ms, 1004);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(rows_of_several_threads_add_up),
         CASE(a_lone_row_knows_its_peak),
+        CASE(no_peak_is_later_than_the_end),
         CASE(at_the_peak_was_live_what_has_not_changed_since),
         CASE(a_row_is_the_first_function_that_is_no_wrapper),
         CASE(an_inlined_function_owns_its_row_and_may_be_skipped),

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -200,6 +201,24 @@ def test_filter_and_skip(report):
     out = report("--skip=*::Loader<>::*", "--skip=tables::parse*", "server.mete")[1]
     assert "631 MiB   86 %  tables::serve" in out
     assert "load_rows" not in out
+
+
+@pytest.mark.parametrize("words,wanted", [
+    ([], "--full"),
+    (["--sort=bytes", "--exact"], "--full --sort=bytes --exact"),
+    (["--filter=tables::*", "--skip=it's", "--skip=b"],
+     r"--full --filter='tables::*' --skip='it'\''s' --skip=b"),
+    (["--sort=left", "--filter=main"], "--full --sort=left --filter=main"),
+])
+def test_the_next_command_asks_on(report, words, wanted):
+    """What was filtered stays filtered; and the command is one that works."""
+    last = report(*words, "server.mete")[1].splitlines()[-1]
+    assert last == f"next       mete report {wanted} server.mete"
+    again = shlex.split(last)[3:]
+    status, out, err = report(*again)
+    assert (status, err) == (0, "") and out
+    if "--sort=left" not in words:
+        assert out == report("--full", *words, "server.mete")[1]
 
 
 @pytest.mark.parametrize("form", [[], ["--full"]])

@@ -1,0 +1,139 @@
+#include "cli/run_shortfall.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+// Of children that went on as others; nobody reads more.
+enum { CHILDREN_NAMED = 3, RUNNING_NAMED = 3 };
+
+#define UNSEEN                                                                                     \
+    "is linked statically or setuid, has no LD_PRELOAD and METE in its environment ('env -i', "    \
+    "sudo), or runs in another root (chroot)"
+
+__attribute__((format(printf, 2, 3))) static void add(struct shortfall *self, const char *format,
+                                                      ...)
+{
+    if (self->count == SHORTFALL_LINES_MAX) return;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(self->lines[self->count++], SHORTFALL_LINE_SIZE, format, arguments);
+    va_end(arguments);
+}
+
+// What it went on as, and what can be said of that.
+struct replacement {
+    bool is_known;
+    bool is_running;
+    struct successor successor;
+    struct obstacle obstacle; // what stands in the way of looking at it
+};
+
+static struct replacement replacement_of(const struct shortfall_facts *facts, size_t index)
+{
+    struct replacement self = {.is_known = false};
+    const struct recording *item = &facts->recordings->items[index];
+    const struct successor *noted = successors_find(facts->successors, item->pid);
+    if (item->pid != facts->end->pid) {
+        self.is_running = successor_look(item->pid, item->facts.begin_ms, &self.successor);
+    }
+    self.is_known = self.is_running || noted;
+    // What was seen first counts: programs write their titles over their environment.
+    const bool is_same = noted && strcmp(noted->program, self.successor.program) == 0;
+    if (noted && (!self.is_running || is_same)) self.successor = *noted;
+    if (!self.is_known) return self;
+    char *command[] = {self.successor.program, NULL};
+    self.obstacle = observable_look(command);
+    return self;
+}
+
+// One line of it; false when there is nothing to tell.
+static bool tell(struct shortfall *self, const struct shortfall_facts *facts, size_t index,
+                 const struct replacement *replacement)
+{
+    const struct recording *item = &facts->recordings->items[index];
+    const bool is_own = item->pid == facts->end->pid;
+    char name[256];
+    const char *program = is_own || !item->facts.program[0] ? facts->program : item->facts.program;
+    (void)snprintf(name, sizeof name, is_own ? "'%s'" : "'%s' (pid %d)", program, (int)item->pid);
+    const struct successor *successor = &replacement->successor;
+    const char *running = replacement->is_running ? ", which still runs," : ",";
+    if (replacement->is_known && replacement->obstacle.kind == OBSTACLE_ALL) {
+        add(self, "%s became '%s'%s which %s", name, successor->program, running,
+            replacement->obstacle.reason);
+    } else if (replacement->is_known && !successor->has_settings) {
+        add(self,
+            "%s became '%s'%s in an environment without LD_PRELOAD and METE, as 'env -i' and sudo "
+            "make it: put 'mete run' behind that",
+            name, successor->program, running);
+    } else if (!replacement->is_known || is_own) {
+        add(self,
+            "%s became another program, which left no recording: it allocated nothing, " UNSEEN
+            ": put 'mete run' behind that",
+            name);
+    } else {
+        return false; // it can be observed, and has allocated nothing
+    }
+    return true;
+}
+
+static void find_children(struct shortfall *self, const struct shortfall_facts *facts)
+{
+    const struct recordings *recordings = facts->recordings;
+    size_t named = 0;
+    size_t running = 0;
+    size_t more = 0;
+    bool is_explained = false; // the long sentence once
+    for (size_t i = 0; i < recordings->count; i++) {
+        if (recordings->items[i].pid == facts->end->pid || !recordings_end_in_exec(recordings, i))
+            continue;
+        const struct replacement replacement = replacement_of(facts, i);
+        const bool has_room =
+            replacement.is_running ? running < RUNNING_NAMED : named < CHILDREN_NAMED;
+        if (!has_room || (is_explained && !replacement.is_known)) {
+            more++;
+            continue;
+        }
+        if (!tell(self, facts, i, &replacement)) continue;
+        is_explained |= !replacement.is_known;
+        running += replacement.is_running;
+        named += !replacement.is_running;
+    }
+    if (more > 0) {
+        add(self, "%zu more process%s became %s that left no recording", more,
+            more == 1 ? "" : "es", more == 1 ? "a program" : "programs");
+    }
+}
+
+// Whether there are recordings of any process but the command's own.
+static bool has_others(const struct shortfall_facts *facts)
+{
+    for (size_t i = 0; i < facts->recordings->count; i++) {
+        if (facts->recordings->items[i].pid != facts->end->pid) return true;
+    }
+    return false;
+}
+
+void shortfall_find(struct shortfall *self, const struct shortfall_facts *facts)
+{
+    const struct recordings *recordings = facts->recordings;
+    const size_t own = recordings_own(recordings, facts->end->pid);
+    self->count = 0;
+    self->is_replaced = own < recordings->count && recordings_end_in_exec(recordings, own);
+    if (facts->obstacle->kind != OBSTACLE_NONE) {
+        add(self, "'%s' %s", facts->obstacle->subject, facts->obstacle->reason);
+    } else if (recordings->count == 0) {
+        add(self, "%s", observable_absence(facts->end->status));
+    } else if (self->is_replaced) {
+        const struct replacement replacement = replacement_of(facts, own);
+        (void)tell(self, facts, own, &replacement);
+    }
+    if (!facts->has_children || recordings->count == 0) return;
+    find_children(self, facts);
+    // Where something stands in the way of all of them, that has been said.
+    if (facts->obstacle->kind == OBSTACLE_NONE && own < recordings->count &&
+        facts->end->has_children && !has_others(facts)) {
+        add(self, "'%s' started others, which left no recording: each allocated nothing, " UNSEEN,
+            facts->program);
+    }
+}

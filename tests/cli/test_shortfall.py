@@ -1,0 +1,109 @@
+"""What `mete run` says at the end of what it could not see: of the command itself and of children
+that became programs in which nothing can be preloaded."""
+
+import os
+import re
+import shutil
+import signal
+
+import pytest
+
+from conftest import call_mete
+
+# What it became is told where it did not come and go too fast to be seen.
+BECAME = re.compile(
+    r"not everything was seen: '\w+' became (another program, which left no recording: it "
+    r"allocated nothing, is linked statically or setuid, has no LD_PRELOAD and METE in its "
+    r"environment \('env -i', sudo\), or runs in another root \(chroot\)|'/\S+', in an environment "
+    r"without LD_PRELOAD and METE, as 'env -i' and sudo make it): put 'mete run' behind that$")
+
+
+@pytest.fixture()
+def static(compile_words):
+    """A static program."""
+    return compile_words("static", "int main(void) { return 0; }\n", ["-static"])
+
+
+@pytest.fixture()
+def waiting(compile_words):
+    """A static program that ends when its input does."""
+    text = "#include <unistd.h>\nint main(void) { char c; return read(0, &c, 1) == 1; }\n"
+    return compile_words("waiting", text, ["-static"])
+
+
+@pytest.fixture()
+def run_and_let_end(mete, memory, tmp_path):
+    """The same as `run`; gives mete the time to see what a program that reads its input became."""
+
+    def run_words(*words):
+        words = ["-c", "sleep 1 | \"$@\"", "sh", mete, "run", *words]
+        return call_mete("/bin/sh", words, cwd=tmp_path, env={"XDG_RUNTIME_DIR": memory})
+
+    return run_words
+
+
+@pytest.mark.parametrize("end,status", [("true", 0), ("sh -c 'kill $$'", 128 + signal.SIGTERM)])
+def test_an_environment_emptied_on_the_way(run, end, status):
+    done = run("sh", "-c", f"exec env -i {end}")
+    assert done.status == status
+    assert BECAME.search(done.said()[0]), done
+
+
+def test_an_exec_of_a_static_program_is_not_blamed_on_the_environment(run_and_let_end, waiting):
+    done = run_and_let_end("sh", "-c", f"exec {waiting}")
+    assert done.said() == [
+        f"mete: not everything was seen: 'sh' became '{waiting}', which is linked statically: "
+        "nothing can be preloaded into it"], done
+
+
+def test_a_child_that_becomes_a_static_program(run_and_let_end, waiting):
+    done = run_and_let_end("bash", "-c", f"{waiting}; exit 3")
+    (line,) = done.said()
+    assert re.fullmatch(rf"mete: not everything was seen: 'bash' \(pid \d+\) became '{waiting}', "
+                        "which is linked statically: nothing can be preloaded into it", line), done
+    assert done.status == 3
+
+
+def test_a_child_that_is_gone_before_anybody_looks(run, static):
+    """One line, whatever else is known; which of the two depends on who is faster."""
+    done = run("bash", "-c", f"{static}; exit 3")
+    (line,) = done.said()
+    assert re.search(rf"'bash' \(pid \d+\) became ('{static}', which is linked statically|another "
+                     "program, which left no recording: it allocated nothing, is linked static)",
+                     line), done
+
+
+@pytest.mark.parametrize("children", [True, False])
+def test_children_of_whom_there_is_no_trace(run, static, tmp_path, children):
+    """dash makes them by vfork, so that they count with it until they exec."""
+    script = tmp_path / "wrap.sh"
+    script.write_text(f"#!/bin/dash\n{static}\nexit 4\n")
+    script.chmod(0o755)
+    done = run(*([] if children else ["--no-children"]), script)
+    assert done.status == 4
+    assert done.said() == [
+        "mete: not everything was seen: 'wrap.sh' started others, which left no recording: each "
+        "allocated nothing, is linked statically or setuid, has no LD_PRELOAD and METE in its "
+        "environment ('env -i', sudo), or runs in another root (chroot)"][:children], done
+
+
+def test_what_can_be_observed_and_allocates_nothing_is_not_missed(run_and_let_end, compile_words):
+    text = "#include <unistd.h>\nint main(void) { char c; return read(0, &c, 1) == 1; }\n"
+    program = compile_words("idle", text)
+    done = run_and_let_end("bash", "-c", f"{program}; exit 3")
+    assert (done.status, done.said()) == (3, []), done
+
+
+def test_a_child_in_an_empty_environment_that_outlives_the_command(run):
+    sleep = os.path.realpath(shutil.which("sleep"))
+    done = run("sh", "-c", "(exec env -i sleep 60 >&- 2>&- <&-) & echo $!; until "
+               f"[ \"$(readlink /proc/$!/exe)\" = '{sleep}' ]; do sleep 0.05; done")
+    pid = int(done.out)
+    try:
+        (line,) = [line for line in done.said() if f"(pid {pid}) became" in line]
+        assert line == (
+            f"mete: not everything was seen: 'env' (pid {pid}) became '{sleep}', which still runs, "
+            "in an environment without LD_PRELOAD and METE, as 'env -i' and sudo make it: put "
+            "'mete run' behind that"), done
+    finally:
+        os.kill(pid, signal.SIGKILL)
