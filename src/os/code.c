@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 // Of one module, to find memory that can be read where its program headers do not say (1 GiB).
 enum { PROBES_MAX = 1 << 18 };
@@ -15,27 +16,75 @@ static bool lies_within(uintptr_t address, uintptr_t start, uintptr_t end)
     return address >= start && address < end;
 }
 
-// The readable segment that holds the search table, by the program headers, if they lie in the
-// first page as linkers write them.
+// Those in its first page.
+static struct code_headers headers_at_start(uintptr_t start)
+{
+    const Elf64_Ehdr *file = (const Elf64_Ehdr *)start;
+    if (!pages_are_readable(start)) return (struct code_headers){0};
+    if (memcmp(file->e_ident, ELFMAG, SELFMAG) != 0) return (struct code_headers){0};
+    bool is_within = file->e_phentsize == sizeof(Elf64_Phdr) && file->e_phoff <= PAGE_SIZE &&
+                     file->e_phoff + file->e_phnum * sizeof(Elf64_Phdr) <= PAGE_SIZE;
+    if (!is_within) return (struct code_headers){0};
+    return (struct code_headers){(const Elf64_Phdr *)(start + file->e_phoff), file->e_phnum};
+}
+
+// The program's own, which the kernel tells.
+static struct code_headers headers_of_program(void)
+{
+    struct code_headers headers = {(const Elf64_Phdr *)getauxval(AT_PHDR), getauxval(AT_PHNUM)};
+    uintptr_t last = (uintptr_t)(headers.first + headers.count) - 1;
+    bool is_there = headers.count > 0 && pages_are_readable((uintptr_t)headers.first) &&
+                    last - (uintptr_t)headers.first < PAGE_SIZE && pages_are_readable(last);
+    return is_there ? headers : (struct code_headers){0};
+}
+
+static uintptr_t bias_of_program(const struct code_headers *headers)
+{
+    for (size_t i = 0; i < headers->count; i++) {
+        if (headers->first[i].p_type != PT_PHDR) continue;
+        return (uintptr_t)headers->first - headers->first[i].p_vaddr;
+    }
+    return UINTPTR_MAX;
+}
+
+struct code_headers code_headers(const struct code_module *module)
+{
+    struct code_headers program = headers_of_program();
+    if (module->bias == bias_of_program(&program)) return program;
+    return headers_at_start(module->start);
+}
+
+// The readable segment that holds some bytes of the file; NULL: none.
+static const Elf64_Phdr *holder(const struct code_headers *self, uintptr_t bias, uintptr_t start,
+                                size_t size)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        const Elf64_Phdr *segment = &self->first[i];
+        if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_R)) continue;
+        size_t offset = start - bias - segment->p_vaddr;
+        if (offset < segment->p_filesz && size <= segment->p_filesz - offset) return segment;
+    }
+    return NULL;
+}
+
+bool code_headers_hold(const struct code_headers *self, uintptr_t bias, uintptr_t start,
+                       size_t size)
+{
+    return holder(self, bias, start, size) != NULL;
+}
+
 static bool find_segment(struct code_module *module)
 {
-    if (!pages_are_readable(module->start)) return false;
-    const Elf64_Ehdr *file = (const Elf64_Ehdr *)module->start;
-    if (memcmp(file->e_ident, ELFMAG, SELFMAG) != 0) return false;
-    if (file->e_phentsize != sizeof(Elf64_Phdr) || file->e_phoff > PAGE_SIZE) return false;
-    if (file->e_phoff + file->e_phnum * sizeof(Elf64_Phdr) > PAGE_SIZE) return false;
-    const Elf64_Phdr *segments = (const Elf64_Phdr *)(module->start + file->e_phoff);
-    for (unsigned i = 0; i < file->e_phnum; i++) {
-        if (segments[i].p_type != PT_LOAD || !(segments[i].p_flags & PF_R)) continue;
-        uintptr_t start = module->bias + segments[i].p_vaddr;
-        uintptr_t end = start + segments[i].p_filesz;
-        if (!lies_within(module->search_table, start, end)) continue;
-        if (start < module->start || end > module->end) return false;
-        module->unwind_start = start;
-        module->unwind_end = end;
-        return true;
-    }
-    return false;
+    struct code_headers headers = code_headers(module);
+    const Elf64_Phdr *segment = holder(&headers, module->bias, module->search_table, 1);
+    if (!segment) return false;
+    uintptr_t start = module->bias + segment->p_vaddr;
+    uintptr_t end = start + segment->p_filesz;
+    bool is_apart = !lies_within(module->search_table, module->start, module->end);
+    if (!is_apart && (start < module->start || end > module->end)) return false;
+    module->unwind_start = start;
+    module->unwind_end = end;
+    return true;
 }
 
 // The same by asking the kernel page by page: tools that edit files move the program headers.

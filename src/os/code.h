@@ -3,12 +3,16 @@
 // never allocates, never touches errno; async-signal-safe.
 #pragma once
 
+#include <elf.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct link_map;
 
-// A file that the loader mapped to run code from. True while it stays loaded.
+// A file that the loader mapped to run code from. True while it stays loaded. Of a program whose
+// segments the kernel put apart it is the segment that has the code: what lies in between may be
+// anybody's.
 struct code_module {
     uintptr_t start; // start <= address < end is where it is mapped, holes included
     uintptr_t end;
@@ -18,6 +22,17 @@ struct code_module {
     uintptr_t unwind_start; // readable memory around it; both 0 when there is none
     uintptr_t unwind_end;
 };
+
+// Its program headers, where linkers write them. None: they are elsewhere.
+struct code_headers {
+    const Elf64_Phdr *first;
+    size_t count;
+};
+struct code_headers code_headers(const struct code_module *module);
+
+// Whether a readable segment's bytes of the file hold all of that.
+bool code_headers_hold(const struct code_headers *self, uintptr_t bias, uintptr_t start,
+                       size_t size);
 
 // Whether the module is still the one that is loaded at its start; reads nothing of its memory,
 // which another thread may be unmapping.

@@ -56,43 +56,16 @@ static bool take_build_id(struct bytes notes, struct record_module *module)
     return false;
 }
 
-// The segments, if they are described in the first page, as linkers write them.
-static struct bytes find_segments(const struct record_module *module)
+static void find_build_id(const struct code_module *code, struct record_module *module)
 {
-    struct bytes first = {(const char *)module->start, PAGE_SIZE};
-    ElfW(Ehdr) header;
-    if (module->size < PAGE_SIZE || !pages_are_readable(module->start)) return (struct bytes){0};
-    memcpy(&header, first.start, sizeof header);
-    if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return (struct bytes){0};
-    if (header.e_phentsize != sizeof(ElfW(Phdr))) return (struct bytes){0};
-    return piece(first, header.e_phoff, header.e_phnum * sizeof(ElfW(Phdr)));
-}
-
-// Whether one of them, readable, holds all that is between the two addresses.
-static bool is_readable(struct bytes segments, uintptr_t start, size_t size, uintptr_t base)
-{
-    for (size_t at = 0; at < segments.size; at += sizeof(ElfW(Phdr))) {
-        ElfW(Phdr) segment;
-        memcpy(&segment, segments.start + at, sizeof segment);
-        if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_R)) continue;
-        size_t offset = start - base - segment.p_vaddr;
-        if (offset <= segment.p_filesz && size <= segment.p_filesz - offset) return true;
-    }
-    return false;
-}
-
-static void find_build_id(struct record_module *module)
-{
-    struct bytes segments = find_segments(module);
-    struct bytes image = {(const char *)module->start, module->size};
-    for (size_t at = 0; at < segments.size; at += sizeof(ElfW(Phdr))) {
-        ElfW(Phdr) segment;
-        memcpy(&segment, segments.start + at, sizeof segment);
-        if (segment.p_type != PT_NOTE) continue;
-        uintptr_t start = module->base + segment.p_vaddr;
-        struct bytes notes = piece(image, start - module->start, segment.p_memsz);
-        if (!notes.start || !is_readable(segments, start, notes.size, module->base)) continue;
-        if (take_build_id(notes, module)) return;
+    struct code_headers headers = code_headers(code);
+    for (size_t i = 0; i < headers.count; i++) {
+        const Elf64_Phdr *segment = &headers.first[i];
+        if (segment->p_type != PT_NOTE) continue;
+        uintptr_t start = code->bias + segment->p_vaddr;
+        size_t size = segment->p_memsz;
+        if (!code_headers_hold(&headers, code->bias, start, size)) continue;
+        if (take_build_id((struct bytes){(const char *)start, size}, module)) return;
     }
 }
 
@@ -136,7 +109,7 @@ static uint32_t add(const struct code_module *code)
     module->start = code->start;
     module->size = code->end - code->start;
     module->loaded_ms = recorder_now_ms();
-    find_build_id(module);
+    find_build_id(code, module);
     record_writer_publish(&recorder.writer, RECORD_TABLE_modules);
     return index;
 }

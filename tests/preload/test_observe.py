@@ -372,6 +372,17 @@ def test_a_library_loaded_by_a_relative_path_has_names(observed, compile_program
     assert str(library) in paths and all(path.startswith("/") for path in paths), paths
 
 
+def test_stacks_go_on_in_a_program_with_gaps_between_its_segments(observed, compile_program):
+    """Where they are aligned to large pages the loader tells of each piece by itself."""
+    program = compile_program("rough.c", "-Wl,-z,max-page-size=0x200000", "-Wl,--build-id")
+    recording = observed(program, "held").only().check()
+    stack = next(site.stack for site in recording.sites if site.stack[:1] == ["held"])
+    assert "main" in stack and stack[-1] == "_start", stack
+    row = next(row for row in recording.rows("modules")
+               if recording.text(row["path"]) == str(program))
+    assert row["build_id_size"] == 20
+
+
 # --- what is rough
 
 
