@@ -174,6 +174,7 @@ static COLD bool begin_in_child(uintptr_t here)
     busy_at = here;
     int error = reopen(is_within);
     *state.mark = 1;
+    state.newborn = 0;
     busy_at = 0;
     is_deaf = false;
     if (!error) return true;

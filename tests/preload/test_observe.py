@@ -432,6 +432,13 @@ def test_threads_that_only_free_leave_nothing_behind(observed, rough):
     assert recording.by_function()["frees_only"].figures()[:3] == (3000, 3000000, 3000)
 
 
+def test_what_a_childs_first_call_allocated_is_its_childs_too(observed, rough):
+    done = observed(rough, "grandchild")
+    figures = [recording.check().by_function().get("grandchild") for recording in done.recordings]
+    found = [(site.allocations, site.frees, site.inherited) for site in figures if site]
+    assert sorted(found) == [(1, 0, 0), (1, 1, 1)], done
+
+
 def test_children_forked_in_handlers_write_nothing_of_their_parents(observed, rough):
     done = observed(rough, "handler_forks", options=["--no-children"])
     count, bad = map(int, done.out.split())

@@ -123,14 +123,35 @@ static int handler_forks(void)
     return 0;
 }
 
+// A child's first call is an allocation; its own child's is the free of that.
+static int grandchild(void)
+{
+    if (fork() == 0) {
+        char *block = malloc(48);
+        if (fork() == 0) {
+            free(block);
+            exit(0);
+        }
+        wait(NULL);
+        exit(0);
+    }
+    wait(NULL);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         int (*run)(void);
     } all[] = {
-        {"own_clock", own_clock}, {"nothing", nothing},       {"late", late},
-        {"held", held},           {"frees_only", frees_only}, {"handler_forks", handler_forks},
+        {"own_clock", own_clock},
+        {"nothing", nothing},
+        {"late", late},
+        {"held", held},
+        {"frees_only", frees_only},
+        {"handler_forks", handler_forks},
+        {"grandchild", grandchild},
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (argc > 1 && strcmp(argv[1], all[i].name) == 0) return all[i].run();
