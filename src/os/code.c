@@ -54,9 +54,8 @@ struct code_headers code_headers(const struct code_module *module)
     return headers_at_start(module->start);
 }
 
-// The readable segment that holds some bytes of the file; NULL: none.
-static const Elf64_Phdr *holder(const struct code_headers *self, uintptr_t bias, uintptr_t start,
-                                size_t size)
+const Elf64_Phdr *code_headers_segment(const struct code_headers *self, uintptr_t bias,
+                                       uintptr_t start, size_t size)
 {
     for (size_t i = 0; i < self->count; i++) {
         const Elf64_Phdr *segment = &self->first[i];
@@ -67,16 +66,11 @@ static const Elf64_Phdr *holder(const struct code_headers *self, uintptr_t bias,
     return NULL;
 }
 
-bool code_headers_hold(const struct code_headers *self, uintptr_t bias, uintptr_t start,
-                       size_t size)
-{
-    return holder(self, bias, start, size) != NULL;
-}
-
 static bool find_segment(struct code_module *module)
 {
     struct code_headers headers = code_headers(module);
-    const Elf64_Phdr *segment = holder(&headers, module->bias, module->search_table, 1);
+    const Elf64_Phdr *segment =
+        code_headers_segment(&headers, module->bias, module->search_table, 1);
     if (!segment) return false;
     uintptr_t start = module->bias + segment->p_vaddr;
     uintptr_t end = start + segment->p_filesz;

@@ -30,9 +30,9 @@ struct code_headers {
 };
 struct code_headers code_headers(const struct code_module *module);
 
-// Whether a readable segment's bytes of the file hold all of that.
-bool code_headers_hold(const struct code_headers *self, uintptr_t bias, uintptr_t start,
-                       size_t size);
+// The readable segment whose bytes of the file hold all of that; NULL: none.
+const Elf64_Phdr *code_headers_segment(const struct code_headers *self, uintptr_t bias,
+                                       uintptr_t start, size_t size);
 
 // Whether the module is still the one that is loaded at its start; reads nothing of its memory,
 // which another thread may be unmapping.

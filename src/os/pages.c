@@ -110,3 +110,8 @@ bool pages_are_readable(uintptr_t address)
     long word = (long)align_down(address, sizeof(uint64_t));
     return syscall_4(SYS_rt_sigprocmask, no_such_thing, word, 0, sizeof(uint64_t)) == -EINVAL;
 }
+
+bool pages_protect(void *address, size_t size, int protection)
+{
+    return !is_error(syscall_4(SYS_mprotect, (long)address, (long)size, protection, 0));
+}

@@ -46,5 +46,9 @@ bool pages_remap(void *address, size_t old_size, size_t new_size);
 // long.
 enum pages_moved pages_remap_to(void *address, size_t old_size, size_t new_size, void *target);
 
+// Changes what may be done there, as PROT_READ and its like in sys/mman.h say. False: the kernel
+// refuses.
+bool pages_protect(void *address, size_t size, int protection);
+
 // Whether the page that the address lies in can be read just now. Any address may be asked.
 bool pages_are_readable(uintptr_t address);

@@ -67,8 +67,7 @@ void observe_end(void)
     if (state.is_on) (void)ledger_end(RECORD_ENDED); // nothing is recorded: nothing to say
 }
 
-// Nothing is to be known of dlopen: code that comes is found when it is first seen. (It could not
-// be passed through anyway: whose search path holds depends on who calls.)
+// Nothing is to be known of dlopen: code that comes is found when it is first seen.
 EXPORT int dlclose(void *handle)
 {
     if (UNLIKELY(!state.dlclose)) *(void **)&state.dlclose = dlsym(RTLD_NEXT, "dlclose");

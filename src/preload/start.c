@@ -8,6 +8,7 @@
 #include "os/console.h"
 #include "os/thread.h"
 #include "preload/alone.h"
+#include "preload/deepbind.h"
 #include "preload/figures.h"
 #include "preload/image.h"
 #include "preload/mappings.h"
@@ -158,6 +159,7 @@ static void resume_child(void)
 {
     heap_fork_child();
     if (!start.forks_alone) _IO_list_resetlock();
+    deepbind_forked();
     observe_forked();
 }
 

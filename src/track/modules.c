@@ -64,7 +64,7 @@ static void find_build_id(const struct code_module *code, struct record_module *
         if (segment->p_type != PT_NOTE) continue;
         uintptr_t start = code->bias + segment->p_vaddr;
         size_t size = segment->p_memsz;
-        if (!code_headers_hold(&headers, code->bias, start, size)) continue;
+        if (!code_headers_segment(&headers, code->bias, start, size)) continue;
         if (take_build_id((struct bytes){(const char *)start, size}, module)) return;
     }
 }
