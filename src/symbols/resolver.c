@@ -46,7 +46,9 @@ struct resolver {
     struct function_names names;
     struct query *queries;
     size_t query_count;
-    uint64_t *addresses; // room for all; in use of the queries of one unit
+    uint64_t *sorted; // the addresses asked for
+    size_t sorted_count;
+    uint64_t *addresses; // of the queries of one unit
     size_t line_rows;    // in the memory of libdw
     struct symbols_line lines[LINES_MAX];
 };
@@ -107,6 +109,28 @@ static int open_supplement(struct resolver *self)
     return 0;
 }
 
+static int compare_addresses(const void *left, const void *right)
+{
+    const uint64_t *a = left;
+    const uint64_t *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+static int sort_addresses(struct resolver *self)
+{
+    size_t count = self->request->count;
+    self->sorted = calloc(count + 1, sizeof *self->sorted);
+    self->addresses = calloc(count + 1, sizeof *self->addresses);
+    if (!self->sorted || !self->addresses) return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t offset = self->request->offsets[i];
+        if (self->request->is_done[i] || offset == 0) continue;
+        self->sorted[self->sorted_count++] = offset - 1;
+    }
+    qsort(self->sorted, self->sorted_count, sizeof *self->sorted, compare_addresses);
+    return 0;
+}
+
 static int open_files(struct resolver *self)
 {
     struct symbols_knowledge *knowledge = &self->knowledge;
@@ -123,7 +147,8 @@ static int open_files(struct resolver *self)
     // .symtab may be in either file.
     bool is_in_debug = !has_table && self->debug_file.fd >= 0 &&
                        elf_file_has_section(&self->debug_file, ".symtab");
-    error = symbol_table_init(&self->table, is_in_debug ? &self->debug_file : &self->main_file);
+    error = symbol_table_init(&self->table, is_in_debug ? &self->debug_file : &self->main_file,
+                              self->sorted, self->sorted_count);
     if (error) return error;
     if (self->table.count > 0) {
         knowledge->source = self->table.has_locals ? SYMBOLS_TABLE : SYMBOLS_EXPORTED;
@@ -131,23 +156,10 @@ static int open_files(struct resolver *self)
     return 0;
 }
 
-static int compare_addresses(const void *left, const void *right)
-{
-    const uint64_t *a = left;
-    const uint64_t *b = right;
-    return (*a > *b) - (*a < *b);
-}
-
 // Makes an excerpt of the file's DWARF where that is cheaper.
 static int take_excerpt(struct resolver *self, const struct elf_file *file)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < self->request->count; i++) {
-        uint64_t offset = self->request->offsets[i];
-        if (!self->request->is_done[i] && offset > 0) self->addresses[count++] = offset - 1;
-    }
-    qsort(self->addresses, count, sizeof *self->addresses, compare_addresses);
-    const struct address_list addresses = {self->addresses, count, self->code_start};
+    const struct address_list addresses = {self->sorted, self->sorted_count, self->code_start};
     return excerpt_init(&self->excerpt, file, &addresses);
 }
 
@@ -364,6 +376,7 @@ static void close_all(struct resolver *self)
     search_deinit(&self->search);
     store_deinit(&self->store);
     free(self->queries);
+    free(self->sorted);
     free(self->addresses);
     free(self);
 }
@@ -382,8 +395,8 @@ int resolver_run(const struct resolver_request *request, const struct resolver_l
     store_init(&self->store);
     function_names_init(&self->names, &self->store);
     intervals_init(&self->units.intervals);
-    self->addresses = calloc(request->count + 1, sizeof *self->addresses);
-    int error = self->addresses ? open_files(self) : -ENOMEM;
+    int error = sort_addresses(self);
+    if (error == 0) error = open_files(self);
     if (error == 0) error = tell(self);
     if (error == 0) error = prepare_dwarf(self);
     int64_t waited = wait_max - self->search.debuginfod.milliseconds_left;

@@ -28,7 +28,7 @@ static int add_unit(struct units *self, Dwarf_Die *unit, uint64_t code_start, ui
     while ((next = dwarf_ranges(unit, next, &base, &start, &end)) > 0) {
         // What the linker threw away was moved to 0 or to the end of the address space.
         if (start < code_start || end > code_end) continue;
-        int error = intervals_add(&self->intervals, start, end, (uint32_t)self->count, false);
+        int error = intervals_add(&self->intervals, start, end, (uint32_t)self->count);
         if (error) return error;
     }
     return self->intervals.count > count_before ? add_offset(self, dwarf_dieoffset(unit)) : 0;

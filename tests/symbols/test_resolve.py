@@ -108,6 +108,41 @@ def test_without_debug_information_names_are_those_of_the_symbol_table(query, tm
     assert all(line[2] == 0 for lines in answer.names.values() for line in lines)
 
 
+LABELS = """
+.globl main, covering
+.type main, @function
+main: ret; ret
+.size main, 2
+aside: nop; nop
+__same: same_longer: same: nop; nop
+.type covering, @function
+.globl function
+covering: nop; nop
+function: nop; nop
+.size covering, 8
+inner: nop; nop
+.type alias, @function
+.set alias, covering
+.size alias, 8
+nop; nop; nop; nop
+last: nop; nop
+"""
+
+
+def test_a_label_reaches_to_the_next_symbol_where_nothing_with_a_size_is(query, tmp_path):
+    source = tmp_path / "labels.s"
+    source.write_text(LABELS, encoding="ascii")
+    program = tmp_path / "labels"
+    call("gcc", "-nostartfiles", "-Wl,-e,main", source, "-o", program)
+    rows = [row.split() for row in call("nm", program).splitlines()]
+    start = {row[2]: int(row[0], 16) for row in rows if len(row) == 3}["main"]
+    names = query(program, range(start + 1, start + 19)).names
+    of = [lines[0][0] if lines else "" for _, lines in sorted(names.items())]
+    # `inner` begins within `covering`, and what is behind that one belongs to nothing.
+    wanted = ("main", "aside", "same", *["covering"] * 4, "", "last")
+    assert of == [name for name in wanted for _ in range(2)], call("nm", "-n", "-S", program)
+
+
 def test_of_a_stripped_library_what_it_exports_is_named(query, tmp_path):
     library = compiled(tmp_path, "sample.cc", "-O2", "-shared", "-fPIC", "-s", name="libsample.so")
     offsets = return_addresses(library)
