@@ -1,5 +1,7 @@
 #include "symbols/address_ranges.h"
 
+#include "symbols/unpacker.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -25,6 +27,9 @@ static_assert(sizeof(struct header) == 12, "as DWARF has it");
 static_assert(sizeof(struct range) == 16, "as DWARF has it");
 
 enum { VERSION = 2 };
+
+// Larger ones (a guess) are not looked at.
+static const uint64_t section_size_max = UINT64_C(1) << 30;
 
 struct finding {
     const struct address_list *addresses;
@@ -140,4 +145,24 @@ int address_ranges_find(const uint8_t *bytes, uint64_t size, const struct addres
     *units_out = finding.units;
     *unit_count_out = finding.count;
     return 0;
+}
+
+int address_ranges_read(Elf_Scn *section, const struct address_list *addresses,
+                        uint64_t **units_out, size_t *unit_count_out)
+{
+    if (!section) return -ENODATA;
+    struct unpacker unpacker;
+    uint8_t *bytes = NULL;
+    int error = unpacker_init(&unpacker, section);
+    if (!error && unpacker.size > section_size_max) error = -ENODATA;
+    if (!error) {
+        bytes = malloc(unpacker.size + 1);
+        error = bytes ? unpacker_read(&unpacker, bytes, unpacker.size) : -ENOMEM;
+    }
+    if (!error) {
+        error = address_ranges_find(bytes, unpacker.size, addresses, units_out, unit_count_out);
+    }
+    unpacker_deinit(&unpacker);
+    free(bytes);
+    return error;
 }

@@ -93,25 +93,6 @@ static int find_sections(struct maker *self, Elf *elf)
 
 // --- which units
 
-static int find_units(struct maker *self)
-{
-    struct unpacker unpacker;
-    uint8_t *bytes = NULL;
-    int error = unpacker_init(&unpacker, self->ranges);
-    if (!error && unpacker.size > image_size_max) error = -ENODATA;
-    if (!error) {
-        bytes = malloc(unpacker.size + 1);
-        error = bytes ? unpacker_read(&unpacker, bytes, unpacker.size) : -ENOMEM;
-    }
-    if (!error) {
-        error = address_ranges_find(bytes, unpacker.size, self->addresses, &self->units,
-                                    &self->unit_count);
-    }
-    unpacker_deinit(&unpacker);
-    free(bytes);
-    return error;
-}
-
 // The bytes of a unit after its header, and where its abbreviations are.
 static int read_header(const uint8_t header[UNIT_HEADER_SIZE], uint64_t *left_out,
                        uint64_t *table_out)
@@ -343,7 +324,9 @@ static int unpack_lines(struct maker *self, Elf *elf)
 static int make(struct maker *self, const struct elf_file *file, struct excerpt *excerpt)
 {
     int error = find_sections(self, file->elf);
-    if (!error) error = find_units(self);
+    if (!error) {
+        error = address_ranges_read(self->ranges, self->addresses, &self->units, &self->unit_count);
+    }
     if (!error) error = read_units(self);
     if (!error) error = lay_out(self);
     if (!error) error = unpack_tables(self);

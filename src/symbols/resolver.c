@@ -156,11 +156,33 @@ static int open_files(struct resolver *self)
     return 0;
 }
 
+static struct address_list asked(const struct resolver *self)
+{
+    return (struct address_list){self->sorted, self->sorted_count, self->code_start};
+}
+
 // Makes an excerpt of the file's DWARF where that is cheaper.
 static int take_excerpt(struct resolver *self, const struct elf_file *file)
 {
-    const struct address_list addresses = {self->sorted, self->sorted_count, self->code_start};
+    const struct address_list addresses = asked(self);
     return excerpt_init(&self->excerpt, file, &addresses);
+}
+
+// Of an excerpt all units are read, of a file those that hold the addresses, where it says which.
+static int read_units(struct resolver *self)
+{
+    const struct address_list addresses = asked(self);
+    uint64_t *only = NULL;
+    size_t count = 0;
+    int error = -ENODATA;
+    if (!self->excerpt.elf) {
+        Elf_Scn *ranges = elf_file_section(self->dwarf_file, ".debug_aranges");
+        error = address_ranges_read(ranges, &addresses, &only, &count);
+    }
+    const struct units_choice choice = {self->code_start, self->code_end, only, count};
+    if (error == 0 || error == -ENODATA) error = units_init(&self->units, self->dwarf, &choice);
+    free(only);
+    return error;
 }
 
 // *is_open_out becomes whether the file has DWARF.
@@ -186,7 +208,7 @@ static int prepare_dwarf(struct resolver *self)
     error = tell(self);
     if (error) return error;
     error = open_supplement(self);
-    return error ? error : units_init(&self->units, self->dwarf, self->code_start, self->code_end);
+    return error ? error : read_units(self);
 }
 
 static int compare(const void *left, const void *right)
