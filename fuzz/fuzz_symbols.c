@@ -63,6 +63,21 @@ static void look(const struct symbols_name *name)
     }
 }
 
+// Addresses that DWARF names are asked for once more, without those that nothing holds: of a file
+// whose DWARF is compressed an excerpt is read then.
+static void resolve_named(struct symbols *symbols, size_t index, const uint64_t *offsets,
+                          const struct symbols_name *names)
+{
+    uint64_t named[OFFSETS];
+    struct symbols_name again[OFFSETS];
+    size_t count = 0;
+    for (size_t i = 0; i < OFFSETS; i++) {
+        if (names[i].count > 0 && names[i].lines[0].line > 0) named[count++] = offsets[i];
+    }
+    require(symbols_resolve(symbols, index, named, count, again) == 0);
+    for (size_t i = 0; i < count; i++) look(&again[i]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int fd = memfd_create("fuzz", MFD_CLOEXEC);
@@ -84,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(symbols && symbols_add_module(symbols, &module, &index) == 0);
     require(symbols_resolve(symbols, index, offsets, OFFSETS, names) == 0);
     for (size_t i = 0; i < OFFSETS; i++) look(&names[i]);
+    resolve_named(symbols, index, offsets, names);
     symbols_destroy(symbols);
     close(fd);
     return 0;

@@ -93,10 +93,16 @@ const char *const wrapper_modules[] = {
     "libm.so.*",    "libgcc_s.so.*",  "libpthread.so.*", NULL,
 };
 
+// Hundreds of patterns are tried on each function; most differ in the first letter.
+static bool may_match(const char *pattern, const char *text)
+{
+    return *pattern == *text || *pattern == '*' || *pattern == '?';
+}
+
 static bool matches_any(const char *const *patterns, const char *text)
 {
     for (; *patterns; patterns++) {
-        if (pattern_matches(*patterns, text)) return true;
+        if (may_match(*patterns, text) && pattern_matches(*patterns, text)) return true;
     }
     return false;
 }

@@ -124,18 +124,23 @@ int elf_file_checksum(const struct elf_file *self, uint32_t *checksum_out)
     return 0;
 }
 
-bool elf_file_has_section(const struct elf_file *self, const char *name)
+Elf_Scn *elf_file_section(const struct elf_file *self, const char *name)
 {
     size_t names;
-    if (elf_getshdrstrndx(self->elf, &names) < 0) return false;
+    if (elf_getshdrstrndx(self->elf, &names) < 0) return NULL;
     Elf_Scn *section = NULL;
     while ((section = elf_nextscn(self->elf, section)) != NULL) {
         GElf_Shdr header;
         if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS) continue;
         const char *found = elf_strptr(self->elf, names, header.sh_name);
-        if (found && strcmp(found, name) == 0) return header.sh_size > 0;
+        if (found && strcmp(found, name) == 0) return header.sh_size > 0 ? section : NULL;
     }
-    return false;
+    return NULL;
+}
+
+bool elf_file_has_section(const struct elf_file *self, const char *name)
+{
+    return elf_file_section(self, name) != NULL;
 }
 
 void elf_file_code(const struct elf_file *self, uint64_t *start_out, uint64_t *end_out)

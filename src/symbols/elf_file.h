@@ -27,7 +27,8 @@ bool elf_file_has_build_id(const struct elf_file *self, const uint8_t *id, size_
 // The checksum of the whole file, as .gnu_debuglink has it. 0 or -errno.
 int elf_file_checksum(const struct elf_file *self, uint32_t *checksum_out);
 
-// Whether there is a section of this name with bytes in the file.
+// The section of this name with bytes in the file, borrowed until close; NULL for none.
+Elf_Scn *elf_file_section(const struct elf_file *self, const char *name);
 bool elf_file_has_section(const struct elf_file *self, const char *name);
 
 // The lowest address of code and the end of the highest, by the program headers.

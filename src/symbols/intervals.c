@@ -28,7 +28,7 @@ static int append(struct intervals *self, struct interval item)
     return 0;
 }
 
-int intervals_add(struct intervals *self, uint64_t start, uint64_t end, uint32_t item, bool is_weak)
+int intervals_add(struct intervals *self, uint64_t start, uint64_t end, uint32_t item)
 {
     if (start >= end) return 0;
     if (self->count == INTERVALS_NONE) return -ENOMEM;
@@ -37,17 +37,15 @@ int intervals_add(struct intervals *self, uint64_t start, uint64_t end, uint32_t
                             .end = end,
                             .item = item,
                             .order = (uint32_t)self->count,
-                            .is_weak = is_weak,
                         });
 }
 
-// By beginning; among equals the weak first, then in the order they came.
+// By beginning; equals in the order they came.
 static int compare(const void *left, const void *right)
 {
     const struct interval *a = left;
     const struct interval *b = right;
     if (a->start != b->start) return a->start < b->start ? -1 : 1;
-    if (a->is_weak != b->is_weak) return a->is_weak ? -1 : 1;
     return a->order < b->order ? -1 : a->order > b->order;
 }
 
@@ -84,11 +82,6 @@ static int tell_all(const struct intervals *sorted, struct open_ranges *open, st
         if (error) return error;
         open->from = item->start;
         while (open->count > 0 && open->items[open->count - 1]->end <= item->start) open->count--;
-        const struct interval *top = open->count > 0 ? open->items[open->count - 1] : NULL;
-        // The weak stand first among equals, so that one that begins with it has lost.
-        bool replaces = top && top->is_weak && top->start == item->start;
-        if (item->is_weak && top && !replaces) continue;
-        if (replaces) open->count--;
         open->items[open->count++] = item;
     }
     return tell_until(open, UINT64_MAX, out);

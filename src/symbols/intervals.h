@@ -1,12 +1,10 @@
 // Intervals: which of many ranges of addresses holds one, also where they overlap.
 // Ranges are added in any number, then settled, then asked. Where ranges overlap, the one that
 // begins later holds the address, and of those that begin together the one added later; what it
-// does not cover is its elders' again. A weak range gives way to all: it counts only where no other
-// one holds its beginning.
+// does not cover is its elders' again.
 // Invariant, once settled: sorted and disjoint.
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,7 +15,6 @@ struct interval {
     uint64_t end; // one past; start < end
     uint32_t item;
     uint32_t order;
-    bool is_weak;
 };
 
 struct intervals {
@@ -30,8 +27,7 @@ void intervals_init(struct intervals *self);
 void intervals_deinit(struct intervals *self);
 
 // Nothing happens when the range is empty. 0 or -ENOMEM.
-int intervals_add(struct intervals *self, uint64_t start, uint64_t end, uint32_t item,
-                  bool is_weak);
+int intervals_add(struct intervals *self, uint64_t start, uint64_t end, uint32_t item);
 
 // 0 or -ENOMEM.
 int intervals_settle(struct intervals *self);

@@ -1,5 +1,6 @@
 #include "symbols/resolver.h"
 
+#include "symbols/excerpt.h"
 #include "symbols/function_names.h"
 #include "symbols/scopes.h"
 #include "symbols/search.h"
@@ -34,6 +35,7 @@ struct resolver {
     struct elf_file debug_file;
     struct elf_file supplement_file;
     const struct elf_file *dwarf_file; // one of the first two
+    struct excerpt excerpt;            // of that one's DWARF
     Dwarf *dwarf;
     Dwarf *supplement;
     uint64_t code_start;
@@ -44,6 +46,8 @@ struct resolver {
     struct function_names names;
     struct query *queries;
     size_t query_count;
+    uint64_t *sorted; // the addresses asked for
+    size_t sorted_count;
     uint64_t *addresses; // of the queries of one unit
     size_t line_rows;    // in the memory of libdw
     struct symbols_line lines[LINES_MAX];
@@ -73,11 +77,12 @@ static bool has_units(Dwarf *dwarf)
     return dwarf_get_units(dwarf, NULL, &unit, NULL, NULL, NULL, NULL) == 0;
 }
 
-// Opens the DWARF of a file, if it has any.
+// Opens the DWARF of a file, if it has any: of the excerpt that was made of it, or all.
 static bool open_dwarf(struct resolver *self, const struct elf_file *file)
 {
     if (file->fd < 0) return false;
-    self->dwarf = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
+    Elf *elf = self->excerpt.elf ? self->excerpt.elf : file->elf;
+    self->dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
     if (self->dwarf && has_units(self->dwarf)) {
         self->dwarf_file = file;
         return true;
@@ -104,6 +109,28 @@ static int open_supplement(struct resolver *self)
     return 0;
 }
 
+static int compare_addresses(const void *left, const void *right)
+{
+    const uint64_t *a = left;
+    const uint64_t *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+static int sort_addresses(struct resolver *self)
+{
+    size_t count = self->request->count;
+    self->sorted = calloc(count + 1, sizeof *self->sorted);
+    self->addresses = calloc(count + 1, sizeof *self->addresses);
+    if (!self->sorted || !self->addresses) return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t offset = self->request->offsets[i];
+        if (self->request->is_done[i] || offset == 0) continue;
+        self->sorted[self->sorted_count++] = offset - 1;
+    }
+    qsort(self->sorted, self->sorted_count, sizeof *self->sorted, compare_addresses);
+    return 0;
+}
+
 static int open_files(struct resolver *self)
 {
     struct symbols_knowledge *knowledge = &self->knowledge;
@@ -120,7 +147,8 @@ static int open_files(struct resolver *self)
     // .symtab may be in either file.
     bool is_in_debug = !has_table && self->debug_file.fd >= 0 &&
                        elf_file_has_section(&self->debug_file, ".symtab");
-    error = symbol_table_init(&self->table, is_in_debug ? &self->debug_file : &self->main_file);
+    error = symbol_table_init(&self->table, is_in_debug ? &self->debug_file : &self->main_file,
+                              self->sorted, self->sorted_count);
     if (error) return error;
     if (self->table.count > 0) {
         knowledge->source = self->table.has_locals ? SYMBOLS_TABLE : SYMBOLS_EXPORTED;
@@ -128,15 +156,59 @@ static int open_files(struct resolver *self)
     return 0;
 }
 
+static struct address_list asked(const struct resolver *self)
+{
+    return (struct address_list){self->sorted, self->sorted_count, self->code_start};
+}
+
+// Makes an excerpt of the file's DWARF where that is cheaper.
+static int take_excerpt(struct resolver *self, const struct elf_file *file)
+{
+    const struct address_list addresses = asked(self);
+    return excerpt_init(&self->excerpt, file, &addresses);
+}
+
+// Of an excerpt all units are read, of a file those that hold the addresses, where it says which.
+static int read_units(struct resolver *self)
+{
+    const struct address_list addresses = asked(self);
+    uint64_t *only = NULL;
+    size_t count = 0;
+    int error = -ENODATA;
+    if (!self->excerpt.elf) {
+        Elf_Scn *ranges = elf_file_section(self->dwarf_file, ".debug_aranges");
+        error = address_ranges_read(ranges, &addresses, &only, &count);
+    }
+    const struct units_choice choice = {self->code_start, self->code_end, only, count};
+    if (error == 0 || error == -ENODATA) error = units_init(&self->units, self->dwarf, &choice);
+    free(only);
+    return error;
+}
+
+// *is_open_out becomes whether the file has DWARF.
+static int try_dwarf(struct resolver *self, const struct elf_file *file, bool *is_open_out)
+{
+    int error = file->fd < 0 ? 0 : take_excerpt(self, file);
+    if (error) return error;
+    *is_open_out = open_dwarf(self, file);
+    if (*is_open_out || !self->excerpt.elf) return 0;
+    excerpt_deinit(&self->excerpt);
+    *is_open_out = open_dwarf(self, file);
+    return 0;
+}
+
 static int prepare_dwarf(struct resolver *self)
 {
     if (self->request->no_dwarf) return 0;
-    if (!open_dwarf(self, &self->main_file) && !open_dwarf(self, &self->debug_file)) return 0;
+    bool is_open = false;
+    int error = try_dwarf(self, &self->main_file, &is_open);
+    if (!error && !is_open) error = try_dwarf(self, &self->debug_file, &is_open);
+    if (error || !is_open) return error;
     self->knowledge.source = SYMBOLS_DWARF;
-    int error = tell(self);
+    error = tell(self);
     if (error) return error;
     error = open_supplement(self);
-    return error ? error : units_init(&self->units, self->dwarf, self->code_start, self->code_end);
+    return error ? error : read_units(self);
 }
 
 static int compare(const void *left, const void *right)
@@ -153,8 +225,7 @@ static int sort_queries(struct resolver *self)
 {
     size_t count = self->request->count;
     self->queries = calloc(count ? count : 1, sizeof *self->queries);
-    self->addresses = calloc(count ? count : 1, sizeof *self->addresses);
-    if (!self->queries || !self->addresses) return -ENOMEM;
+    if (!self->queries) return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
         uint64_t offset = self->request->offsets[i];
         if (self->request->is_done[i] || offset == 0) continue;
@@ -317,6 +388,7 @@ static int resolve_all(struct resolver *self)
 static void close_all(struct resolver *self)
 {
     close_dwarf(self);
+    excerpt_deinit(&self->excerpt);
     function_names_deinit(&self->names);
     units_deinit(&self->units);
     symbol_table_deinit(&self->table);
@@ -326,6 +398,7 @@ static void close_all(struct resolver *self)
     search_deinit(&self->search);
     store_deinit(&self->store);
     free(self->queries);
+    free(self->sorted);
     free(self->addresses);
     free(self);
 }
@@ -344,7 +417,8 @@ int resolver_run(const struct resolver_request *request, const struct resolver_l
     store_init(&self->store);
     function_names_init(&self->names, &self->store);
     intervals_init(&self->units.intervals);
-    int error = open_files(self);
+    int error = sort_addresses(self);
+    if (error == 0) error = open_files(self);
     if (error == 0) error = tell(self);
     if (error == 0) error = prepare_dwarf(self);
     int64_t waited = wait_max - self->search.debuginfod.milliseconds_left;

@@ -94,38 +94,117 @@ static int collect(struct symbol_table *self, Dwfl_Module *module, const struct 
     return 0;
 }
 
-static int settle(struct symbol_table *self, uint64_t code_start, uint64_t code_end)
+// What is no code is of no interest; a size is the file's word.
+static void trim(struct symbol_table *self, uint64_t code_start, uint64_t code_end)
 {
-    qsort(self->symbols, self->count, sizeof *self->symbols, compare);
-    uint64_t next = code_end; // where the next symbol begins
-    for (size_t i = self->count; i-- > 0;) {
+    for (size_t i = 0; i < self->count; i++) {
         struct symbol *symbol = &self->symbols[i];
-        bool is_last_here = i + 1 == self->count || self->symbols[i + 1].value != symbol->value;
-        if (is_last_here && i + 1 < self->count) next = self->symbols[i + 1].value;
-        // The size is the file's word; what is no code will not be asked for.
-        if (symbol->value < code_start || symbol->value >= code_end) symbol->score = 0;
-        if (symbol->size > code_end - symbol->value) symbol->size = code_end - symbol->value;
-        if (symbol->size == 0 && !self->has_locals) symbol->score = 0;
-        if (symbol->size == 0 && symbol->score > 0) {
-            uint64_t until = next < code_end ? next : code_end;
-            int error = intervals_add(&self->intervals, symbol->value, until, (uint32_t)i, true);
-            if (error) return error;
+        if (symbol->value < code_start || symbol->value >= code_end) {
+            symbol->score = 0;
+        } else if (symbol->size > code_end - symbol->value) {
+            symbol->size = code_end - symbol->value;
         }
     }
+}
+
+// The first of the sorted points that is not before `start`.
+static size_t first_from(const uint64_t *points, size_t count, uint64_t start)
+{
+    size_t low = 0;
+    size_t high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (points[middle] < start) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+// Finds what has a size and holds each of the sorted points.
+static void find_holders(const struct symbol_table *self, const uint64_t *points, size_t count,
+                         const struct symbol **found)
+{
     for (size_t i = 0; i < self->count; i++) {
         const struct symbol *symbol = &self->symbols[i];
         if (symbol->size == 0 || symbol->score == 0) continue;
-        int error = intervals_add(&self->intervals, symbol->value, symbol->value + symbol->size,
-                                  (uint32_t)i, false);
-        if (error) return error;
+        for (size_t j = first_from(points, count, symbol->value);
+             j < count && points[j] - symbol->value < symbol->size; j++) {
+            if (!found[j] || compare(found[j], symbol) < 0) found[j] = symbol;
+        }
     }
-    return intervals_settle(&self->intervals);
 }
 
-int symbol_table_init(struct symbol_table *self, const struct elf_file *file)
+static bool is_label(const struct symbol *symbol)
+{
+    return symbol->size == 0 && symbol->score > 0;
+}
+
+// Whether `symbol` is nearer before an address than `other`; of one place, the best label is.
+static bool is_nearer(const struct symbol *symbol, const struct symbol *other)
+{
+    if (symbol->value != other->value) return symbol->value > other->value;
+    if (is_label(symbol) != is_label(other)) return is_label(symbol);
+    return compare(symbol, other) > 0;
+}
+
+// Finds the symbol that is nearest before each address.
+static void find_nearest(const struct symbol_table *self, const struct symbol **found)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        const struct symbol *symbol = &self->symbols[i];
+        size_t at = first_from(self->addresses, self->address_count, symbol->value);
+        if (at == self->address_count) continue;
+        if (!found[at] || is_nearer(symbol, found[at])) found[at] = symbol;
+    }
+    for (size_t i = 1; i < self->address_count; i++) {
+        if (!found[i]) found[i] = found[i - 1];
+    }
+}
+
+// Gives the addresses that nothing with a size holds to the labels before them, unless something
+// with a size holds these.
+static int find_labels(struct symbol_table *self, uint64_t code_end)
+{
+    size_t count = self->address_count;
+    const struct symbol **nearest = calloc(count, sizeof *nearest);
+    const struct symbol **holders = calloc(count, sizeof *holders);
+    uint64_t *points = calloc(count, sizeof *points);
+    int error = nearest && holders && points ? 0 : -ENOMEM;
+    if (error) goto free_all;
+    find_nearest(self, nearest);
+    // They rise as the addresses do; those before the first symbol stay 0.
+    for (size_t i = 0; i < count; i++) points[i] = nearest[i] ? nearest[i]->value : 0;
+    find_holders(self, points, count, holders);
+    for (size_t i = 0; i < count && self->addresses[i] < code_end; i++) {
+        bool is_free = !self->found[i] && !holders[i];
+        if (is_free && nearest[i] && is_label(nearest[i])) self->found[i] = nearest[i];
+    }
+free_all:
+    free(nearest);
+    free(holders);
+    free(points);
+    return error;
+}
+
+static bool is_any_left(const struct symbol_table *self)
+{
+    for (size_t i = 0; i < self->address_count; i++) {
+        if (!self->found[i]) return true;
+    }
+    return false;
+}
+
+int symbol_table_init(struct symbol_table *self, const struct elf_file *file,
+                      const uint64_t *addresses, size_t count)
 {
     memset(self, 0, sizeof *self);
-    intervals_init(&self->intervals);
+    self->addresses = addresses;
+    self->address_count = count;
+    self->found = calloc(count + 1, sizeof *self->found);
+    if (!self->found) return -ENOMEM;
     self->callbacks = (Dwfl_Callbacks){
         .find_elf =
             dwfl_build_id_find_elf, // never called: the file is reported with its descriptor
@@ -147,12 +226,14 @@ int symbol_table_init(struct symbol_table *self, const struct elf_file *file)
     uint64_t start;
     uint64_t end;
     elf_file_code(file, &start, &end);
-    return settle(self, start, end);
+    trim(self, start, end);
+    find_holders(self, addresses, count, self->found);
+    return self->has_locals && is_any_left(self) ? find_labels(self, end) : 0;
 }
 
 void symbol_table_deinit(struct symbol_table *self)
 {
-    intervals_deinit(&self->intervals);
+    free(self->found);
     free(self->symbols);
     if (self->reader) dwfl_end(self->reader);
     memset(self, 0, sizeof *self);
@@ -160,6 +241,7 @@ void symbol_table_deinit(struct symbol_table *self)
 
 const char *symbol_table_find(const struct symbol_table *self, uint64_t address)
 {
-    uint32_t found = intervals_find(&self->intervals, address);
-    return found == INTERVALS_NONE ? NULL : self->symbols[found].name;
+    if (self->count == 0) return NULL;
+    size_t at = first_from(self->addresses, self->address_count, address);
+    return at < self->address_count && self->found[at] ? self->found[at]->name : NULL;
 }

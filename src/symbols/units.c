@@ -28,26 +28,55 @@ static int add_unit(struct units *self, Dwarf_Die *unit, uint64_t code_start, ui
     while ((next = dwarf_ranges(unit, next, &base, &start, &end)) > 0) {
         // What the linker threw away was moved to 0 or to the end of the address space.
         if (start < code_start || end > code_end) continue;
-        int error = intervals_add(&self->intervals, start, end, (uint32_t)self->count, false);
+        int error = intervals_add(&self->intervals, start, end, (uint32_t)self->count);
         if (error) return error;
     }
     return self->intervals.count > count_before ? add_offset(self, dwarf_dieoffset(unit)) : 0;
 }
 
-int units_init(struct units *self, Dwarf *dwarf, uint64_t start, uint64_t end)
+static bool is_code(uint8_t type)
 {
-    memset(self, 0, sizeof *self);
-    intervals_init(&self->intervals);
+    return type == DW_UT_compile || type == DW_UT_skeleton || type == DW_UT_partial;
+}
+
+static int add_all(struct units *self, Dwarf *dwarf, const struct units_choice *choice)
+{
     Dwarf_CU *unit = NULL;
     Dwarf_Half version;
     uint8_t type;
     Dwarf_Die die;
     while (dwarf_get_units(dwarf, unit, &unit, &version, &type, &die, NULL) == 0) {
-        if (type != DW_UT_compile && type != DW_UT_skeleton && type != DW_UT_partial) continue;
-        int error = add_unit(self, &die, start, end);
+        int error = is_code(type) ? add_unit(self, &die, choice->start, choice->end) : 0;
         if (error) return error;
     }
-    return intervals_settle(&self->intervals);
+    return 0;
+}
+
+static int add_chosen(struct units *self, Dwarf *dwarf, const struct units_choice *choice)
+{
+    for (size_t i = 0; i < choice->only_count; i++) {
+        Dwarf_Off next;
+        size_t header_size;
+        uint8_t type;
+        Dwarf_Die die;
+        const Dwarf_Off offset = choice->only[i];
+        if (dwarf_nextcu(dwarf, offset, &next, &header_size, NULL, NULL, NULL) != 0 ||
+            !dwarf_offdie(dwarf, offset + header_size, &die) ||
+            dwarf_cu_info(die.cu, NULL, &type, NULL, NULL, NULL, NULL, NULL) != 0) {
+            continue;
+        }
+        int error = is_code(type) ? add_unit(self, &die, choice->start, choice->end) : 0;
+        if (error) return error;
+    }
+    return 0;
+}
+
+int units_init(struct units *self, Dwarf *dwarf, const struct units_choice *choice)
+{
+    memset(self, 0, sizeof *self);
+    intervals_init(&self->intervals);
+    int error = choice->only ? add_chosen(self, dwarf, choice) : add_all(self, dwarf, choice);
+    return error ? error : intervals_settle(&self->intervals);
 }
 
 void units_deinit(struct units *self)

@@ -8,20 +8,19 @@
 
 #include <cmocka.h>
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 struct range {
     uint64_t start;
     uint64_t end;
-    bool is_weak;
 };
 
 static void settle(struct intervals *self, const struct range *ranges, size_t count)
 {
     intervals_init(self);
     for (size_t i = 0; i < count; i++) {
-        assert_int_equal(
-            intervals_add(self, ranges[i].start, ranges[i].end, (uint32_t)i, ranges[i].is_weak), 0);
+        assert_int_equal(intervals_add(self, ranges[i].start, ranges[i].end, (uint32_t)i), 0);
     }
     assert_int_equal(intervals_settle(self), 0);
 }
@@ -44,7 +43,7 @@ static void nothing_holds_an_address_of_none(void **state)
 static void an_end_is_one_past_and_gaps_are_nobodys(void **state)
 {
     (void)state;
-    const struct range ranges[] = {{20, 30, false}, {10, 15, false}, {40, 40, false}};
+    const struct range ranges[] = {{20, 30}, {10, 15}, {40, 40}};
     struct intervals intervals;
     settle(&intervals, ranges, 3);
     expect(&intervals, 9, INTERVALS_NONE);
@@ -60,7 +59,7 @@ static void an_end_is_one_past_and_gaps_are_nobodys(void **state)
 static void the_later_beginning_holds_and_the_outer_one_goes_on(void **state)
 {
     (void)state;
-    const struct range ranges[] = {{0, 100, false}, {10, 20, false}, {15, 30, false}};
+    const struct range ranges[] = {{0, 100}, {10, 20}, {15, 30}};
     struct intervals intervals;
     settle(&intervals, ranges, 3);
     expect(&intervals, 5, 0);
@@ -75,29 +74,11 @@ static void the_later_beginning_holds_and_the_outer_one_goes_on(void **state)
 static void of_equal_beginnings_the_last_added_holds(void **state)
 {
     (void)state;
-    const struct range ranges[] = {{10, 50, false}, {10, 20, false}, {10, 20, false}};
+    const struct range ranges[] = {{10, 50}, {10, 20}, {10, 20}};
     struct intervals intervals;
     settle(&intervals, ranges, 3);
     expect(&intervals, 10, 2);
     expect(&intervals, 20, 0);
-    intervals_deinit(&intervals);
-}
-
-static void a_weak_one_counts_only_where_nothing_else_does(void **state)
-{
-    (void)state;
-    const struct range ranges[] = {
-        {10, 40, true},  // loses to the next
-        {10, 20, false}, //
-        {15, 60, true},  // begins within it
-        {50, 60, true},  // stands alone
-    };
-    struct intervals intervals;
-    settle(&intervals, ranges, 4);
-    expect(&intervals, 10, 1);
-    expect(&intervals, 17, 1);
-    expect(&intervals, 20, INTERVALS_NONE);
-    expect(&intervals, 55, 3);
     intervals_deinit(&intervals);
 }
 
@@ -113,7 +94,6 @@ static void random_ranges_are_found_by_the_rule(void **state)
             seed = seed * 1664525 + 1013904223;
             ranges[i].start = (seed >> 8) % SPACE;
             ranges[i].end = ranges[i].start + (seed >> 20) % 20;
-            ranges[i].is_weak = false;
         }
         struct intervals intervals;
         settle(&intervals, ranges, RANGES);
@@ -137,7 +117,6 @@ int main(void)
         cmocka_unit_test(an_end_is_one_past_and_gaps_are_nobodys),
         cmocka_unit_test(the_later_beginning_holds_and_the_outer_one_goes_on),
         cmocka_unit_test(of_equal_beginnings_the_last_added_holds),
-        cmocka_unit_test(a_weak_one_counts_only_where_nothing_else_does),
         cmocka_unit_test(random_ranges_are_found_by_the_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

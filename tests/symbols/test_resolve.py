@@ -5,81 +5,11 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
 import threading
 
 import pytest
 
-SOURCES = pathlib.Path(__file__).resolve().parent / "samples"
-
-
-class Answer:
-    """What query printed: the module's line as a dictionary, and lines (function, file, line,
-    is_inlined) of each offset."""
-
-    def __init__(self, text):
-        first, *rest = text.splitlines()
-        self.text = text
-        self.module = dict(word.split("=", 1) for word in first.split(" "))
-        self.names = {}
-        for row in rest:
-            offset, name = row.split(" ", 1)
-            lines = self.names.setdefault(int(offset, 16), [])
-            found = re.match(r"(.*) at (.*):(\d+)( \(inlined\))?$", name)
-            if found:
-                function, file, line, inlined = found.groups()
-                lines.append((function, os.path.basename(file), int(line), bool(inlined)))
-
-    def functions(self, offset):
-        return [line[0] for line in self.names[offset]]
-
-
-@pytest.fixture(scope="session")
-def query(build):
-    def ask(path, offsets=(), *options, env=None):
-        words = [str(build / "tests/symbols/symbols_query"), *options, str(path), "-"]
-        text = "".join(f"{offset:x}\n" for offset in offsets)
-        variables = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **(env or {})}
-        done = subprocess.run(
-            words, input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            check=False, timeout=60, env=variables,
-        )
-        assert done.returncode == 0, done.stderr
-        return Answer(done.stdout)
-
-    return ask
-
-
-def call(*words, **options):
-    done = subprocess.run(
-        [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        check=False, timeout=120, **options,
-    )
-    assert done.returncode == 0, f"{words}: {done.stderr}"
-    return done.stdout
-
-
-def compiled(folder, source, *flags, compiler=None, name="sample"):
-    """The sample compiled in the folder."""
-    path = SOURCES / source
-    compiler = compiler or ("g++" if path.suffix == ".cc" else "gcc")
-    program = folder / name
-    call(compiler, path, "-o", program, *flags, cwd=folder)
-    return program
-
-
-def return_addresses(path):
-    """The offsets after every call instruction of .text."""
-    found = []
-    after_call = False
-    for row in call("objdump", "-d", "--no-show-raw-insn", "-j", ".text", path).splitlines():
-        instruction = re.match(r"\s*([0-9a-f]+):\s+(\S+)", row)
-        if instruction:
-            if after_call:
-                found.append(int(instruction[1], 16))
-            after_call = instruction[2].startswith("call")
-    assert found
-    return found
+from asking import call, compiled, return_addresses
 
 
 def by_llvm(path, offsets):
@@ -176,6 +106,41 @@ def test_without_debug_information_names_are_those_of_the_symbol_table(query, tm
     names = {name for offset in offsets for name in answer.functions(offset)}
     assert {"main", "shown(int)", "one::Box<int>::get(int)"} <= names
     assert all(line[2] == 0 for lines in answer.names.values() for line in lines)
+
+
+LABELS = """
+.globl main, covering
+.type main, @function
+main: ret; ret
+.size main, 2
+aside: nop; nop
+__same: same_longer: same: nop; nop
+.type covering, @function
+.globl function
+covering: nop; nop
+function: nop; nop
+.size covering, 8
+inner: nop; nop
+.type alias, @function
+.set alias, covering
+.size alias, 8
+nop; nop; nop; nop
+last: nop; nop
+"""
+
+
+def test_a_label_reaches_to_the_next_symbol_where_nothing_with_a_size_is(query, tmp_path):
+    source = tmp_path / "labels.s"
+    source.write_text(LABELS, encoding="ascii")
+    program = tmp_path / "labels"
+    call("gcc", "-nostartfiles", "-Wl,-e,main", source, "-o", program)
+    rows = [row.split() for row in call("nm", program).splitlines()]
+    start = {row[2]: int(row[0], 16) for row in rows if len(row) == 3}["main"]
+    names = query(program, range(start + 1, start + 19)).names
+    of = [lines[0][0] if lines else "" for _, lines in sorted(names.items())]
+    # `inner` begins within `covering`, and what is behind that one belongs to nothing.
+    wanted = ("main", "aside", "same", *["covering"] * 4, "", "last")
+    assert of == [name for name in wanted for _ in range(2)], call("nm", "-n", "-S", program)
 
 
 def test_of_a_stripped_library_what_it_exports_is_named(query, tmp_path):
