@@ -87,6 +87,7 @@ static bool modules_read(struct profile *self)
         to->loaded_ms = from->loaded_ms;
         to->unloaded_ms = from->unloaded_ms;
         to->is_wrapper = wrapper_is_module(to->name);
+        to->is_base = wrapper_is_base_module(to->name);
     }
     return true;
 }

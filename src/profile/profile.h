@@ -65,6 +65,7 @@ struct profile_module {
     size_t frames;          // that lie in it
     size_t frames_nameless; // that have no name
     bool is_wrapper;        // nothing but wrappers
+    bool is_base;           // one that every program begins in
 };
 
 struct profile_thread {

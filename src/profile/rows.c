@@ -118,6 +118,12 @@ uint32_t profile_walk_next(struct profile_walk *walk)
     return line;
 }
 
+static bool frame_is_base(const struct profile *self, uint32_t frame)
+{
+    const uint32_t module = self->frames[frame].module;
+    return module != PROFILE_NONE && self->modules[module].is_base;
+}
+
 // Sets the line that names the site's row, and gives the frame's node and which of its lines it is.
 static void owner_find(const struct profile *self, struct profile_site *site, uint32_t *node_out,
                        uint32_t *inner_out)
@@ -129,19 +135,25 @@ static void owner_find(const struct profile *self, struct profile_site *site, ui
     if (site->node == PROFILE_NONE) return;
     uint32_t owner = self->places->owner_node[site->node];
     uint32_t inner = self->places->owner_line[site->node];
-    // All are wrappers, or the owner lies deeper than any stack: the outermost that we see.
+    // All are wrappers, or the owner lies deeper than any stack: the outermost that we see, but for
+    // what every program begins in (a constructor of libstdc++ is called by the loader).
     struct profile_walk walk = profile_walk_from(self, site->node);
     uint32_t index = 0;
+    bool is_named = false;
     for (;; index++) {
         const uint32_t node = walk.node;
         const uint32_t next = walk.next;
         const uint32_t line = profile_walk_next(&walk);
         if (line == PROFILE_NONE) break;
+        const bool is_owner = node == owner && next == inner;
+        const bool is_base = frame_is_base(self, walk.frame);
+        if (is_named && is_base && !is_owner) continue;
+        is_named = !is_base;
         *node_out = node;
         *inner_out = next;
         site->owner_line = line;
         site->owner = index;
-        if (node == owner && next == inner) break;
+        if (is_owner) break;
     }
 }
 

@@ -24,7 +24,7 @@ static const char *const of_cplusplus[] = {
     "llvm::SmallVectorBase*", "llvm::SmallVectorTemplateBase*", "llvm::BumpPtrAllocatorImpl*",
     "QArrayData::*", "QTypedArrayData*", "QArrayDataPointer*", "QListData::*", "QHashData::*",
     "QMapDataBase::*", "QVectorData::*", "qMalloc*", "v8::base::Malloc", "v8::base::Calloc",
-    "v8::internal::AllocWithRetry", "v8::internal::NewArray*", "node::*Malloc*",
+    "v8::internal::Al*WithRetry", "v8::internal::NewArray*", "node::*Malloc*",
     "node::UncheckedCalloc*", NULL,
 };
 static const char *const of_rust[] = {
@@ -34,8 +34,9 @@ static const char *const of_rust[] = {
     "alloc::slice::*", "alloc::str::*", "alloc::string::*", "alloc::sync::*", "alloc::vec::*",
     "core::alloc::*", "core::array::*", "core::clone::*", "core::convert::*", "core::fmt::*",
     "core::iter::*", "core::mem::*", "core::ops::*", "core::option::*", "core::ptr::*",
-    "core::result::*", "core::slice::*", "core::str::*", "hashbrown::*", "<alloc::*", "<core::*",
-    "<std::*", "<hashbrown::*", "<T as *", "<I as *", "<[T] as *", "<str as *", "<&str as *", NULL,
+    "core::result::*", "core::slice::*", "core::str::*", "hashbrown::*", "<alloc::*",
+    "<* as alloc::*", "<core::*", "<std::*", "<hashbrown::*", "<T as *", "<I as *", "<[T] as *",
+    "<str as *", "<&str as *", NULL,
 };
 static const char *const of_xmalloc[] = {
     "xmalloc*", "xcalloc*", "xrealloc*", "xzalloc*", "xnmalloc*", "xnrealloc*", "x2*realloc",
@@ -68,10 +69,19 @@ static const char *const of_others[] = {
     "CRYPTO_memdup", "OPENSSL_*alloc*", "xmlStrdup", "xmlStrndup", "xmlMemMalloc", "talloc_*",
     "_talloc_*", "__talloc*", "uv__malloc", "uv__calloc", "uv__realloc", "uv__strdup", "_emalloc*",
     "_erealloc*", "_ecalloc*", "_estrdup*", "_safe_*alloc*", "__zend_malloc", "__zend_calloc",
-    "palloc", "palloc0", "palloc_extended", "repalloc", "pstrdup", "MemoryContextAlloc*",
+    "palloc", "palloc0", "palloc_extended", "repalloc*", "pstrdup", "MemoryContextAlloc*",
     "AllocSetAlloc*", "AllocSetContextCreate*", "ruby_xmalloc*", "ruby_xcalloc*", "ruby_xrealloc*",
     "objspace_x*alloc*", "rb_*xmalloc*", "jsonp_malloc", "json_object_malloc", "av_malloc*",
-    "av_mallocz*", "av_realloc*", "av_calloc", NULL,
+    "av_mallocz*", "av_realloc*", "av_calloc", "AcquireAlignedMemory", "AcquireCriticalMemory",
+    "AcquireMagickMemory", "AcquireQuantumMemory", "AcquireString", "AcquireVirtualMemory",
+    "CloneString", "ConstantString", "ResizeMagickMemory", "ResizeQuantumMemory",
+    "av_buffer_alloc*", "av_buffer_realloc", "av_fast_malloc*", "av_strdup", "av_memdup",
+    "av_dynarray*", "qemu_memalign", "qemu_try_memalign", "scm_malloc", "scm_calloc", "scm_realloc",
+    "scm_gc_malloc*", "scm_gc_realloc", "Tcl_Alloc", "Tcl_Realloc", "Tcl_Attempt*lloc", "TclpAlloc",
+    "TclpRealloc", "__gmp_default_allocate", "__gmp_default_reallocate", "_objalloc_alloc",
+    "objalloc_create", "caml_stat_alloc*", "caml_stat_calloc*", "caml_stat_resize*",
+    "caml_stat_strdup*", "caml_alloc_for_heap", "os::malloc", "os::realloc", "os::strdup*",
+    "AllocateHeap", "ReallocateHeap", "NMTPreInit*", NULL,
 };
 // clang-format on
 
@@ -113,6 +123,13 @@ bool wrapper_is_function(const char *name)
         if (matches_any(wrapper_groups[i].patterns, name)) return true;
     }
     return false;
+}
+
+bool wrapper_is_base_module(const char *module)
+{
+    static const char *const base[] = {"libmete*.so*",    "libc.so.*", "libc-2.*.so",
+                                       "ld-linux-*.so.*", "ld-2.*.so", NULL};
+    return matches_any(base, module);
 }
 
 bool wrapper_is_module(const char *module)

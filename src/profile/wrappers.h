@@ -19,3 +19,6 @@ extern const char *const wrapper_modules[];
 
 bool wrapper_is_function(const char *name);
 bool wrapper_is_module(const char *module);
+
+// Those of them that every program begins in: who names a row only where there is nobody else.
+bool wrapper_is_base_module(const char *module);

@@ -176,6 +176,26 @@ static void a_row_is_the_first_function_that_is_no_wrapper(void **state)
     assert_int_equal(profile->lines[row->line].line, 120);
 }
 
+static void a_runtime_that_has_only_the_loader_behind_it_owns_its_row(void **state)
+{
+    struct fixture *self = *state;
+    struct sample *sample = &self->sample;
+    const uint32_t runtime = sample_module(sample, "/usr/lib/libstdc++.so.6");
+    const uint32_t loader = sample_module(sample, "/usr/lib/ld-linux-x86-64.so.2");
+    const uint32_t pool = sample_frame(sample, runtime, 0x10, "__gnu_cxx::pool()", NULL, 0);
+    const uint32_t first = sample_frame(sample, runtime, 0x20, "start_up", NULL, 0);
+    const uint32_t call = sample_frame(sample, loader, 0x30, "call_init", NULL, 0);
+    const uint32_t start = sample_frame(sample, loader, 0x40, "_dl_start_user", NULL, 0);
+    const uint32_t site = SAMPLE_SITE(sample, self->malloc_frame, pool, first, call, start);
+    const uint32_t own = SAMPLE_SITE(sample, self->malloc_frame, call, start);
+    (void)sample_row(sample, site, self->thread, 1, 10, 0);
+    (void)sample_row(sample, own, self->thread, 1, 10, 0);
+    const struct profile *profile = profile_of(self, NULL);
+    assert_non_null(row_named(profile, "start_up"));
+    assert_non_null(row_named(profile, "_dl_start_user")); // there is nobody else
+    assert_int_equal(profile->sites[0].owner, 2);
+}
+
 static void an_inlined_function_owns_its_row_and_may_be_skipped(void **state)
 {
     struct fixture *self = *state;
@@ -384,6 +404,7 @@ int main(void)
         CASE(no_peak_is_later_than_the_end),
         CASE(at_the_peak_was_live_what_has_not_changed_since),
         CASE(a_row_is_the_first_function_that_is_no_wrapper),
+        CASE(a_runtime_that_has_only_the_loader_behind_it_owns_its_row),
         CASE(an_inlined_function_owns_its_row_and_may_be_skipped),
         CASE(stacks_without_names_are_module_and_offset),
         CASE(sites_without_a_stack_have_rows_too),

@@ -58,6 +58,10 @@ static void wrappers_are_known(void **state)
         "apr_palloc",
         "ggc_internal_alloc",
         "<alloc::vec::Vec<> as core::clone::Clone>::clone",
+        "<u8 as alloc::vec::spec_from_elem::SpecFromElem>::from_elem",
+        "os::malloc",
+        "AcquireAlignedMemory",
+        "caml_stat_alloc_noexc",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!wrapper_is_function(names[i])) fail_msg("%s is passed over by nobody", names[i]);
