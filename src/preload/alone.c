@@ -3,9 +3,11 @@
 #include "base/attributes.h"
 #include "heap/heap.h"
 #include "preload/export.h"
+#include "preload/observe.h"
 
 #include <dlfcn.h>
 #include <grp.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -100,6 +102,7 @@ EXPORT int prctl(int option, ...)
     if (UNLIKELY(!next.prctl)) alone_find();
     bool pauses = is_of_rights(option);
     if (pauses) heap_pause_helper();
+    if (option == PR_SET_SECCOMP && words[0] == SECCOMP_MODE_STRICT) observe_confined();
     int result = next.prctl(option, words[0], words[1], words[2], words[3]);
     if (option == PR_SET_SECCOMP && result == 0) heap_forbid_helper();
     if (pauses) heap_resume_helper();

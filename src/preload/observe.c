@@ -62,6 +62,11 @@ void observe_forked(void)
     if (state.is_on) ledger_forked();
 }
 
+void observe_confined(void)
+{
+    if (state.is_on) ledger_confine();
+}
+
 void observe_end(void)
 {
     if (state.is_on) (void)ledger_end(RECORD_ENDED); // nothing is recorded: nothing to say

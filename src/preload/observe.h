@@ -9,5 +9,8 @@ void observe_begin(const struct settings *settings, int argument_count, char **a
 // In a child that fork() has just made.
 void observe_forked(void);
 
-// After it.
+// The process gives up all system calls but four.
+void observe_confined(void);
+
+// After main().
 void observe_end(void);

@@ -462,6 +462,14 @@ void ledger_count_mapping(enum mapping_call call, size_t bytes)
     mappings_count(call, bytes);
 }
 
+void ledger_confine(void)
+{
+    if (!is_recording()) return;
+    heap_observe(NULL);
+    mappings_end();
+    recorder_lose(LOSS_STRICT);
+}
+
 void ledger_code_gone(void)
 {
     if (busy_at) abandon();                          // no handler may call dlclose()

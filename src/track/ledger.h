@@ -30,5 +30,8 @@ void ledger_forked(void);
 // The program asked the kernel for address space.
 void ledger_count_mapping(enum mapping_call call, size_t bytes);
 
+// The process is about to give up every system call that a new site needs: nothing more is counted.
+void ledger_confine(void);
+
 // Code has been unloaded (dlclose).
 void ledger_code_gone(void);

@@ -20,6 +20,7 @@ static const char *const loss_words[LOSS_COUNT] = {
     [LOSS_ROOM] = RECORD_LOST_ROOM,
     [LOSS_MEMORY] = "no memory for the recorder",
     [LOSS_CHILD] = "forked children that could not record at all",
+    [LOSS_STRICT] = "strict seccomp, and all that came after it",
 };
 
 void recorder_lose(enum recorder_loss why)

@@ -18,6 +18,7 @@ enum recorder_loss {
     LOSS_ROOM,   // no room in the file for what was new
     LOSS_MEMORY, // no memory for what stands beside it
     LOSS_CHILD,  // a forked child, with all that it did
+    LOSS_STRICT, // all that came after
     LOSS_COUNT,
 };
 

@@ -432,6 +432,14 @@ def test_threads_that_only_free_leave_nothing_behind(observed, rough):
     assert recording.by_function()["frees_only"].figures()[:3] == (3000, 3000000, 3000)
 
 
+def test_who_gives_up_all_system_calls_is_counted_until_then(observed, rough):
+    done = observed(rough, "strict", options=["--no-symbols"])
+    assert (done.status, done.out) == (0, b"well\n"), done
+    recording = done.only()
+    assert recording.lost["strict seccomp, and all that came after it"] == 1
+    assert recording.total("allocations") == 1
+
+
 def test_what_a_childs_first_call_allocated_is_its_childs_too(observed, rough):
     done = observed(rough, "grandchild")
     figures = [recording.check().by_function().get("grandchild") for recording in done.recordings]

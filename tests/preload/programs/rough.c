@@ -1,10 +1,12 @@
 // What programs do to whoever counts their memory: rough WHAT. Says on standard output what the
 // test must know.
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -123,6 +125,30 @@ static int handler_forks(void)
     return 0;
 }
 
+static __attribute__((noinline)) void wind(unsigned way)
+{
+    if (way > 1 && way % 2) {
+        wind(way / 2);
+    } else if (way > 1) {
+        wind(way / 2);
+    } else {
+        sink = malloc(60);
+        free(sink);
+    }
+    sink = NULL; // no tail calls
+}
+
+// From then on the kernel ends who calls anything but read, write and exit.
+static int strict(void)
+{
+    wind(1);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) return 9;
+    for (unsigned i = 0; i < 1000; i++) wind(1000 + i);
+    if (write(1, "well\n", 5) != 5) return 9;
+    syscall(SYS_exit, 0);
+    return 9;
+}
+
 // A child's first call is an allocation; its own child's is the free of that.
 static int grandchild(void)
 {
@@ -152,6 +178,7 @@ int main(int argc, char **argv)
         {"frees_only", frees_only},
         {"handler_forks", handler_forks},
         {"grandchild", grandchild},
+        {"strict", strict},
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (argc > 1 && strcmp(argv[1], all[i].name) == 0) return all[i].run();
