@@ -179,7 +179,8 @@ struct profile {
     uint64_t file_space; // without holes
     uint64_t unbelieved; // rows that contradicted others
     bool has_names;      // someone looked them up
-    bool wants_room;     // something was lost for want of it
+    uint64_t unstacked;  // allocations that found no room for their stack
+    bool wants_room;     // something found none that there might be
 
     struct profile_module *modules;
     struct profile_thread *threads;

@@ -212,7 +212,11 @@ bool profile_sites(struct profile *self)
         site->kind = recording->sites[i].kind;
         site->end = recording->sites[i].end;
         site_sum(self, site);
+        if (site->kind == PROFILE_OTHERS) self->unstacked += site->figures.allocations;
     }
+    const bool is_full =
+        recording->sites_count >= RECORD_SITES_MAX || recording->nodes_count >= RECORD_NODES_MAX;
+    if (self->unstacked > 0 && !is_full) self->wants_room = true;
     totals_sum(self);
     return true;
 }

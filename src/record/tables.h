@@ -23,7 +23,9 @@ enum {
     RECORD_SIZE_BUCKETS = 16,  // bucket i holds sizes up to 16 << i, the last all above
     RECORD_TIMELINE_MAX = 512, // points of the process's timeline
     RECORD_STACK_MAX = 256,    // frames of one call stack
-    RECORD_BUILD_ID_MAX = 32,  // bytes; GNU build-ids have 20
+    RECORD_SITES_MAX = 1 << 17,
+    RECORD_NODES_MAX = 1 << 19,
+    RECORD_BUILD_ID_MAX = 32, // bytes; GNU build-ids have 20
 };
 
 #define RECORD_MAGIC "mete\r\n\032\n" // 8 bytes: a transfer that mends line ends breaks it

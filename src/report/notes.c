@@ -131,13 +131,26 @@ static size_t note_lost(struct line *line, const struct profile *profile)
         line_put_begin(line, INK_NOTE, lost->name, LINE_COLUMNS);
         line_end(line);
     }
-    if (!profile->wants_room) return lines;
-    if (line) {
+    return lines;
+}
+
+static size_t note_room(struct line *line, const struct profile *profile)
+{
+    const size_t lines = (size_t)(profile->unstacked > 0) + profile->wants_room;
+    if (!line || lines == 0) return lines;
+    if (profile->unstacked > 0) {
+        char text[AMOUNT_SIZE];
+        amount_count(text, profile->unstacked, line->style.is_exact);
+        line_print(line, INK_NOTE, "Without a stack: %s allocation%s: no room for more sites", text,
+                   amount_plural(profile->unstacked));
+        line_end(line);
+    }
+    if (profile->wants_room) {
         line_put(line, INK_NOTE,
                  "  mend: free space on its disk or in /dev/shm, or raise ulimit -f or -v");
         line_end(line);
     }
-    return lines + 1;
+    return lines;
 }
 
 static size_t note_recording(struct line *line, const struct profile *profile)
@@ -175,5 +188,6 @@ static size_t note_recording(struct line *line, const struct profile *profile)
 size_t part_notes(struct line *line, const struct report_subject *subject)
 {
     const struct profile *profile = subject->profile;
-    return note_names(line, profile) + note_lost(line, profile) + note_recording(line, profile);
+    return note_names(line, profile) + note_lost(line, profile) + note_room(line, profile) +
+           note_recording(line, profile);
 }

@@ -255,10 +255,7 @@ static ALWAYS_INLINE uint32_t site_of_stack(struct ledger_thread *thread,
     uint32_t node = unchanged > 0 ? capture->nodes[unchanged - 1] : RECORD_NONE;
     for (uint32_t i = unchanged; i < capture->depth; i++) {
         node = recent_calls_find(&thread->calls, node, capture->frames[i].address);
-        if (UNLIKELY(node == RECORD_NONE)) {
-            recorder_lose(LOSS_ROOM);
-            return SITE_OTHERS;
-        }
+        if (UNLIKELY(node == RECORD_NONE)) return SITE_OTHERS; // no room for it
         capture->nodes[i] = node;
     }
     capture_keep(capture);

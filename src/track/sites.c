@@ -143,9 +143,7 @@ static NOINLINE uint32_t add_stack(const struct record_site *row)
                               memory_order_release);
     }
     recorder_give();
-    if (site != RECORD_NONE) return site;
-    recorder_lose(LOSS_ROOM);
-    return SITE_OTHERS;
+    return site != RECORD_NONE ? site : SITE_OTHERS;
 }
 
 uint32_t sites_find(uint32_t node, uint32_t end, uint32_t depth)

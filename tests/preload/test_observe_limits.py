@@ -131,11 +131,11 @@ def test_a_full_disk_stops_the_recording_and_not_the_program(
     assert done.status == 0 and done.stderr == b"", done
     outside, inside = map(int, done.stdout.split())
     recording = Recording(tmp_path / "a.mete")
-    room = recording.lost["no room in the recording"]
-    assert room > 1000
+    lost = sum(recording.lost.values())
     counted = sum(site.allocations for site in recording.sites)
-    assert counted > 100
-    assert counted < outside + inside
+    others = sum(site.allocations for site in recording.sites if site.kind == "others")
+    assert recording.lost["no room in the recording"] + others > 1000
+    assert 100 < counted <= outside + inside <= counted + lost
 
 
 @needs_mounts
@@ -155,7 +155,9 @@ def test_a_full_disk_under_mete_run_says_what_is_missing(
         pytest.skip(f"{kind} cannot be mounted here")
     assert (done.status, done.stdout) == (0, b"8192\n"), done
     said = done.stderr.decode()
-    assert re.search(r"^Not counted: [\d,]+ events: no room in the recording\n"
+    # Whichever table finds none first.
+    assert re.search(r"^(Not counted: [\d,]+ events: no room in the recording|"
+                     r"Without a stack: [\d,]+ allocations: no room for more sites)\n"
                      r"  mend: free space on its disk ", said, re.MULTILINE), said
     left = re.sub(r"lost\+found\n", "", said).splitlines()[-1]
     assert left == "a.mete", "nothing half written lies about"
@@ -163,7 +165,9 @@ def test_a_full_disk_under_mete_run_says_what_is_missing(
     named = sum(site.allocations for site in recording.sites if site.kind == "stack")
     assert 100 < named < 8192 * 2 - 1000
     # Where there was room for a row, at least, it is counted at the site "others".
-    assert named + recording.lost["no room in the recording"] >= 8192 * 2
+    few = 8  # libc's own
+    counted = recording.total("allocations")
+    assert 8192 * 2 - recording.lost["no room in the recording"] <= counted <= 8192 * 2 + few
     assert sum(site.allocations for site in recording.sites) == recording.total("allocations")
 
 
