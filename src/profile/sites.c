@@ -132,7 +132,8 @@ size_t profile_site_threads(const struct profile *self, const struct profile_sit
 }
 
 // A lone row saw all that happened at its site. Several did not see what the others freed, so that
-// none of their peaks need ever have been the site's; what was live at some moment was.
+// none of their peaks need ever have been the site's; what was live at some moment was, and so was
+// the largest block.
 static void peak_bound(const struct profile *self, struct profile_site *site)
 {
     const struct figures *figures = &site->figures;
@@ -148,6 +149,8 @@ static void peak_bound(const struct profile *self, struct profile_site *site)
     for (size_t i = 0; i < self->point_count; i++) {
         if (points[i] > site->peak_bytes) site->peak_bytes = points[i];
     }
+    const int64_t largest = (int64_t)site->size_max;
+    if (largest > site->peak_bytes) site->peak_bytes = largest;
 }
 
 static void bounds_widen(struct profile_site *site, const struct record_row *row, bool is_first)
