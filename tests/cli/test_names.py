@@ -1,6 +1,7 @@
 """Names in recordings: written when the program has ended; what is shown never changes again."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -135,3 +136,13 @@ def test_the_json_of_a_run_adds_up(mete, run, program, tmp_path):
     assert site["at_peak_bytes"] == site["peak_bytes"] == 100000
     assert site["frames"][site["owner"]]["function"] == "holder"
     assert answer["process"]["status"] == 0 and answer["schema"] == 1
+
+
+def test_the_mend_names_the_package_that_has_the_file(run):
+    """Debian's ls has no symbols; the package is called otherwise."""
+    if not shutil.which("dpkg-query"):
+        pytest.skip("this is no Debian")
+    done = run("-o", "a.mete", "/bin/ls", "/")
+    owner = subprocess.run(["dpkg-query", "-S", "*/bin/ls"], capture_output=True, text=True,
+                           check=True).stdout.partition(":")[0]
+    assert f"\n  mend: install {owner}-dbgsym or set DEBUGINFOD_URLS\n".encode() in done.err, done

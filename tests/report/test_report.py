@@ -72,7 +72,7 @@ Who allocated for a moment: freed by the thread's next call
     260,000   15 %  tables::…::append_reply_header     response_builder.cpp:1207
 
 1 of 11 frames has no name: libicu72.so.1 (1)
-  mend: install libicu72-1-dbgsym or set DEBUGINFOD_URLS
+  mend: install debug symbols for libicu72.so.1 or set DEBUGINFOD_URLS
 Not counted: 12 events: busy
 
 recording  server.mete  23.6 KiB
@@ -90,11 +90,11 @@ def test_a_graph_of_few_points_has_no_gaps(report):
     assert top == "     1000 B │" + 66 * "█"
 
 
-def test_of_a_program_the_package_is_not_guessed(report):
-    """Perl is in perl-base, ls in coreutils."""
+def test_a_package_is_not_guessed(report):
+    """Perl is in perl-base, ls in coreutils; short is in none."""
     out = report("short.mete")[1]
     assert "\n1 of 2 frames has no name: short (1)\n" in out
-    assert "\n  mend: install the -dbgsym package of short or set DEBUGINFOD_URLS\n" in out
+    assert "\n  mend: install debug symbols for short or set DEBUGINFOD_URLS\n" in out
 
 
 def test_without_utf8_the_summary_is_ascii(report):
