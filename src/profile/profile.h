@@ -64,7 +64,9 @@ struct profile_module {
     uint64_t unloaded_ms;   // 0: never
     size_t frames;          // that lie in it
     size_t frames_nameless; // that have no name
-    bool is_wrapper;        // nothing but wrappers
+    uint32_t same_as;       // the first module of this file: itself, unless it was loaded again
+    size_t file_frames_nameless; // of all of the same file; of the first alone
+    bool is_wrapper;             // nothing but wrappers
 };
 
 struct profile_thread {
