@@ -1,10 +1,9 @@
 """What is said of several processes: which of them is the main program, and how each ended."""
 
 import re
+import shutil
 
 import pytest
-
-from conftest import call_mete
 
 
 def head_of(done):
@@ -56,3 +55,48 @@ def test_what_a_fork_allocated_itself_decides(run, compile_words, count, is_chil
     head = head_of(run(program, count))
     assert head[0] == f"sh {count}"
     assert ("forked from" in head[1]) == is_child, head
+
+
+SILENT = """
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    char *volatile block = malloc(5);
+    for (int i = 1; i < argc; i++) {
+        if (fork() == 0) {
+            block = malloc(6);
+            if (argv[i][0] == 'k') raise(SIGKILL);
+            syscall(SYS_exit_group, 0);
+        }
+        wait(NULL);
+    }
+    if (argc == 1) syscall(SYS_exit_group, 3);
+    return block == NULL;
+}
+"""
+
+
+def test_nobody_is_called_killed_of_whom_that_is_not_known(run, compile_words):
+    """A system call of its own ends a child as silently as a kill."""
+    done = run(compile_words("silent", SILENT), "exit", "kill")
+    first, second = children_of(done)
+    assert first.endswith(" ended or killed") and second.endswith(" ended or killed"), done
+    assert head_of(done)[1].startswith("status 0 after "), done
+
+
+def test_of_the_command_itself_it_is_known(run, compile_words):
+    head = head_of(run(compile_words("silent", SILENT)))
+    assert head[1].startswith("status 3 after "), head
+
+
+def test_of_two_images_at_once_both_ended_so(run, tmp_path):
+    """An emulator and the program in it are one process."""
+    emulator = shutil.which("qemu-x86_64")
+    if not emulator:
+        pytest.skip("qemu-user is not installed")
+    done = run(emulator, "/bin/ls", tmp_path)
+    assert head_of(done)[1].startswith("status 0 after "), done

@@ -352,7 +352,7 @@ def test_children_have_a_line_each_and_ten_at_most(report):
     out = report(*names)[1]
     assert """
        peak       left   allocations  Children
-   97.7 KiB   97.7 KiB           200  child1 5001              killed or running
+   97.7 KiB   97.7 KiB           200  child1 5001               ended or running
     195 KiB    195 KiB           300  child2 5002              killed by SIGKILL
     293 KiB    293 KiB           400  child3 5003                       status 3
 """ in out
@@ -401,7 +401,7 @@ def test_without_names_there_are_offsets(report):
     out = report("unnamed.mete")[1]
     assert "    690 MiB   94 %  tableserver+0x300\n" in out
     assert "No names were looked up: the recording has module+offset alone.\n" in out
-    assert out.splitlines()[1] == "was killed or is still running after 12.4 s, pid 4242"
+    assert out.splitlines()[1] == "ended without a word or still runs after 12.4 s, pid 4242"
 
 
 @pytest.mark.parametrize(
