@@ -47,6 +47,16 @@ def test_the_next_command_skips_what_was_skipped(mete, run, program, tmp_path):
     assert "holder" not in report(mete, "--skip=hold*", "a.mete", cwd=tmp_path)
 
 
+def test_in_full_the_summary_follows_the_stacks(mete, run, program, tmp_path):
+    """What it says is said once."""
+    done = run("-o", "a.mete", "--full", program)
+    err = done.err.decode()
+    for words in (" peak, at ", " left at the end in ", "\nstatus 0 after "):
+        assert err.count(words) == 1, done
+    stacks = report(mete, "--full", "a.mete", cwd=tmp_path).split("\n\n", 2)[2]
+    assert err.startswith(stacks), done
+
+
 def test_embedding_again_takes_no_names_away(mete, run, program, tmp_path):
     """Protects names from machines that do not have the program, or have another."""
     assert run("-o", "a.mete", program).status == 0
