@@ -52,6 +52,7 @@ static bool process_read(struct profile *self)
         .state = from->state <= RECORD_WAITED ? (enum profile_state)from->state : PROFILE_RUNNING,
         .status = (int)from->status,
         .begin_ms = from->clock_real_ns / 1000000,
+        .begin_monotonic_ms = from->clock_monotonic_ms,
         .duration_ms = from->duration_ms,
         .peak_bytes = from->peak_bytes,
         .peak_blocks = from->peak_blocks,

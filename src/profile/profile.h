@@ -45,8 +45,9 @@ struct profile_process {
     uint32_t inherits_from_pid;
     enum profile_state state;
     int status;
-    uint64_t begin_ms;    // since 1970
-    uint64_t duration_ms; // so far, where it is still running
+    uint64_t begin_ms;           // since 1970
+    uint64_t begin_monotonic_ms; // the same moment by CLOCK_MONOTONIC
+    uint64_t duration_ms;        // so far, where it is still running
     uint64_t peak_bytes;
     uint64_t peak_blocks;
     uint64_t peak_ms;

@@ -53,6 +53,11 @@ def test_a_recording_of_what_still_runs_says_so(mete, tmp_path):
             out = call_mete(mete, [*words, path]).out.decode()
             return out.splitlines()[1]
 
+        # The time that goes by while it waits counts, too.
+        told = json.loads(call_mete(mete, ["report", "--json", live]).out)["process"]
+        before = told["duration_ms"]
+        wait_until(lambda: json.loads(call_mete(mete, ["report", "--json", live]).out)["process"]
+                   ["duration_ms"] > before + 20)
         for path in (live, copy):
             assert re.fullmatch(rf"still running after [\d.]+ m?s, pid {pid}", ending(path))
             told = json.loads(call_mete(mete, ["report", "--json", path]).out)
