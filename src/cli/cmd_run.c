@@ -365,6 +365,10 @@ static int run(const struct cmd *self, char **words)
         return STATUS_USAGE;
     }
     call.command = words + read;
+    if (!*call.command[0]) {
+        say("run: the program's name is empty");
+        return STATUS_NOT_FOUND; // as execvp() says
+    }
     reserve_standard_descriptors();
     struct obstacle obstacle;
     if (!look(&call, &obstacle)) return STATUS_FAILED;
@@ -390,15 +394,16 @@ const struct cmd cmd_run = {
         "Each process leaves a recording, PROGRAM.PID.mete in the current folder, .2.mete and\n"
         "so on for what a process becomes by exec. The main program is CMD; or the largest it\n"
         "started, where CMD is a shell or the like (make, time, ...) or held and allocated not an\n"
-        "eighth of that one: the summary says so. A NAME without %p is the main program's,\n"
-        "the others get numbers; one that ends in '/' is a folder. %% is a percent sign. Nothing\n"
-        "but an older recording is replaced. Where the folder cannot be written the program does\n"
-        "not start. Until a process ends its recording lies in memory\n"
-        "($XDG_RUNTIME_DIR or /dev/shm) where 64 MiB are free, and else beside its name; those\n"
-        "of children that have ended follow when they exceed 8 MiB, the rest at the end. What\n"
-        "cannot be moved stays there, and so does that of a process that outlives the command:\n"
-        "'mete run' does not wait for it, and names it. The next run looks for those that nobody\n"
-        "writes to any more, also where mete was killed, and takes them where they were to go.\n"
+        "eighth of that one: the summary says so. A NAME without %p is the main program's, the\n"
+        "others get numbers; one that ends in '/' is a folder. %% is a percent sign. Nothing\n"
+        "but an older recording is replaced: where something else has the name, or the folder\n"
+        "cannot be written, the program does not start. Until a process ends its recording\n"
+        "lies in memory ($XDG_RUNTIME_DIR or /dev/shm) where 64 MiB are free, and else beside\n"
+        "its name; those of children that have ended follow when they exceed 8 MiB, the rest\n"
+        "at the end. What cannot be moved stays there, and so does that of a process that\n"
+        "outlives the command: 'mete run' does not wait for it, and names it. The next run\n"
+        "looks for those that nobody writes to any more, also where mete was killed, and takes\n"
+        "them where they were to go.\n"
         "\n"
         "What cannot be observed is refused before it starts, with the reason: programs that\n"
         "are linked statically, setuid, with an allocator or a sanitizer inside, for another\n"
