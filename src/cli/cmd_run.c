@@ -227,6 +227,11 @@ static void gather(const struct run_call *call, const struct child_end *end,
     const int error = recordings_find(recordings, folders, FOLDERS, end->pid);
     if (error) say("run: cannot read '%s': %s", folders[0].path, strerror(-error));
     *main_out = recordings_main(recordings, end->pid);
+    const size_t own = recordings_own(recordings, end->pid);
+    // Who is alone wanted has ended: a child that goes on would leave nothing to show.
+    if (!plan.keeps_children && own < recordings->count && recordings->items[*main_out].is_alive) {
+        *main_out = own;
+    }
     recordings_keep(recordings, *main_out, &plan, folders, FOLDERS);
 }
 

@@ -174,9 +174,12 @@ void recordings_keep(struct recordings *self, size_t main, const struct keep_pla
         const size_t more = state.stayed_count - lines_max(&state);
         say_to(plan->out, "run: and %zu more that stay%s there", more, more == 1 ? "s" : "");
     }
-    const bool is_explained =
-        plan->is_late || !state.is_kept || state.alive_count > 0 || state.stayed_count > 0;
+    const bool is_stayed = !state.is_kept || state.alive_count > 0 || state.stayed_count > 0;
+    // A child that goes on makes a recording when it becomes another program, just now perhaps.
+    const bool is_unwanted = !plan->keeps_children && !is_stayed;
+    const bool is_explained = plan->is_late || is_stayed || is_unwanted;
     for (size_t i = 0; i < count; i++) {
+        if (folders[i].fd >= 0 && is_unwanted) live_folder_set_unwanted(&folders[i]);
         if (folders[i].fd >= 0 && state.stayed_count > 0) live_folder_set_told(&folders[i]);
         if (folders[i].fd < 0 || live_folder_destroy(&folders[i]) || is_explained) continue;
         say_to(plan->out, "run: '%s' is not empty and stays", folders[i].path);

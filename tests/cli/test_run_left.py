@@ -279,6 +279,21 @@ def test_of_what_has_no_target_is_told_once(abandon, fake_mete, tmp_path):
     assert call_mete(fake_mete, words, cwd=tmp_path, env=killed.env).said() == []
 
 
+def test_what_children_leave_that_nobody_wanted_is_removed(memory, fake_mete, tmp_path):
+    """A child that goes on may make a recording while mete ends; here the test makes it."""
+    env = {"XDG_RUNTIME_DIR": memory}
+    script = 'd=${METE#*recording=}; : >"${d%/*}/hold"'
+    done = call_mete(fake_mete, ["run", "-o", "a.mete", "--children=no", "sh", "-c", script],
+                     cwd=tmp_path, env=env)
+    assert done.said() == []
+    folder = only_folder(memory)
+    (folder / "hold").unlink()
+    shutil.copy(tmp_path / "a.mete", folder / "4194000.2.mete")
+    done = call_mete(fake_mete, ["run", "-o", "b.mete", "true"], cwd=tmp_path, env=env)
+    assert done.said() == [] and not folder.exists()
+    assert names(tmp_path) == ["a.mete", "b.mete"]
+
+
 def test_folders_that_only_look_like_ours_are_left_alone(abandon, fake_mete, tmp_path):
     killed = abandon()
     others = [killed.memory / name for name in (".mete-open12", ".mete-toolong", ".mete-file12")]

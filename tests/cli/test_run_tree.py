@@ -57,6 +57,16 @@ def test_what_a_fork_allocated_itself_decides(run, compile_words, count, is_chil
     assert ("forked from" in head[1]) == is_child, head
 
 
+def test_without_children_one_that_goes_on_leaves_nothing(run, tmp_path, memory):
+    """However large it is: only what has ended can be shown."""
+    for name in ("a", "b"):
+        done = run("-o", f"{name}.mete", "--children=no", "sh", "-c",
+                   "sleep 2 >&- 2>&- <&- & sleep 0.2")
+        assert done.said() == [] and "sh -c" in head_of(done)[0], done
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mete", "b.mete"]
+    assert not list(memory.iterdir())
+
+
 SILENT = """
 #include <signal.h>
 #include <stdlib.h>
