@@ -448,6 +448,25 @@ def test_the_foot_can_be_typed(report, samples, tmp_path, mete):
     assert b"tableserver" in done.stdout
 
 
+@pytest.mark.parametrize("env", [UTF8, {}])
+@pytest.mark.parametrize("name", [
+    b"new\nline", b"tab\tit's", b"caf\xc3\xa9", b"\xe9t\xe9 1", b"\x1b[31mred", b"back\\\n",
+    b"-o\n", b"$(x)\r`y`", b"\xe2\x80\x8b", b"\x7f7",
+])
+def test_the_foot_can_be_typed_whatever_the_name(samples, tmp_path, mete, name, env):
+    """In bash, which knows $'…'; and on the way to it the terminal gets no commands."""
+    shutil.copy(samples / "server.mete", os.path.join(os.fsencode(tmp_path), name))
+    done = subprocess.run([mete, "report", b"./" + name], cwd=tmp_path, stdout=subprocess.PIPE,
+                          check=True, timeout=60, env={"PATH": "/usr/bin:/bin", **env})
+    *_, recording, following = done.stdout.splitlines()
+    command = following.split(None, 1)[1]
+    assert all(byte >= 0x20 for byte in recording + following)
+    again = subprocess.run(["bash", "-c", command], cwd=tmp_path, stdout=subprocess.PIPE,
+                           timeout=60, check=True,
+                           env={**os.environ, "PATH": f"{mete.parent}:/usr/bin:/bin"})
+    assert b"tableserver" in again.stdout
+
+
 def test_what_cannot_be_written_is_a_failure(mete, samples):
     with open("/dev/full", "wb") as full:
         done = subprocess.run([mete, "report", "--json", "server.mete"], cwd=samples, stdout=full,
