@@ -4,6 +4,7 @@
 #include "cli/recording_embed.h"
 #include "cli/recordings.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -61,14 +62,11 @@ static int spill(struct recordings_spill *self, int fd, const char *name)
     return 0;
 }
 
-static void look_at(struct recordings_spill *self, const char *name)
+// Looks after one that is perhaps over.
+static void settle(struct recordings_spill *self, const char *name)
 {
-    pid_t pid;
-    unsigned image;
     struct stat file;
     int error = 0;
-    if (!recording_parse_name(name, &pid, &image)) return;
-    successors_note(&self->successors, pid); // at once: it may end soon
     const int fd = openat(self->live->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return;
     // The event is enough; but who writes to a file that is cut short is killed, so ask again.
@@ -87,6 +85,33 @@ static void look_at(struct recordings_spill *self, const char *name)
     close(fd);
 }
 
+static void look_at(struct recordings_spill *self, const char *name)
+{
+    pid_t pid;
+    unsigned image;
+    if (!recording_parse_name(name, &pid, &image)) return;
+    successors_note(&self->successors, pid); // at once: it may end soon
+    settle(self, name);
+}
+
+// Looks at all that are there: more ended at once than the kernel tells of.
+static void look_at_all(struct recordings_spill *self)
+{
+    const int again = openat(self->live->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = again < 0 ? NULL : fdopendir(again);
+    if (!folder) {
+        if (again >= 0) close(again);
+        return;
+    }
+    self->ended_bytes = 0; // those that were counted are counted again
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        pid_t pid;
+        unsigned image;
+        if (recording_parse_name(entry->d_name, &pid, &image)) settle(self, entry->d_name);
+    }
+    closedir(folder);
+}
+
 void recordings_spill_next(struct recordings_spill *self)
 {
     // Room for one event with the longest name: no more are read at a time.
@@ -102,6 +127,7 @@ void recordings_spill_next(struct recordings_spill *self)
     // Several short ones may have come at once.
     for (ssize_t at = 0; at + (ssize_t)sizeof next.event <= size;) {
         const struct inotify_event *event = (const void *)(next.bytes + at);
+        if (event->mask & IN_Q_OVERFLOW) look_at_all(self);
         if (event->len > 0) look_at(self, event->name);
         at += (ssize_t)(sizeof *event + event->len);
     }
