@@ -265,7 +265,10 @@ static int observe(struct run_call *call, const struct obstacle *obstacle,
     if (has_recordings) status = prepare(call, beside, &folders[0], &environment);
     int error = 0;
     if (!status) {
-        if (has_recordings) recordings_spill_open(&spill, &folders[0], &folders[1], beside);
+        if (has_recordings) {
+            recordings_spill_open(&spill, &folders[0], &folders[1], beside,
+                                  call->summary.has_children);
+        }
         const struct child_watch watch = {spill.events, spill_next, &spill};
         error = child_run(call->command, has_recordings ? &environment : NULL, &hold, &watch, &end,
                           &is_exec);

@@ -17,9 +17,15 @@
 static const uint64_t ended_bytes_max = 8U << 20;
 
 void recordings_spill_open(struct recordings_spill *self, const struct live_folder *live,
-                           struct live_folder *disk, const char *beside)
+                           struct live_folder *disk, const char *beside, bool wants_children)
 {
-    *self = (struct recordings_spill){.events = -1, .live = live, .disk = disk, .beside = beside};
+    *self = (struct recordings_spill){
+        .events = -1,
+        .live = live,
+        .disk = disk,
+        .beside = beside,
+        .wants_children = wants_children,
+    };
     if (!live->is_in_memory) return;
     // A mapping counts as an open file: the event comes when its last process is gone.
     self->events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -47,8 +53,37 @@ static bool has_disk(struct recordings_spill *self)
     return true;
 }
 
-// Takes one to the disk, of which `fd` is open. Its name stays, of an empty file: by the names that
-// are there the next image of the process finds its own. 0 or -errno.
+// Its name stays, of an empty file: by the names that are there the next image of the process finds
+// its own. 0 or -errno.
+static int empty(const struct recordings_spill *self, const char *name)
+{
+    const int fd = openat(self->live->fd, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    close(fd);
+    return 0;
+}
+
+// Whether one that has ended is of a child that cannot be the main program, where no others are
+// wanted: the command's own is our child; of the others only the largest can.
+static bool is_unwanted(struct recordings_spill *self, int fd, const char *name)
+{
+    if (self->wants_children) return false;
+    struct recording_facts facts = recording_facts_read(fd);
+    if (!facts.has_process || facts.parent_pid == (uint32_t)getpid()) return false;
+    char path[PATH_MAX];
+    const int len = snprintf(path, sizeof path, "%s/%s", self->live->path, name);
+    if (len < 0 || (size_t)len >= sizeof path) return false;
+    if (facts.inherits_from_pid != 0 && facts.peak_bytes > self->child_peak_bytes &&
+        !recording_facts_disinherit(&facts, path)) {
+        return false;
+    }
+    if (self->has_child && facts.peak_bytes <= self->child_peak_bytes) return true;
+    self->has_child = true;
+    self->child_peak_bytes = facts.peak_bytes;
+    return false;
+}
+
+// Takes one to the disk, of which `fd` is open. 0 or -errno.
 static int spill(struct recordings_spill *self, int fd, const char *name)
 {
     char target[PATH_MAX];
@@ -56,10 +91,7 @@ static int spill(struct recordings_spill *self, int fd, const char *name)
     if (len < 0 || (size_t)len >= sizeof target) return -ENAMETOOLONG;
     const int error = recording_compact(fd, target);
     if (error) return error;
-    const int emptied = openat(self->live->fd, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
-    if (emptied < 0) return -errno;
-    close(emptied);
-    return 0;
+    return empty(self, name);
 }
 
 // Looks after one that is perhaps over.
@@ -72,7 +104,9 @@ static void settle(struct recordings_spill *self, const char *name)
     // The event is enough; but who writes to a file that is cut short is killed, so ask again.
     const bool is_over = fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_size > 0 &&
                          liveness_of_file(fd) == LIVENESS_NONE;
-    if (is_over) {
+    if (is_over && is_unwanted(self, fd, name)) {
+        (void)empty(self, name); // what stays is removed at the end
+    } else if (is_over) {
         const uint64_t bytes = (uint64_t)file.st_blocks * 512;
         self->ended_bytes += bytes;
         if (self->ended_bytes > ended_bytes_max) {
@@ -103,7 +137,10 @@ static void look_at_all(struct recordings_spill *self)
         if (again >= 0) close(again);
         return;
     }
-    self->ended_bytes = 0; // those that were counted are counted again
+    // Those that were counted are counted again, and the largest is compared with itself.
+    self->ended_bytes = 0;
+    self->has_child = false;
+    self->child_peak_bytes = 0;
     for (const struct dirent *entry; (entry = readdir(folder));) {
         pid_t pid;
         unsigned image;

@@ -117,6 +117,21 @@ def test_children_that_have_ended_do_not_fill_the_memory(run, tmp_path):
     assert re.search(rb"^ +and \d{3} more$", done.err, re.M), done
 
 
+def test_children_that_nobody_wants_are_not_gathered(run, tmp_path):
+    """Only the largest that has ended may yet be the main program."""
+    script = """
+    d=${METE#*recording=}; d=${d%/*}
+    perl -e '$x = "x" x 3000000'
+    i=0; while [ $i -lt 100 ]; do perl -e 1; i=$((i+1)); done
+    sleep 0.3; du -sk "$d"
+    """
+    done = run("-o", "a.mete", "--children=no", "sh", "-c", script)
+    assert done.status == 0, done
+    assert int(done.out.split()[0]) < 2 * 1024
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mete"]
+    assert done.err.decode().lstrip().startswith("perl -e '$x = "), done
+
+
 # --- what is left
 
 
