@@ -227,6 +227,11 @@ static void gather(const struct run_call *call, const struct child_end *end,
     const int error = recordings_find(recordings, folders, FOLDERS, end->pid);
     if (error) say("run: cannot read '%s': %s", folders[0].path, strerror(-error));
     *main_out = recordings_main(recordings, end->pid);
+    const size_t own = recordings_own(recordings, end->pid);
+    // Who is alone wanted has ended: a child that goes on would leave nothing to show.
+    if (!plan.keeps_children && own < recordings->count && recordings->items[*main_out].is_alive) {
+        *main_out = own;
+    }
     recordings_keep(recordings, *main_out, &plan, folders, FOLDERS);
 }
 
@@ -260,7 +265,10 @@ static int observe(struct run_call *call, const struct obstacle *obstacle,
     if (has_recordings) status = prepare(call, beside, &folders[0], &environment);
     int error = 0;
     if (!status) {
-        if (has_recordings) recordings_spill_open(&spill, &folders[0], &folders[1], beside);
+        if (has_recordings) {
+            recordings_spill_open(&spill, &folders[0], &folders[1], beside,
+                                  call->summary.has_children);
+        }
         const struct child_watch watch = {spill.events, spill_next, &spill};
         error = child_run(call->command, has_recordings ? &environment : NULL, &hold, &watch, &end,
                           &is_exec);
@@ -365,6 +373,10 @@ static int run(const struct cmd *self, char **words)
         return STATUS_USAGE;
     }
     call.command = words + read;
+    if (!*call.command[0]) {
+        say("run: the program's name is empty");
+        return STATUS_NOT_FOUND; // as execvp() says
+    }
     reserve_standard_descriptors();
     struct obstacle obstacle;
     if (!look(&call, &obstacle)) return STATUS_FAILED;
@@ -390,15 +402,16 @@ const struct cmd cmd_run = {
         "Each process leaves a recording, PROGRAM.PID.mete in the current folder, .2.mete and\n"
         "so on for what a process becomes by exec. The main program is CMD; or the largest it\n"
         "started, where CMD is a shell or the like (make, time, ...) or held and allocated not an\n"
-        "eighth of that one: the summary says so. A NAME without %p is the main program's,\n"
-        "the others get numbers; one that ends in '/' is a folder. %% is a percent sign. Nothing\n"
-        "but an older recording is replaced. Where the folder cannot be written the program does\n"
-        "not start. Until a process ends its recording lies in memory\n"
-        "($XDG_RUNTIME_DIR or /dev/shm) where 64 MiB are free, and else beside its name; those\n"
-        "of children that have ended follow when they exceed 8 MiB, the rest at the end. What\n"
-        "cannot be moved stays there, and so does that of a process that outlives the command:\n"
-        "'mete run' does not wait for it, and names it. The next run looks for those that nobody\n"
-        "writes to any more, also where mete was killed, and takes them where they were to go.\n"
+        "eighth of that one: the summary says so. A NAME without %p is the main program's, the\n"
+        "others get numbers; one that ends in '/' is a folder. %% is a percent sign. Nothing\n"
+        "but an older recording is replaced: where something else has the name, or the folder\n"
+        "cannot be written, the program does not start. Until a process ends its recording\n"
+        "lies in memory ($XDG_RUNTIME_DIR or /dev/shm) where 64 MiB are free, and else beside\n"
+        "its name; those of children that have ended follow when they exceed 8 MiB, the rest\n"
+        "at the end. What cannot be moved stays there, and so does that of a process that\n"
+        "outlives the command: 'mete run' does not wait for it, and names it. The next run\n"
+        "looks for those that nobody writes to any more, also where mete was killed, and takes\n"
+        "them where they were to go.\n"
         "\n"
         "What cannot be observed is refused before it starts, with the reason: programs that\n"
         "are linked statically, setuid, with an allocator or a sanitizer inside, for another\n"

@@ -186,6 +186,12 @@ static void read_dynamic(struct elf_facts *self, const struct byte_source *sourc
     free(entries);
 }
 
+static bool is_outside(const struct byte_source *source, uint64_t offset, uint64_t size)
+{
+    uint64_t end = 0;
+    return __builtin_add_overflow(offset, size, &end) || end > source->size;
+}
+
 static void read_segments(struct elf_facts *self, const struct byte_source *source,
                           const Elf64_Ehdr *header)
 {
@@ -193,8 +199,15 @@ static void read_segments(struct elf_facts *self, const struct byte_source *sour
     if (header->e_phentsize != sizeof(Elf64_Phdr) || count == 0 || count > HEADERS_MAX) return;
     Elf64_Phdr *segments = byte_source_load(source, header->e_phoff, count * sizeof *segments,
                                             HEADERS_MAX * sizeof *segments);
-    if (!segments) return;
+    if (!segments) {
+        self->is_cut_off = is_outside(source, header->e_phoff, count * sizeof *segments);
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
+        if (segments[i].p_type == PT_LOAD &&
+            is_outside(source, segments[i].p_offset, segments[i].p_filesz)) {
+            self->is_cut_off = true;
+        }
         if (segments[i].p_type == PT_DYNAMIC) {
             read_dynamic(self, source, segments, count, &segments[i]);
         }
@@ -226,7 +239,11 @@ struct elf_facts elf_facts_read(const struct byte_source *source)
         self.kind = ELF_FOREIGN;
         return self;
     }
-    if (!byte_source_read(source, 0, &header, sizeof header)) return self;
+    if (!byte_source_read(source, 0, &header, sizeof header)) {
+        self.kind = ELF_NATIVE;
+        self.is_cut_off = true;
+        return self;
+    }
     if (header.e_type != ET_EXEC && header.e_type != ET_DYN) return self;
     self.kind = ELF_NATIVE;
     read_segments(&self, source, &header);

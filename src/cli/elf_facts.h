@@ -18,6 +18,7 @@ struct elf_facts {
     enum elf_kind kind;
     uint16_t machine; // EM_…
     bool is_32_bit;
+    bool is_cut_off;  // what its header says is there is not: then nothing below is known
     bool has_loader;  // else it is linked statically, or is a loader itself
     bool is_loader;   // glibc's own, which runs the program that its arguments name
     char loader[256]; // its path

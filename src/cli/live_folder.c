@@ -21,6 +21,7 @@
 #define FOLDER_RANDOM "XXXXXX"
 #define TARGET_LINK "target"
 #define TOLD_LINK "told"
+#define UNWANTED_LINK "unwanted"
 
 enum { TRIES_MAX = 16 }; // of a name that another mete removed as fast as we made it
 
@@ -165,6 +166,12 @@ bool live_folder_target(const struct live_folder *self, char *pattern, size_t si
     return true;
 }
 
+static bool has_link(const struct live_folder *self, const char *name)
+{
+    struct stat link;
+    return fstatat(self->fd, name, &link, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 void live_folder_set_told(const struct live_folder *self)
 {
     (void)symlinkat("told", self->fd, TOLD_LINK); // without room for it, it is told again
@@ -172,8 +179,17 @@ void live_folder_set_told(const struct live_folder *self)
 
 bool live_folder_is_told(const struct live_folder *self)
 {
-    struct stat link;
-    return fstatat(self->fd, TOLD_LINK, &link, AT_SYMLINK_NOFOLLOW) == 0;
+    return has_link(self, TOLD_LINK);
+}
+
+void live_folder_set_unwanted(const struct live_folder *self)
+{
+    (void)symlinkat("unwanted", self->fd, UNWANTED_LINK); // without room for it, they are kept
+}
+
+bool live_folder_is_unwanted(const struct live_folder *self)
+{
+    return has_link(self, UNWANTED_LINK);
 }
 
 // Whether nothing is in it but our links.
@@ -190,7 +206,7 @@ static bool has_links_alone(int fd)
         const char *name = entry->d_name;
         is_alone = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
                    strcmp(name, ENVIRONMENT_LINK) == 0 || strcmp(name, TARGET_LINK) == 0 ||
-                   strcmp(name, TOLD_LINK) == 0;
+                   strcmp(name, TOLD_LINK) == 0 || strcmp(name, UNWANTED_LINK) == 0;
     }
     closedir(folder);
     return is_alone;
@@ -204,6 +220,7 @@ bool live_folder_destroy(struct live_folder *self)
             (void)unlinkat(self->fd, ENVIRONMENT_LINK, 0);
             (void)unlinkat(self->fd, TARGET_LINK, 0);
             (void)unlinkat(self->fd, TOLD_LINK, 0);
+            (void)unlinkat(self->fd, UNWANTED_LINK, 0);
         }
         close(self->fd);
     }

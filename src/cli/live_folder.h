@@ -38,6 +38,10 @@ bool live_folder_target(const struct live_folder *self, char *pattern, size_t si
 void live_folder_set_told(const struct live_folder *self);
 bool live_folder_is_told(const struct live_folder *self);
 
+// Notes that nobody wants what processes that go on may yet leave in it.
+void live_folder_set_unwanted(const struct live_folder *self);
+bool live_folder_is_unwanted(const struct live_folder *self);
+
 // Removes it if there are no recordings in it; whether it is gone. It is closed either way.
 bool live_folder_destroy(struct live_folder *self);
 

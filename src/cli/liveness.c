@@ -42,11 +42,16 @@ bool liveness_process_begin(uint32_t pid, uint64_t *begin_ms_out)
     return true;
 }
 
-bool liveness_of_process(const struct profile_process *process)
+static bool is_of_this_host(const struct profile_process *process)
 {
     char host[256] = "";
     (void)gethostname(host, sizeof host - 1); // no longer ones on Linux
-    if (process->pid == 0 || strcmp(host, process->host) != 0) return false;
+    return strcmp(host, process->host) == 0;
+}
+
+bool liveness_of_process(const struct profile_process *process)
+{
+    if (process->pid == 0 || !is_of_this_host(process)) return false;
     uint64_t begin_ms = 0;
     if (!liveness_process_begin(process->pid, &begin_ms)) return false;
     if (begin_ms > process->begin_ms + LIVENESS_SLACK_MS) return false; // the pid is another's now
@@ -63,8 +68,10 @@ bool liveness_of_process(const struct profile_process *process)
             ((size_t)len == want + gone_len && memcmp(program + want, gone, gone_len) == 0));
 }
 
-bool liveness_of_recording(const char *path, const struct profile_process *process)
+bool liveness_of_recording(const char *path, const struct profile_process *process,
+                           bool *is_copy_out)
 {
+    *is_copy_out = false;
     if (process->state != PROFILE_RUNNING) return false;
     enum liveness liveness = LIVENESS_UNKNOWN;
     const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -72,5 +79,16 @@ bool liveness_of_recording(const char *path, const struct profile_process *proce
         liveness = liveness_of_file(fd);
         close(fd);
     }
+    *is_copy_out = liveness == LIVENESS_NONE;
     return liveness == LIVENESS_SOME || liveness_of_process(process);
+}
+
+bool liveness_age(const struct profile_process *process, uint64_t *age_ms_out)
+{
+    // Before time 0 of that clock there was another boot.
+    const uint64_t now_ms = (uint64_t)clock_ms(CLOCK_MONOTONIC);
+    const uint64_t begin_ms = process->begin_monotonic_ms;
+    if (begin_ms == 0 || begin_ms > now_ms || !is_of_this_host(process)) return false;
+    *age_ms_out = now_ms - begin_ms;
+    return true;
 }

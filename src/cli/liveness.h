@@ -26,5 +26,10 @@ enum liveness liveness_of_file(int fd);
 bool liveness_of_process(const struct profile_process *process);
 
 // Whether a recording that has not ended goes on: it is written to, or it is a copy of one whose
-// process runs.
-bool liveness_of_recording(const char *path, const struct profile_process *process);
+// process runs. *is_copy_out: surely the latter, so that what it says is of some time ago.
+bool liveness_of_recording(const char *path, const struct profile_process *process,
+                           bool *is_copy_out);
+
+// How long the process of a recording has lived until now, in milliseconds, by this machine's
+// clock. False for one that began elsewhere.
+bool liveness_age(const struct profile_process *process, uint64_t *age_ms_out);

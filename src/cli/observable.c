@@ -65,6 +65,13 @@ static void other_libc(struct obstacle *self, const struct elf_facts *facts)
     words(self->mend, "build it for glibc");
 }
 
+static void cut_off(struct obstacle *self)
+{
+    *self = (struct obstacle){.kind = OBSTACLE_ALL, .forbids_preload = true};
+    words(self->reason, "is not a whole ELF file: it ends before what its header names");
+    words(self->mend, "build or copy it again");
+}
+
 static void unlinked(struct obstacle *self, const struct elf_facts *facts)
 {
     *self = (struct obstacle){.kind = OBSTACLE_ALL};
@@ -117,6 +124,8 @@ static void look_at_facts(struct obstacle *self, const struct elf_facts *facts)
     if (facts->kind == ELF_NONE || facts->is_loader) return;
     if (facts->kind == ELF_FOREIGN) {
         foreign(self, facts);
+    } else if (facts->is_cut_off) {
+        cut_off(self);
     } else if (!facts->has_loader) {
         unlinked(self, facts);
     } else if (strncmp(base_name(facts->loader), "ld-linux-x86-64.so", 18) != 0) {

@@ -44,12 +44,43 @@ struct recording_facts recording_facts_read(int fd)
     self.is_recording = true;
     self.has_process = process->pid != 0;
     self.state = process->state;
+    self.parent_pid = process->parent_pid;
     self.begin_ms = process->clock_real_ns / 1000000;
     self.peak_bytes = process->peak_bytes;
+    self.inherits_from_pid = process->inherits_from_pid;
     for (size_t i = 0; i < recording->threads_count; i++) {
         self.allocations += recording->threads[i].allocations;
     }
     program_read(&self, recording);
     recording_close(recording);
     return self;
+}
+
+static uint64_t without(uint64_t value, uint64_t part)
+{
+    return part < value ? value - part : 0;
+}
+
+bool recording_facts_disinherit(struct recording_facts *self, const char *path)
+{
+    struct reader_problem problem;
+    struct recording *recording = recording_open(path, &problem);
+    if (!recording) return false;
+    uint64_t bytes = 0;
+    uint64_t allocations = 0;
+    for (size_t i = 0; i < recording->rows_count; i++) {
+        const struct record_row *row = &recording->rows[i];
+        if (row->inherited == 0 || row->allocations == 0) continue;
+        const uint64_t inherited =
+            row->inherited < row->allocations ? row->inherited : row->allocations;
+        allocations += inherited;
+        // Rows count what is inherited, not its bytes; most sites have blocks of one size.
+        bytes += (uint64_t)((double)row->bytes_allocated *
+                            ((double)inherited / (double)row->allocations));
+    }
+    self->peak_bytes = without(self->peak_bytes, bytes);
+    self->allocations = without(self->allocations, allocations);
+    self->inherits_from_pid = 0;
+    recording_close(recording);
+    return true;
 }

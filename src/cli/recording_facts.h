@@ -10,10 +10,16 @@ struct recording_facts {
     bool has_process;  // what follows is known
     char program[128]; // the last part of its path, fit to be part of a file's name; may be empty
     uint32_t state;    // enum record_state
+    uint32_t parent_pid;
     uint64_t begin_ms; // since 1970
     uint64_t peak_bytes;
     uint64_t allocations;
+    uint32_t inherits_from_pid; // the forked parent whose blocks peak and allocations contain, or 0
 };
 
 // Of a regular file that is open for reading.
 struct recording_facts recording_facts_read(int fd);
+
+// Takes out of the facts of a forked child what its parent had allocated; of the recording at
+// `path`, which is read in full. False when it cannot be.
+bool recording_facts_disinherit(struct recording_facts *self, const char *path);

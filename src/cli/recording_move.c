@@ -11,8 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// 0 when the name is free, 1 when a recording stands there, else -errno.
-static int look_at_target(const char *target)
+int recording_move_look(const char *target)
 {
     struct stat file;
     if (lstat(target, &file) < 0) return errno == ENOENT ? 0 : -errno;
@@ -30,7 +29,12 @@ static int rename_to(const char *path, const char *target, bool replaces)
         if (renameat2(AT_FDCWD, path, AT_FDCWD, target, RENAME_NOREPLACE) == 0) return 0;
         if (errno != EINVAL && errno != ENOSYS) return -errno;
         // A file system without that: link() replaces nothing either.
-        if (link(path, target) == 0) return unlink(path) == 0 ? 0 : -errno;
+        if (link(path, target) == 0) {
+            if (unlink(path) == 0 || errno == ENOENT) return 0;
+            // It must not be in two places, of which the caller knows one.
+            const int error = -errno;
+            return unlink(target) == 0 ? error : 0;
+        }
         if (errno != EPERM && errno != ENOTSUP && errno != EOPNOTSUPP) return -errno;
     }
     return rename(path, target) == 0 ? 0 : -errno;
@@ -134,7 +138,7 @@ static int copy_to(const char *path, const char *target, bool replaces)
 
 int recording_move(const char *path, const char *target, bool may_replace)
 {
-    const int there = look_at_target(target);
+    const int there = recording_move_look(target);
     if (there < 0) return there;
     if (there == 1 && !may_replace) return -EEXIST;
     (void)chmod(path, 0600); // in our own folder, so nobody has put a link there

@@ -10,3 +10,7 @@
 // way. 0; -EEXIST when what stands there stays; another -errno when it cannot be written; then the
 // recording is where it was.
 int recording_move(const char *path, const char *target, bool may_replace);
+
+// Whether one could be moved to a name, as far as what stands there goes: 0 when nothing does, 1
+// when another recording does, -EEXIST for anything else; another -errno when nobody knows.
+int recording_move_look(const char *target);

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { FORKS_READ_MAX = 16 }; // a guess
+
 // Reads decimal digits without leading zeroes up to the byte `end`.
 static bool number_read(const char **text, char end, unsigned *number_out)
 {
@@ -221,21 +223,52 @@ size_t recordings_own(const struct recordings *self, pid_t main_pid)
     return own;
 }
 
+// The one whose peak was the largest, by what each allocated itself, and its facts.
+static size_t largest_of(const struct recordings *self, struct recording_facts *facts_out)
+{
+    // That of a forked child contains what it inherited; how much, only the whole recording says.
+    // So only those are read that may be the largest, and of many forks, which resemble each other,
+    // a few.
+    struct recording_facts best = {0};
+    size_t largest = self->count;
+    for (size_t i = 0; i < self->count; i++) {
+        const struct recording_facts *facts = &self->items[i].facts;
+        if (facts->inherits_from_pid != 0) continue;
+        if (largest < self->count && facts->peak_bytes <= best.peak_bytes) continue;
+        best = *facts;
+        largest = i;
+    }
+    uint64_t below = UINT64_MAX; // those with higher peaks have been read
+    for (int read = 0; read < FORKS_READ_MAX; read++) {
+        size_t next = self->count;
+        for (size_t i = 0; i < self->count; i++) {
+            const struct recording_facts *facts = &self->items[i].facts;
+            if (facts->inherits_from_pid == 0 || facts->peak_bytes >= below) continue;
+            if (next == self->count || facts->peak_bytes > self->items[next].facts.peak_bytes) {
+                next = i;
+            }
+        }
+        if (next == self->count || self->items[next].facts.peak_bytes <= best.peak_bytes) break;
+        struct recording_facts facts = self->items[next].facts;
+        below = facts.peak_bytes;
+        if (!recording_facts_disinherit(&facts, self->items[next].path)) continue;
+        if (largest < self->count && facts.peak_bytes <= best.peak_bytes) continue;
+        best = facts;
+        largest = next;
+    }
+    *facts_out = best;
+    return largest;
+}
+
 size_t recordings_main(const struct recordings *self, pid_t main_pid)
 {
     const size_t own = recordings_own(self, main_pid);
-    size_t largest = self->count;
-    for (size_t i = 0; i < self->count; i++) {
-        const struct recording *item = &self->items[i];
-        if (largest == self->count ||
-            item->facts.peak_bytes > self->items[largest].facts.peak_bytes) {
-            largest = i;
-        }
-    }
-    if (own == self->count) return largest;
-    const struct recording_facts *facts = &self->items[own].facts;
+    struct recording_facts facts;
+    size_t largest = largest_of(self, &facts);
+    if (own == self->count) return largest < self->count || self->count == 0 ? largest : 0;
+    const struct recording_facts *of_own = &self->items[own].facts;
     const bool is_other =
-        starts_others(facts->program) || only_waited(facts, &self->items[largest].facts);
+        largest < self->count && (starts_others(of_own->program) || only_waited(of_own, &facts));
     return is_other ? largest : own;
 }
 

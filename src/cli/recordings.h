@@ -39,7 +39,7 @@ size_t recordings_own(const struct recordings *self, pid_t main_pid);
 
 // Which of them is the main program's, by what is known of each: the command's own; or where that
 // is but a shell or the like, or did next to nothing beside what it started, the one whose peak was
-// the largest. `count` if there is none.
+// the largest without what it inherited when it was forked. `count` if there is none.
 size_t recordings_main(const struct recordings *self, pid_t main_pid);
 
 // Whether one is its process's last, and that went on as a program that left none.

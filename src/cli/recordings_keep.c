@@ -62,13 +62,14 @@ static void say_where_it_stays(struct keep *self, const struct recording *item, 
     }
 }
 
-// Whether it is of the program that the command's own process was at its end.
-static bool is_last_of_command(const struct keep *self, size_t index)
+// Whether the command's own process ended as that program: as its last, or as one that did not say
+// that another took its place, as when both are in one process (an emulator and what it runs).
+static bool is_end_of_command(const struct keep *self, size_t index)
 {
     const struct recording *item = &self->recordings->items[index];
-    return item->pid == self->plan->end->pid &&
-           (index + 1 == self->recordings->count || item[1].pid != item->pid) &&
-           item->facts.state != RECORD_EXECED;
+    if (item->pid != self->plan->end->pid || item->facts.state == RECORD_EXECED) return false;
+    return item->facts.state == RECORD_RUNNING || index + 1 == self->recordings->count ||
+           item[1].pid != item->pid;
 }
 
 // Makes it whole where it lies: it is smaller then. One that cannot be is kept as it is.
@@ -79,7 +80,7 @@ static void embed(struct keep *self, size_t index)
     const struct embed_plan plan = {
         .has_names = self->plan->has_names,
         .is_over = true,
-        .status = is_last_of_command(self, index) ? &end->status : NULL,
+        .status = is_end_of_command(self, index) ? &end->status : NULL,
         .duration_ms = end->wall_ns / 1000000,
     };
     const int error = self->embedder ? embedder_embed(self->embedder, item->path, &plan) : -ENOMEM;
@@ -173,9 +174,12 @@ void recordings_keep(struct recordings *self, size_t main, const struct keep_pla
         const size_t more = state.stayed_count - lines_max(&state);
         say_to(plan->out, "run: and %zu more that stay%s there", more, more == 1 ? "s" : "");
     }
-    const bool is_explained =
-        plan->is_late || !state.is_kept || state.alive_count > 0 || state.stayed_count > 0;
+    const bool is_stayed = !state.is_kept || state.alive_count > 0 || state.stayed_count > 0;
+    // A child that goes on makes a recording when it becomes another program, just now perhaps.
+    const bool is_unwanted = !plan->keeps_children && !is_stayed;
+    const bool is_explained = plan->is_late || is_stayed || is_unwanted;
     for (size_t i = 0; i < count; i++) {
+        if (folders[i].fd >= 0 && is_unwanted) live_folder_set_unwanted(&folders[i]);
         if (folders[i].fd >= 0 && state.stayed_count > 0) live_folder_set_told(&folders[i]);
         if (folders[i].fd < 0 || live_folder_destroy(&folders[i]) || is_explained) continue;
         say_to(plan->out, "run: '%s' is not empty and stays", folders[i].path);

@@ -4,6 +4,7 @@
 #include "cli/recording_embed.h"
 #include "cli/recordings.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,9 +17,15 @@
 static const uint64_t ended_bytes_max = 8U << 20;
 
 void recordings_spill_open(struct recordings_spill *self, const struct live_folder *live,
-                           struct live_folder *disk, const char *beside)
+                           struct live_folder *disk, const char *beside, bool wants_children)
 {
-    *self = (struct recordings_spill){.events = -1, .live = live, .disk = disk, .beside = beside};
+    *self = (struct recordings_spill){
+        .events = -1,
+        .live = live,
+        .disk = disk,
+        .beside = beside,
+        .wants_children = wants_children,
+    };
     if (!live->is_in_memory) return;
     // A mapping counts as an open file: the event comes when its last process is gone.
     self->events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -46,8 +53,37 @@ static bool has_disk(struct recordings_spill *self)
     return true;
 }
 
-// Takes one to the disk, of which `fd` is open. Its name stays, of an empty file: by the names that
-// are there the next image of the process finds its own. 0 or -errno.
+// Its name stays, of an empty file: by the names that are there the next image of the process finds
+// its own. 0 or -errno.
+static int empty(const struct recordings_spill *self, const char *name)
+{
+    const int fd = openat(self->live->fd, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    close(fd);
+    return 0;
+}
+
+// Whether one that has ended is of a child that cannot be the main program, where no others are
+// wanted: the command's own is our child; of the others only the largest can.
+static bool is_unwanted(struct recordings_spill *self, int fd, const char *name)
+{
+    if (self->wants_children) return false;
+    struct recording_facts facts = recording_facts_read(fd);
+    if (!facts.has_process || facts.parent_pid == (uint32_t)getpid()) return false;
+    char path[PATH_MAX];
+    const int len = snprintf(path, sizeof path, "%s/%s", self->live->path, name);
+    if (len < 0 || (size_t)len >= sizeof path) return false;
+    if (facts.inherits_from_pid != 0 && facts.peak_bytes > self->child_peak_bytes &&
+        !recording_facts_disinherit(&facts, path)) {
+        return false;
+    }
+    if (self->has_child && facts.peak_bytes <= self->child_peak_bytes) return true;
+    self->has_child = true;
+    self->child_peak_bytes = facts.peak_bytes;
+    return false;
+}
+
+// Takes one to the disk, of which `fd` is open. 0 or -errno.
 static int spill(struct recordings_spill *self, int fd, const char *name)
 {
     char target[PATH_MAX];
@@ -55,26 +91,22 @@ static int spill(struct recordings_spill *self, int fd, const char *name)
     if (len < 0 || (size_t)len >= sizeof target) return -ENAMETOOLONG;
     const int error = recording_compact(fd, target);
     if (error) return error;
-    const int emptied = openat(self->live->fd, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
-    if (emptied < 0) return -errno;
-    close(emptied);
-    return 0;
+    return empty(self, name);
 }
 
-static void look_at(struct recordings_spill *self, const char *name)
+// Looks after one that is perhaps over.
+static void settle(struct recordings_spill *self, const char *name)
 {
-    pid_t pid;
-    unsigned image;
     struct stat file;
     int error = 0;
-    if (!recording_parse_name(name, &pid, &image)) return;
-    successors_note(&self->successors, pid); // at once: it may end soon
     const int fd = openat(self->live->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return;
     // The event is enough; but who writes to a file that is cut short is killed, so ask again.
     const bool is_over = fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_size > 0 &&
                          liveness_of_file(fd) == LIVENESS_NONE;
-    if (is_over) {
+    if (is_over && is_unwanted(self, fd, name)) {
+        (void)empty(self, name); // what stays is removed at the end
+    } else if (is_over) {
         const uint64_t bytes = (uint64_t)file.st_blocks * 512;
         self->ended_bytes += bytes;
         if (self->ended_bytes > ended_bytes_max) {
@@ -85,6 +117,36 @@ static void look_at(struct recordings_spill *self, const char *name)
         }
     }
     close(fd);
+}
+
+static void look_at(struct recordings_spill *self, const char *name)
+{
+    pid_t pid;
+    unsigned image;
+    if (!recording_parse_name(name, &pid, &image)) return;
+    successors_note(&self->successors, pid); // at once: it may end soon
+    settle(self, name);
+}
+
+// Looks at all that are there: more ended at once than the kernel tells of.
+static void look_at_all(struct recordings_spill *self)
+{
+    const int again = openat(self->live->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = again < 0 ? NULL : fdopendir(again);
+    if (!folder) {
+        if (again >= 0) close(again);
+        return;
+    }
+    // Those that were counted are counted again, and the largest is compared with itself.
+    self->ended_bytes = 0;
+    self->has_child = false;
+    self->child_peak_bytes = 0;
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        pid_t pid;
+        unsigned image;
+        if (recording_parse_name(entry->d_name, &pid, &image)) settle(self, entry->d_name);
+    }
+    closedir(folder);
 }
 
 void recordings_spill_next(struct recordings_spill *self)
@@ -102,6 +164,7 @@ void recordings_spill_next(struct recordings_spill *self)
     // Several short ones may have come at once.
     for (ssize_t at = 0; at + (ssize_t)sizeof next.event <= size;) {
         const struct inotify_event *event = (const void *)(next.bytes + at);
+        if (event->mask & IN_Q_OVERFLOW) look_at_all(self);
         if (event->len > 0) look_at(self, event->name);
         at += (ssize_t)(sizeof *event + event->len);
     }

@@ -16,14 +16,18 @@ struct recordings_spill {
     struct live_folder *disk;
     const char *beside;
     uint64_t ended_bytes;         // in memory, of recordings whose processes have ended
+    bool wants_children;          // else only the largest of those that ended is kept
+    bool has_child;               // one is kept
+    uint64_t child_peak_bytes;    // of it
     bool is_stuck;                // there is nowhere to put them
     struct successors successors; // of processes that let go of theirs
 };
 
 // `live` is where recordings are made. `disk` is closed, and is opened in `beside` when it is
 // needed; both are lent until the end. What cannot be done is not: recordings stay in memory.
+// `wants_children`: otherwise nothing is kept but what may be the main program's.
 void recordings_spill_open(struct recordings_spill *self, const struct live_folder *live,
-                           struct live_folder *disk, const char *beside);
+                           struct live_folder *disk, const char *beside, bool wants_children);
 
 // Looks after one recording that has ended, of those that `events` tells of.
 void recordings_spill_next(struct recordings_spill *self);

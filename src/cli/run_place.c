@@ -2,11 +2,14 @@
 
 #include "base/pattern.h"
 #include "cli/output.h"
+#include "cli/recording_move.h"
+#include "cli/recording_name.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool run_place_find(const char *output, char *folder, size_t size)
@@ -22,11 +25,33 @@ bool run_place_find(const char *output, char *folder, size_t size)
            !pattern_has(pattern, 'n') && pattern_expand(pattern, fields, 1, folder, size);
 }
 
+// Whether the name itself is free for a recording, or not known yet: nothing but another recording
+// gives way, and another name beside it is not what was asked for.
+static bool is_name_free(const char *output)
+{
+    char target[PATH_MAX];
+    char host[256] = "";
+    const size_t len = strlen(output);
+    (void)gethostname(host, sizeof host - 1);
+    const struct recording_name name = {.program = "", .host = host, .number = 1};
+    if (pattern_has(output, 'p') || pattern_has(output, 'n') || output[len - 1] == '/') return true;
+    if (!recording_name_write(&name, output, target, sizeof target)) return true;
+    if (recording_move_look(target) != -EEXIST) return true;
+    struct stat file;
+    const bool is_folder = stat(target, &file) == 0 && S_ISDIR(file.st_mode);
+    if (is_folder) {
+        say("run: '%s' is a folder: write '%s/' to put recordings into it", target, target);
+    } else {
+        say("run: '%s' is there and is no recording: name another place with -o", target);
+    }
+    return false;
+}
+
 bool run_place_is_fit(const char *output)
 {
     char folder[PATH_MAX];
     if (!run_place_find(output, folder, sizeof folder)) return true;
-    if (access(folder, W_OK | X_OK) == 0) return true;
+    if (access(folder, W_OK | X_OK) == 0) return is_name_free(output);
     const int error = errno;
     say("run: recordings cannot be written to '%s': %s; %s", folder, strerror(error),
         error == ENOENT ? "make that folder, or name another place with -o"

@@ -9,5 +9,6 @@
 bool run_place_find(const char *output, char *folder, size_t size);
 
 // Whether recordings can be written there, or that is not known yet; else it says why they cannot.
+// A name at which something else stands than a recording is not fit either.
 // A disk that gets full later is no reason not to run.
 bool run_place_is_fit(const char *output);

@@ -12,7 +12,7 @@ static void print(struct tree *tree, const struct run_subject *subjects,
         tree->subjects[i].life = subjects[i].is_alive ? REPORT_RUNNING : REPORT_OVER;
     }
     const struct report_style style = style_of(out, false);
-    if (options->is_full) report_full(out, style, &tree->report.subjects[0], FIGURES_PEAK);
+    if (options->is_full) report_stacks(out, style, &tree->report.subjects[0], FIGURES_PEAK);
     report_summary(out, style, &tree->report, FIGURES_KEY_COUNT);
 }
 

@@ -41,6 +41,15 @@ enum { DEPTH = 2 }; // in memory, and where recordings found there were to go
 
 static void look_into(const struct sweep *self, const char *folder, int depth);
 
+// Removes what nobody wants; what still is written to stays for the next time.
+static void clear(struct live_folder *folder, const struct recordings *recordings)
+{
+    for (size_t i = 0; i < recordings->count; i++) {
+        if (!recordings->items[i].is_alive) (void)unlink(recordings->items[i].path);
+    }
+    (void)live_folder_destroy(folder);
+}
+
 static void take_over(const struct sweep *self, struct live_folder *folder, int depth)
 {
     char host[256] = "";
@@ -49,6 +58,11 @@ static void take_over(const struct sweep *self, struct live_folder *folder, int 
     const struct child_end end = {0}; // it is not known how any ended
     (void)gethostname(host, sizeof host - 1);
     (void)recordings_find(&recordings, folder, 1, 0); // what cannot be read stays
+    if (live_folder_is_unwanted(folder)) {
+        clear(folder, &recordings);
+        recordings_deinit(&recordings);
+        return;
+    }
     size_t ended = 0;
     const bool has_target = live_folder_target(folder, pattern, sizeof pattern);
     for (size_t i = 0; i < recordings.count; i++) ended += !recordings.items[i].is_alive;

@@ -30,7 +30,14 @@ static int subject_open(struct tree *self, const char *command, const char *path
         return STATUS_FAILED;
     }
     self->recordings[self->report.count] = recording;
-    const bool is_running = liveness_of_recording(path, &profile->process);
+    bool is_copy = false;
+    uint64_t age_ms = 0;
+    const bool is_running = liveness_of_recording(path, &profile->process, &is_copy);
+    // What rests says nothing of the time that goes by.
+    if (is_running && !is_copy && liveness_age(&profile->process, &age_ms) &&
+        age_ms > profile->process.duration_ms) {
+        profile->process.duration_ms = age_ms;
+    }
     self->subjects[self->report.count++] = (struct report_subject){
         .profile = profile,
         .path = path,

@@ -52,6 +52,7 @@ static bool process_read(struct profile *self)
         .state = from->state <= RECORD_WAITED ? (enum profile_state)from->state : PROFILE_RUNNING,
         .status = (int)from->status,
         .begin_ms = from->clock_real_ns / 1000000,
+        .begin_monotonic_ms = from->clock_monotonic_ms,
         .duration_ms = from->duration_ms,
         .peak_bytes = from->peak_bytes,
         .peak_blocks = from->peak_blocks,
@@ -61,6 +62,31 @@ static bool process_read(struct profile *self)
     const struct profile_process *to = &self->process;
     if (!to->program || !to->directory || !to->host || !to->version) return false;
     return command_read(self, from->command);
+}
+
+// Finds which modules are one file, loaded more than once: strings are unique, so that pointers
+// tell. Open addressing; holds indices + 1.
+static bool modules_match(struct profile *self)
+{
+    size_t place_count = 64;
+    while (place_count < 2 * self->modules_count) place_count *= 2;
+    uint32_t *places = calloc(place_count, sizeof *places);
+    if (!places) return false;
+    for (size_t i = 0; i < self->modules_count; i++) {
+        struct profile_module *module = &self->modules[i];
+        uint64_t hash = (uintptr_t)module->path * 0x9e3779b97f4a7c15u;
+        hash = (hash ^ (uintptr_t)module->build_id) * 0x9e3779b97f4a7c15u;
+        size_t at = (size_t)(hash >> 32) & (place_count - 1);
+        for (; places[at] != 0; at = (at + 1) & (place_count - 1)) {
+            const struct profile_module *other = &self->modules[places[at] - 1];
+            if (other->path == module->path && other->build_id == module->build_id) break;
+        }
+        if (places[at] == 0) places[at] = (uint32_t)i + 1;
+        // Without a path nobody knows what it is.
+        module->same_as = *module->path ? places[at] - 1 : (uint32_t)i;
+    }
+    free(places);
+    return true;
 }
 
 static bool modules_read(struct profile *self)
@@ -89,7 +115,7 @@ static bool modules_read(struct profile *self)
         to->is_wrapper = wrapper_is_module(to->name);
         to->is_base = wrapper_is_base_module(to->name);
     }
-    return true;
+    return modules_match(self);
 }
 
 static bool threads_read(struct profile *self)

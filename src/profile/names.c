@@ -65,6 +65,12 @@ static bool grow(struct finder *self)
     return true;
 }
 
+// A library that was loaded again is the same one: its functions are, and so are its offsets.
+static uint32_t module_of(const struct profile *self, uint32_t module)
+{
+    return module == PROFILE_NONE ? module : self->modules[module].same_as;
+}
+
 static bool is_skipped(const struct profile_options *options, const char *name)
 {
     for (size_t i = 0; i < options->skip_count; i++) {
@@ -117,9 +123,10 @@ static bool line_name(struct finder *self, const struct record_line *from, uint3
     if (!*to->full) to->full = "(unnamed)";
     const char *name = folded(self, to->full);
     if (!name) return false;
-    return function_find(
-        self, (struct profile_function){.name = name, .file = to->file, .module = module},
-        &to->function);
+    return function_find(self,
+                         (struct profile_function){
+                             .name = name, .file = to->file, .module = module_of(profile, module)},
+                         &to->function);
 }
 
 // A line for a frame that has no name: module+offset.
@@ -139,11 +146,12 @@ static bool line_make(struct finder *self, const struct profile_frame *frame,
     free(text);
     if (!name || !file) return false;
     *to = (struct profile_line){.full = name, .file = file};
-    return function_find(
-        self,
-        (struct profile_function){
-            .name = name, .file = file, .module = frame->module, .is_nameless = true},
-        &to->function);
+    return function_find(self,
+                         (struct profile_function){.name = name,
+                                                   .file = file,
+                                                   .module = module_of(profile, frame->module),
+                                                   .is_nameless = true},
+                         &to->function);
 }
 
 // Frames point into the recording's lines, and behind these into those made for the nameless.
@@ -169,8 +177,10 @@ static bool frames_read(struct profile *self)
             frame->line_count = 1;
         }
         if (frame->module == PROFILE_NONE) continue;
+        const bool is_nameless = name.count == 0;
         self->modules[frame->module].frames++;
-        self->modules[frame->module].frames_nameless += name.count == 0;
+        self->modules[frame->module].frames_nameless += is_nameless;
+        self->modules[module_of(self, frame->module)].file_frames_nameless += is_nameless;
     }
     self->lines_count = line;
     self->lines = calloc(line + 1, sizeof *self->lines);

@@ -45,8 +45,9 @@ struct profile_process {
     uint32_t inherits_from_pid;
     enum profile_state state;
     int status;
-    uint64_t begin_ms;    // since 1970
-    uint64_t duration_ms; // so far, where it is still running
+    uint64_t begin_ms;           // since 1970
+    uint64_t begin_monotonic_ms; // the same moment by CLOCK_MONOTONIC
+    uint64_t duration_ms;        // so far, where it is still running
     uint64_t peak_bytes;
     uint64_t peak_blocks;
     uint64_t peak_ms;
@@ -64,8 +65,10 @@ struct profile_module {
     uint64_t unloaded_ms;   // 0: never
     size_t frames;          // that lie in it
     size_t frames_nameless; // that have no name
-    bool is_wrapper;        // nothing but wrappers
-    bool is_base;           // one that every program begins in
+    uint32_t same_as;       // the first module of this file: itself, unless it was loaded again
+    size_t file_frames_nameless; // of all of the same file; of the first alone
+    bool is_wrapper;             // nothing but wrappers
+    bool is_base;                // one that every program begins in
 };
 
 struct profile_thread {

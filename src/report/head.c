@@ -43,9 +43,10 @@ void part_ending(const struct report_subject *subject, enum part_words words, ch
                  size_t size)
 {
     static const char *const unended[][2] = {
-        [REPORT_LIFE_UNKNOWN] = {"was killed or is still running", "killed or running"},
+        // Not even a system call _exit, made without libc, can be told from a kill.
+        [REPORT_LIFE_UNKNOWN] = {"ended without a word or still runs", "ended or running"},
         [REPORT_RUNNING] = {"still running", "still running"},
-        [REPORT_OVER] = {"was killed", "killed"},
+        [REPORT_OVER] = {"ended without a word, or was killed", "ended or killed"},
     };
     const struct profile_process *process = &subject->profile->process;
     const enum profile_state state =
@@ -59,7 +60,6 @@ void part_ending(const struct report_subject *subject, enum part_words words, ch
     (void)snprintf(text, size, "%s", unended[subject->life][words == PART_IN_SHORT]);
 }
 
-// The command as it was typed, more or less: arguments with spaces in quotes.
 // The row that stands for none has no thread.
 static size_t count_threads(const struct profile *profile)
 {
@@ -68,6 +68,7 @@ static size_t count_threads(const struct profile *profile)
     return count;
 }
 
+// The command as it was typed, more or less: arguments with spaces in quotes.
 static void put_command(struct line *line, const struct profile *profile, const char *program,
                         size_t end)
 {
@@ -91,6 +92,14 @@ static void put_command(struct line *line, const struct profile *profile, const 
     }
 }
 
+// Where a long ending has left room for it.
+static void put_fitting(struct line *line, const char *before, unsigned number, const char *behind)
+{
+    char text[64];
+    (void)snprintf(text, sizeof text, "%s%u%s", before, number, behind);
+    if (line->column + strlen(text) <= LINE_COLUMNS) line_put(line, INK_DIM, text);
+}
+
 void part_head(struct line *line, const struct report_subject *subject)
 {
     const struct profile *profile = subject->profile;
@@ -106,13 +115,12 @@ void part_head(struct line *line, const struct report_subject *subject)
     const bool is_bad = is_killed || (process->state == PROFILE_WAITED && process->status != 0);
     line_put(line, is_bad ? INK_NOTE : INK_PLAIN, ending);
     line_print(line, INK_PLAIN, " after %s", time);
-    line_print(line, INK_DIM, ", pid %u", process->pid);
-    if (process->image > 1) line_print(line, INK_DIM, " (image %u)", process->image);
-    if (count_threads(profile) > 1) {
-        line_print(line, INK_DIM, ", %zu threads", count_threads(profile));
-    }
+    put_fitting(line, ", pid ", process->pid, "");
+    if (process->image > 1) put_fitting(line, " (image ", process->image, ")");
+    const size_t threads = count_threads(profile);
+    if (threads > 1) put_fitting(line, ", ", (unsigned)threads, " threads");
     if (process->inherits_from_pid) {
-        line_print(line, INK_DIM, ", forked from %u", process->inherits_from_pid);
+        put_fitting(line, ", forked from ", process->inherits_from_pid, "");
     }
     line_end(line);
 }

@@ -1,8 +1,8 @@
 #include "report/amount.h"
 #include "report/letters.h"
+#include "report/package.h"
 #include "report/parts.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +14,10 @@ static size_t nameless_rank(const struct profile *profile, size_t *order_out, si
 {
     size_t count = 0;
     for (size_t i = 0; i < profile->modules_count; i++) {
-        const size_t frames = profile->modules[i].frames_nameless;
+        const size_t frames = profile->modules[i].file_frames_nameless;
         if (frames == 0) continue;
         size_t at = count < max ? count++ : max;
-        for (; at > 0 && profile->modules[order_out[at - 1]].frames_nameless < frames; at--) {
+        for (; at > 0 && profile->modules[order_out[at - 1]].file_frames_nameless < frames; at--) {
             if (at < max) order_out[at] = order_out[at - 1];
         }
         if (at < max) order_out[at] = i;
@@ -27,20 +27,25 @@ static size_t nameless_rank(const struct profile *profile, size_t *order_out, si
 
 static bool is_of_the_system(const char *path)
 {
-    return strncmp(path, "/usr/", 5) == 0 || strncmp(path, "/lib", 4) == 0;
+    if (strncmp(path, "/usr/local/", 11) == 0) return false;
+    return strncmp(path, "/usr/", 5) == 0 || strncmp(path, "/lib", 4) == 0 ||
+           strncmp(path, "/bin/", 5) == 0 || strncmp(path, "/sbin/", 6) == 0;
 }
 
-// The package that Debian would name after a library: libfoo.so.1 is in libfoo1, libbar2.so.0 in
-// libbar2-0.
-static void package_guess(const char *module, char *text, size_t size)
+static void put_mend_of_system(struct line *line, const struct profile_module *module)
 {
-    const char *so = strstr(module, ".so");
-    const size_t stem = so ? (size_t)(so - module) : strlen(module);
-    const char *version = so && so[3] == '.' ? so + 4 : "";
-    const size_t digits = strspn(version, "0123456789");
-    const bool has_dash = digits > 0 && stem > 0 && isdigit((unsigned char)module[stem - 1]);
-    (void)snprintf(text, size, "%.*s%s%.*s-dbgsym", (int)(stem < 48 ? stem : 48), module,
-                   has_dash ? "-" : "", (int)(digits < 8 ? digits : 8), version);
+    char package[PACKAGE_NAME_SIZE];
+    char symbols[PACKAGE_NAME_SIZE + 8];
+    if (package_find(PACKAGE_LISTS, module->path, package)) {
+        package_of_symbols(package, symbols, sizeof symbols);
+        line_put(line, INK_NOTE, "install ");
+        line_put_within(line, INK_NOTE, symbols, LINE_COLUMNS - 23);
+    } else {
+        // Another system's, or one that nobody has put into a package.
+        line_put(line, INK_NOTE, "install debug symbols for ");
+        line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - 23);
+    }
+    line_put(line, INK_NOTE, " or set DEBUGINFOD_URLS");
 }
 
 // What gives names to the worst module of the system's and of the user's own.
@@ -52,29 +57,21 @@ static void put_mend(struct line *line, const struct profile *profile, const siz
     bool has_own = false;
     for (size_t i = 0; i < count; i++) {
         const struct profile_module *module = &profile->modules[order[i]];
-        if (is_of_the_system(module->path)) {
-            char package[64];
-            if (has_system) continue;
+        const bool is_system = is_of_the_system(module->path);
+        const size_t least = strlen("; build ... with -g");
+        if (is_system ? has_system : has_own) continue;
+        if (line->column + least > LINE_COLUMNS) break;
+        line_put(line, INK_NOTE, joint);
+        joint = "; ";
+        if (is_system) {
             has_system = true;
-            line_put(line, INK_NOTE, joint);
-            if (strstr(module->name, ".so")) {
-                package_guess(module->name, package, sizeof package);
-                line_print(line, INK_NOTE, "install %s", package);
-            } else {
-                // A program's package may have any name.
-                line_put(line, INK_NOTE, "install the -dbgsym package of ");
-                line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - 24);
-            }
-            line_put(line, INK_NOTE, " or set DEBUGINFOD_URLS");
+            put_mend_of_system(line, module);
         } else {
-            if (has_own) continue;
             has_own = true;
-            line_put(line, INK_NOTE, joint);
-            line_put_within(line, INK_NOTE, "build ", LINE_COLUMNS - 8);
+            line_put(line, INK_NOTE, "build ");
             line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - 8);
             line_put(line, INK_NOTE, " with -g");
         }
-        joint = "; ";
     }
     if (!has_system && !has_own) line_put(line, INK_NOTE, "  they lie in no file: generated code");
     line_end(line);
@@ -106,7 +103,7 @@ static size_t note_names(struct line *line, const struct profile *profile)
     for (size_t i = 0; i < count; i++) {
         const struct profile_module *module = &profile->modules[order[i]];
         char number[32];
-        (void)snprintf(number, sizeof number, " (%zu)", module->frames_nameless);
+        (void)snprintf(number, sizeof number, " (%zu)", module->file_frames_nameless);
         if (line->column + 12 + strlen(number) > LINE_COLUMNS) break;
         line_put(line, INK_NOTE, i == 0 ? ": " : ", ");
         line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - strlen(number));

@@ -39,6 +39,10 @@ void report_summary(FILE *out, struct report_style style, const struct report_tr
                     enum figures_key key);
 
 // Every row by falling value of `key`, with each of its stacks in full.
+void report_stacks(FILE *out, struct report_style style, const struct report_subject *subject,
+                   enum figures_key key);
+
+// The same behind what the summary says first.
 void report_full(FILE *out, struct report_style style, const struct report_subject *subject,
                  enum figures_key key);
 

@@ -121,16 +121,11 @@ static void put_row_in_full(struct line *line, const struct profile *profile, ui
     line_end(line);
 }
 
-void report_full(FILE *out, struct report_style style, const struct report_subject *subject,
-                 enum figures_key key)
+void report_stacks(FILE *out, struct report_style style, const struct report_subject *subject,
+                   enum figures_key key)
 {
     const struct profile *profile = subject->profile;
     struct line line = {.out = out, .style = style};
-    part_head(&line, subject);
-    line_end(&line);
-    part_figures(&line, profile);
-    line_end(&line);
-
     struct by_row by_row;
     uint32_t *rows = calloc(profile->rows_count + 1, sizeof *rows);
     if (group(profile, key, &by_row) && rows) {
@@ -151,6 +146,17 @@ void report_full(FILE *out, struct report_style style, const struct report_subje
     free(by_row.first);
     free(by_row.grouped);
     if (part_notes(NULL, subject) > 0) (void)part_notes(&line, subject);
+}
+
+void report_full(FILE *out, struct report_style style, const struct report_subject *subject,
+                 enum figures_key key)
+{
+    struct line line = {.out = out, .style = style};
+    part_head(&line, subject);
+    line_end(&line);
+    part_figures(&line, subject->profile);
+    line_end(&line);
+    report_stacks(out, style, subject, key);
 }
 
 // --- one site

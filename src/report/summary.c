@@ -1,7 +1,8 @@
 #include "report/amount.h"
 #include "report/parts.h"
+#include "report/shell_word.h"
 
-#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 // How much of each part there is; the first plan that fits is taken.
@@ -158,33 +159,16 @@ void part_children(struct line *line, const struct report_tree *tree)
 
 // --- the foot
 
-// A word as a shell reads it.
-static void put_word(struct line *line, enum ink ink, const char *word)
+static void put_word(struct line *line, enum ink ink, const char *text)
 {
-    bool is_plain = *word != '\0';
-    for (const char *at = word; *at; at++) {
-        is_plain = is_plain && (isalnum((unsigned char)*at) || strchr("/._-+,:@%", *at) ||
-                                (unsigned char)*at >= 0x80);
-    }
-    if (is_plain) {
-        line_put(line, ink, word);
-        return;
-    }
-    line_put(line, ink, "'");
-    for (const char *at = word; *at;) {
-        const size_t len = strcspn(at, "'");
-        line_print(line, ink, "%.*s", (int)(len < 900 ? len : 900), at);
-        at += len < 900 ? len : 900;
-        if (*at != '\'' || len > 900) continue;
-        line_put(line, ink, "'\\''");
-        at++;
-    }
-    line_put(line, ink, "'");
+    char *word = shell_word(text, line->style.has_unicode);
+    line_put(line, ink, word ? word : text);
+    free(word);
 }
 
 static void put_path(struct line *line, enum ink ink, const char *path)
 {
-    if (*path == '-') line_put(line, ink, "./"); // no option
+    if (*path == '-') line_put(line, ink, "./"); // else it would be an option
     put_word(line, ink, path);
 }
 

@@ -95,19 +95,41 @@ static void a_file_is_written_to_while_it_is_mapped(void **state)
     assert_true(reader >= 0);
     struct profile_process process = ourselves();
     process.pid = 0;
+    bool is_copy = true;
     const enum liveness before = liveness_of_file(reader);
     if (before != LIVENESS_UNKNOWN) { // this file system can say
         assert_int_equal(before, LIVENESS_SOME);
-        assert_true(liveness_of_recording(path, &process));
+        assert_true(liveness_of_recording(path, &process, &is_copy));
+        assert_false(is_copy);
         process.state = PROFILE_ENDED;
-        assert_false(liveness_of_recording(path, &process));
+        assert_false(liveness_of_recording(path, &process, &is_copy));
         process.state = PROFILE_RUNNING;
     }
     assert_int_equal(munmap(mapped, 4096), 0);
     assert_int_not_equal(liveness_of_file(reader), LIVENESS_SOME);
-    assert_false(liveness_of_recording(path, &process));
+    assert_false(liveness_of_recording(path, &process, &is_copy));
     close(reader);
     assert_int_equal(unlink(path), 0);
+}
+
+static void the_age_is_by_the_clock_of_this_boot(void **state)
+{
+    (void)state;
+    struct timespec now;
+    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+    const uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    struct profile_process process = ourselves();
+    uint64_t age_ms = 0;
+    process.begin_monotonic_ms = now_ms - 1; // the machine started longer ago
+    assert_true(liveness_age(&process, &age_ms));
+    assert_in_range(age_ms, 1, 3600000);
+    process.begin_monotonic_ms = now_ms + 3600000;
+    assert_false(liveness_age(&process, &age_ms));
+    process.begin_monotonic_ms = 0;
+    assert_false(liveness_age(&process, &age_ms));
+    process.begin_monotonic_ms = now_ms - 1;
+    process.host = "elsewhere.example";
+    assert_false(liveness_age(&process, &age_ms));
 }
 
 int main(void)
@@ -115,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_process_is_known_by_more_than_its_pid),
         cmocka_unit_test(a_process_that_has_ended_runs_no_more),
+        cmocka_unit_test(the_age_is_by_the_clock_of_this_boot),
         cmocka_unit_test(a_file_is_written_to_while_it_is_mapped),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

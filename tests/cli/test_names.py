@@ -1,6 +1,7 @@
 """Names in recordings: written when the program has ended; what is shown never changes again."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -44,6 +45,16 @@ def test_the_next_command_skips_what_was_skipped(mete, run, program, tmp_path):
     last = done.err.decode().splitlines()[-1]
     assert last == "next       mete report --sort=left --skip='hold*' a.mete", done
     assert "holder" not in report(mete, "--skip=hold*", "a.mete", cwd=tmp_path)
+
+
+def test_in_full_the_summary_follows_the_stacks(mete, run, program, tmp_path):
+    """What it says is said once."""
+    done = run("-o", "a.mete", "--full", program)
+    err = done.err.decode()
+    for words in (" peak, at ", " left at the end in ", "\nstatus 0 after "):
+        assert err.count(words) == 1, done
+    stacks = report(mete, "--full", "a.mete", cwd=tmp_path).split("\n\n", 2)[2]
+    assert err.startswith(stacks), done
 
 
 def test_embedding_again_takes_no_names_away(mete, run, program, tmp_path):
@@ -135,3 +146,13 @@ def test_the_json_of_a_run_adds_up(mete, run, program, tmp_path):
     assert site["at_peak_bytes"] == site["peak_bytes"] == 100000
     assert site["frames"][site["owner"]]["function"] == "holder"
     assert answer["process"]["status"] == 0 and answer["schema"] == 1
+
+
+def test_the_mend_names_the_package_that_has_the_file(run):
+    """Debian's ls has no symbols; the package is called otherwise."""
+    if not shutil.which("dpkg-query"):
+        pytest.skip("this is no Debian")
+    done = run("-o", "a.mete", "/bin/ls", "/")
+    owner = subprocess.run(["dpkg-query", "-S", "*/bin/ls"], capture_output=True, text=True,
+                           check=True).stdout.partition(":")[0]
+    assert f"\n  mend: install {owner}-dbgsym or set DEBUGINFOD_URLS\n".encode() in done.err, done

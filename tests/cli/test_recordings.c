@@ -112,6 +112,28 @@ static void without_one_of_the_command_the_largest_is_the_main_program(void **st
     assert_int_equal(recordings_main(&none, 8), 0);
 }
 
+// What nobody can read counts for nothing: it is a fork of one that is there.
+static void a_mere_fork_is_not_the_main_program(void **state)
+{
+    (void)state;
+    char gone[] = "/nonexistent/9.1.mete";
+    struct recording items[] = {
+        item(8, 1, "dash", 100, RECORD_ENDED),
+        item(9, 1, "dash", 110, RECORD_EXECED),
+        item(10, 1, "tool", 10, RECORD_ENDED),
+    };
+    items[1].path = gone;
+    items[1].facts.inherits_from_pid = 8;
+    struct recordings recordings = {items, 3};
+    assert_int_equal(recordings_main(&recordings, 8), 0);
+    items[2].facts.peak_bytes = 101;
+    assert_int_equal(recordings_main(&recordings, 8), 2);
+    // Unless it is the only one.
+    recordings.items = items + 1;
+    recordings.count = 1;
+    assert_int_equal(recordings_main(&recordings, 8), 0);
+}
+
 static void an_exec_without_a_recording_after_it_shows(void **state)
 {
     (void)state;
@@ -134,6 +156,7 @@ int main(void)
         cmocka_unit_test(what_only_starts_others_is_not_the_main_program),
         cmocka_unit_test(who_only_waited_is_not_the_main_program),
         cmocka_unit_test(without_one_of_the_command_the_largest_is_the_main_program),
+        cmocka_unit_test(a_mere_fork_is_not_the_main_program),
         cmocka_unit_test(an_exec_without_a_recording_after_it_shows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,6 +89,11 @@ def test_a_program_that_lies_here_but_is_looked_for_elsewhere(run, tmp_path):
     assert "did you mean './here'?" in run("./hree").said()[0]
 
 
+def test_an_empty_name_means_no_other(run):
+    done = run("")
+    assert (done.status, done.said()) == (127, ["mete: run: the program's name is empty"])
+
+
 def test_a_program_that_cannot_be_run(run, tmp_path):
     (tmp_path / "plain").write_text("text")
     done = run("./plain")

@@ -53,6 +53,11 @@ def test_a_recording_of_what_still_runs_says_so(mete, tmp_path):
             out = call_mete(mete, [*words, path]).out.decode()
             return out.splitlines()[1]
 
+        # The time that goes by while it waits counts, too.
+        told = json.loads(call_mete(mete, ["report", "--json", live]).out)["process"]
+        before = told["duration_ms"]
+        wait_until(lambda: json.loads(call_mete(mete, ["report", "--json", live]).out)["process"]
+                   ["duration_ms"] > before + 20)
         for path in (live, copy):
             assert re.fullmatch(rf"still running after [\d.]+ m?s, pid {pid}", ending(path))
             told = json.loads(call_mete(mete, ["report", "--json", path]).out)
@@ -68,7 +73,7 @@ def test_a_recording_of_what_still_runs_says_so(mete, tmp_path):
         os.kill(pid, signal.SIGKILL)
         err = running.communicate(timeout=30)[1].decode()
         assert "\nkilled by SIGKILL after " in err
-        assert re.match(rf"was killed or is still running after .* pid {pid}$", ending(copy))
+        assert re.match(rf"ended without a word or still runs after .* pid {pid}$", ending(copy))
     finally:
         running.kill()
 
@@ -78,7 +83,7 @@ def test_a_child_that_was_killed_is_told_from_one_that_runs(run, tmp_path):
     done = run("sh", "-c", f"{sleep}; {sleep}; kill -KILL $!")
     running, killed = map(int, done.out.split())
     try:
-        assert re.search(rf"sleep {killed} +killed$", done.err.decode(), re.M), done
+        assert re.search(rf"sleep {killed} +ended or killed$", done.err.decode(), re.M), done
         # It is the largest, so it comes first.
         assert re.search(rf"^still running after .* pid {running}\b", done.err.decode(), re.M), done
     finally:
@@ -112,6 +117,21 @@ def test_children_that_have_ended_do_not_fill_the_memory(run, tmp_path):
     assert re.search(rb"^ +and \d{3} more$", done.err, re.M), done
 
 
+def test_children_that_nobody_wants_are_not_gathered(run, tmp_path):
+    """Only the largest that has ended may yet be the main program."""
+    script = """
+    d=${METE#*recording=}; d=${d%/*}
+    perl -e '$x = "x" x 3000000'
+    i=0; while [ $i -lt 100 ]; do perl -e 1; i=$((i+1)); done
+    sleep 0.3; du -sk "$d"
+    """
+    done = run("-o", "a.mete", "--children=no", "sh", "-c", script)
+    assert done.status == 0, done
+    assert int(done.out.split()[0]) < 2 * 1024
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mete"]
+    assert done.err.decode().lstrip().startswith("perl -e '$x = "), done
+
+
 # --- what is left
 
 
@@ -135,8 +155,15 @@ class Abandoned:
 
     def kill_program(self):
         os.kill(self.pid, signal.SIGKILL)
-        wait_until(lambda: not pathlib.Path(f"/proc/{self.pid}").exists() or
-                   " Z " in pathlib.Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8"))
+        stat = pathlib.Path(f"/proc/{self.pid}/stat")
+
+        def has_ended():
+            try:
+                return " Z " in stat.read_text(encoding="utf-8")
+            except (FileNotFoundError, ProcessLookupError):
+                return True
+
+        wait_until(has_ended)
 
 
 def only_folder(memory):
@@ -265,6 +292,21 @@ def test_of_what_has_no_target_is_told_once(abandon, fake_mete, tmp_path):
     assert done.said() == [f"mete: run: an earlier run left 1 recording in '{killed.folder}'; "
                            "'mete report' reads it"]
     assert call_mete(fake_mete, words, cwd=tmp_path, env=killed.env).said() == []
+
+
+def test_what_children_leave_that_nobody_wanted_is_removed(memory, fake_mete, tmp_path):
+    """A child that goes on may make a recording while mete ends; here the test makes it."""
+    env = {"XDG_RUNTIME_DIR": memory}
+    script = 'd=${METE#*recording=}; : >"${d%/*}/hold"'
+    done = call_mete(fake_mete, ["run", "-o", "a.mete", "--children=no", "sh", "-c", script],
+                     cwd=tmp_path, env=env)
+    assert done.said() == []
+    folder = only_folder(memory)
+    (folder / "hold").unlink()
+    shutil.copy(tmp_path / "a.mete", folder / "4194000.2.mete")
+    done = call_mete(fake_mete, ["run", "-o", "b.mete", "true"], cwd=tmp_path, env=env)
+    assert done.said() == [] and not folder.exists()
+    assert names(tmp_path) == ["a.mete", "b.mete"]
 
 
 def test_folders_that_only_look_like_ours_are_left_alone(abandon, fake_mete, tmp_path):

@@ -147,26 +147,35 @@ def test_many_children_are_named_apart_and_not_all_told(run_fake, tmp_path):
     assert b"and 31 more" in done.err
 
 
-def test_a_file_that_is_no_recording_is_left_alone(run_fake, tmp_path):
-    (tmp_path / "notes").write_text("precious")
-    done = run_fake("-o", "notes", "true")
-    assert (tmp_path / "notes").read_text() == "precious"
+@pytest.mark.parametrize("content", [b"precious", b"", b"mete", b"mete\n\n\032\n--------"])
+def test_where_something_else_has_the_name_nothing_runs(run_fake, tmp_path, content):
+    (tmp_path / "notes").write_bytes(content)
+    done = run_fake("-o", "notes", "touch", "ran")
+    assert (tmp_path / "notes").read_bytes() == content
+    assert (done.status, done.said()) == (125, [
+        "mete: run: 'notes' is there and is no recording: name another place with -o"])
+    assert names(tmp_path) == ["notes"]
+
+
+def test_a_device_gets_no_sibling(run_fake):
+    done = run_fake("-o", "/dev/null", "true")
+    assert done.status == 125
+    assert not os.path.lexists("/dev/null.2")
+
+
+def test_a_file_that_came_meanwhile_is_left_alone(run_fake, tmp_path):
+    words = ["sh", "-c", "echo precious >notes; exec true"]
+    done = run_fake("-o", "notes", "--children=no", *words)
+    assert (tmp_path / "notes").read_text() == "precious\n"
     assert (tmp_path / "notes.2").read_bytes()[:8] == MAGIC
     assert done.said()[0] == (
         "mete: run: 'notes' is no recording and is left alone; this one is in 'notes.2'"
     )
     assert done.status == 0
     # Now an older recording is in the way of the second choice; only the first gives way to one.
-    done = run_fake("-o", "notes", "true")
+    (tmp_path / "notes").unlink()
+    done = run_fake("-o", "notes", "--children=no", *words)
     assert names(tmp_path) == ["notes", "notes.2", "notes.3"]
-
-
-@pytest.mark.parametrize("content", [b"", b"mete", b"mete\n\n\032\n--------"])
-def test_what_only_looks_like_a_recording_is_left_alone(run_fake, tmp_path, content):
-    (tmp_path / "a.mete").write_bytes(content)
-    run_fake("-o", "a.mete", "true")
-    assert (tmp_path / "a.mete").read_bytes() == content
-    assert (tmp_path / "a.2.mete").read_bytes()[:8] == MAGIC
 
 
 def test_an_older_recording_is_replaced(run_fake, tmp_path):
@@ -180,21 +189,21 @@ def test_an_older_recording_is_replaced(run_fake, tmp_path):
 
 @pytest.mark.parametrize("kind", ["link to a recording", "link to nothing", "folder", "pipe"])
 def test_neither_links_nor_what_is_no_file_are_followed_or_replaced(run_fake, tmp_path, kind):
-    outside = tmp_path / "outside"
     place = tmp_path / "a.mete"
-    if kind == "folder":
-        place.mkdir()
-    elif kind == "pipe":
-        os.mkfifo(place)
-    else:
-        place.symlink_to(outside)
-        if kind.endswith("recording"):
-            outside.write_bytes(MAGIC)
-    before = place.lstat()
-    run_fake("-o", "a.mete", "true")
-    assert place.lstat() == before
+    outside = tmp_path / "outside"
+    make = {"folder": "mkdir a.mete", "pipe": "mkfifo a.mete"}.get(kind, "ln -s outside a.mete")
+    if kind.endswith("recording"):
+        outside.write_bytes(MAGIC)
+    done = run_fake("-o", "a.mete", "--children=no", "sh", "-c", f"{make}; exec true")
+    assert done.status == 0 and place.lstat().st_mode & 0o777 != 0o600
     assert not outside.exists() or outside.read_bytes() == MAGIC
     assert (tmp_path / "a.2.mete").read_bytes()[:8] == MAGIC
+    before = names(tmp_path)
+    done = run_fake("-o", "a.mete", "true")
+    why = ("is a folder: write 'a.mete/' to put recordings into it" if kind == "folder" else
+           "is there and is no recording: name another place with -o")
+    assert (done.status, done.said()) == (125, [f"mete: run: 'a.mete' {why}"])
+    assert names(tmp_path) == before
 
 
 def live_of(done):

@@ -237,6 +237,33 @@ static void stacks_without_names_are_module_and_offset(void **state)
     assert_int_equal(profile->modules[0].frames_nameless, 0);
 }
 
+static void a_library_that_is_loaded_again_has_the_same_rows(void **state)
+{
+    struct fixture *self = *state;
+    struct sample *sample = &self->sample;
+    const uint32_t again = sample_module(sample, "/usr/lib/plugin.so");
+    const uint32_t built_anew = sample_module(sample, "/usr/lib/plugin.so");
+    struct record_module *modules =
+        (struct record_module *)sample->tables[RECORD_TABLE_modules].rows;
+    memcpy(modules[again].build_id, modules[2].build_id, sizeof modules[2].build_id);
+    const uint32_t second = sample_frame(sample, again, 0x1234, NULL, NULL, 0);
+    const uint32_t other = sample_frame(sample, built_anew, 0x1234, NULL, NULL, 0);
+    const uint32_t frames[] = {self->nameless, second, other};
+    for (uint32_t i = 0; i < 3; i++) {
+        const uint32_t site = SAMPLE_SITE(sample, frames[i], self->main);
+        (void)sample_row(sample, site, self->thread, 1, 10, 0);
+    }
+    const struct profile *profile = profile_of(self, NULL);
+    assert_int_equal(profile->rows_count, 2);
+    const struct profile_row *row = row_named(profile, "plugin.so+0x1234");
+    assert_int_equal(row->figures.live_bytes, 20);
+    assert_int_equal(row->path_count, 1);
+    assert_int_equal(profile->modules[2].frames_nameless, 1);
+    assert_int_equal(profile->modules[2].file_frames_nameless, 2);
+    assert_int_equal(profile->modules[again].file_frames_nameless, 0);
+    assert_int_equal(profile->modules[built_anew].file_frames_nameless, 1);
+}
+
 static void sites_without_a_stack_have_rows_too(void **state)
 {
     struct fixture *self = *state;
@@ -407,6 +434,7 @@ int main(void)
         CASE(a_runtime_that_has_only_the_loader_behind_it_owns_its_row),
         CASE(an_inlined_function_owns_its_row_and_may_be_skipped),
         CASE(stacks_without_names_are_module_and_offset),
+        CASE(a_library_that_is_loaded_again_has_the_same_rows),
         CASE(sites_without_a_stack_have_rows_too),
         CASE(a_row_sums_its_stacks_and_has_its_paths_beneath),
         CASE(a_filter_hides_what_does_not_pass_through),

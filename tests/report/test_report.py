@@ -72,7 +72,7 @@ Who allocated for a moment: freed by the thread's next call
     260,000   15 %  tables::…::append_reply_header     response_builder.cpp:1207
 
 1 of 11 frames has no name: libicu72.so.1 (1)
-  mend: install libicu72-1-dbgsym or set DEBUGINFOD_URLS
+  mend: install debug symbols for libicu72.so.1 or set DEBUGINFOD_URLS
 Not counted: 12 events: busy
 
 recording  server.mete  23.6 KiB
@@ -90,11 +90,11 @@ def test_a_graph_of_few_points_has_no_gaps(report):
     assert top == "     1000 B │" + 66 * "█"
 
 
-def test_of_a_program_the_package_is_not_guessed(report):
-    """Perl is in perl-base, ls in coreutils."""
+def test_a_package_is_not_guessed(report):
+    """Perl is in perl-base, ls in coreutils; short is in none."""
     out = report("short.mete")[1]
     assert "\n1 of 2 frames has no name: short (1)\n" in out
-    assert "\n  mend: install the -dbgsym package of short or set DEBUGINFOD_URLS\n" in out
+    assert "\n  mend: install debug symbols for short or set DEBUGINFOD_URLS\n" in out
 
 
 def test_without_utf8_the_summary_is_ascii(report):
@@ -352,7 +352,7 @@ def test_children_have_a_line_each_and_ten_at_most(report):
     out = report(*names)[1]
     assert """
        peak       left   allocations  Children
-   97.7 KiB   97.7 KiB           200  child1 5001              killed or running
+   97.7 KiB   97.7 KiB           200  child1 5001               ended or running
     195 KiB    195 KiB           300  child2 5002              killed by SIGKILL
     293 KiB    293 KiB           400  child3 5003                       status 3
 """ in out
@@ -401,7 +401,7 @@ def test_without_names_there_are_offsets(report):
     out = report("unnamed.mete")[1]
     assert "    690 MiB   94 %  tableserver+0x300\n" in out
     assert "No names were looked up: the recording has module+offset alone.\n" in out
-    assert out.splitlines()[1] == "was killed or is still running after 12.4 s, pid 4242"
+    assert out.splitlines()[1] == "ended without a word or still runs after 12.4 s, pid 4242"
 
 
 @pytest.mark.parametrize(
@@ -446,6 +446,25 @@ def test_the_foot_can_be_typed(report, samples, tmp_path, mete):
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, stdout=subprocess.PIPE, timeout=60,
                           check=True, env={**os.environ, "PATH": f"{mete.parent}:/usr/bin:/bin"})
     assert b"tableserver" in done.stdout
+
+
+@pytest.mark.parametrize("env", [UTF8, {}])
+@pytest.mark.parametrize("name", [
+    b"new\nline", b"tab\tit's", b"caf\xc3\xa9", b"\xe9t\xe9 1", b"\x1b[31mred", b"back\\\n",
+    b"-o\n", b"$(x)\r`y`", b"\xe2\x80\x8b", b"\x7f7",
+])
+def test_the_foot_can_be_typed_whatever_the_name(samples, tmp_path, mete, name, env):
+    """In bash, which knows $'…'; and on the way to it the terminal gets no commands."""
+    shutil.copy(samples / "server.mete", os.path.join(os.fsencode(tmp_path), name))
+    done = subprocess.run([mete, "report", b"./" + name], cwd=tmp_path, stdout=subprocess.PIPE,
+                          check=True, timeout=60, env={"PATH": "/usr/bin:/bin", **env})
+    *_, recording, following = done.stdout.splitlines()
+    command = following.split(None, 1)[1]
+    assert all(byte >= 0x20 for byte in recording + following)
+    again = subprocess.run(["bash", "-c", command], cwd=tmp_path, stdout=subprocess.PIPE,
+                           timeout=60, check=True,
+                           env={**os.environ, "PATH": f"{mete.parent}:/usr/bin:/bin"})
+    assert b"tableserver" in again.stdout
 
 
 def test_what_cannot_be_written_is_a_failure(mete, samples):

@@ -1,0 +1,112 @@
+"""What is said of several processes: which of them is the main program, and how each ended."""
+
+import re
+import shutil
+
+import pytest
+
+
+def head_of(done):
+    """The summary's first lines, without what was said before."""
+    lines = [line for line in done.err.decode().splitlines() if not line.startswith("mete: ")]
+    return lines[:lines.index("")]
+
+
+def children_of(done):
+    """How the children ended, by what is in the last column, and their programs."""
+    lines = done.err.decode().splitlines()
+    begin = next(i for i, line in enumerate(lines) if line.endswith("  Children")) + 1
+    return lines[begin:lines.index("", begin)]
+
+
+@pytest.fixture(name="static")
+def static_program(compile_words):
+    return compile_words("static", "int main(void) { return 0; }\n", ["-static"])
+
+
+def test_a_mere_fork_of_the_shell_is_not_the_main_program(run, static):
+    """Its peak contains all that it inherited."""
+    done = run("sh", "-c", f"({static}); true")
+    first, second = head_of(done)
+    assert first.startswith(("sh -c ", "dash -c ")), done
+    assert re.fullmatch(r"status 0 after .*, pid \d+", second), done
+
+
+FORKING = """
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    char *volatile kept = malloc(100000);
+    if (fork() == 0) {
+        for (int i = 0; i < atoi(argv[1]); i++) { char *volatile more = malloc(1000); more[0] = 1; }
+        _exit(0);
+    }
+    wait(NULL);
+    return argc != 2 || !kept;
+}
+"""
+
+
+@pytest.mark.parametrize("count,is_child", [(1, False), (1000, True)])
+def test_what_a_fork_allocated_itself_decides(run, compile_words, count, is_child):
+    program = compile_words("sh", FORKING)  # called like one that only starts others
+    head = head_of(run(program, count))
+    assert head[0] == f"sh {count}"
+    assert ("forked from" in head[1]) == is_child, head
+
+
+def test_without_children_one_that_goes_on_leaves_nothing(run, tmp_path, memory):
+    """However large it is: only what has ended can be shown."""
+    for name in ("a", "b"):
+        done = run("-o", f"{name}.mete", "--children=no", "sh", "-c",
+                   "sleep 2 >&- 2>&- <&- & sleep 0.2")
+        assert done.said() == [] and "sh -c" in head_of(done)[0], done
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mete", "b.mete"]
+    assert not list(memory.iterdir())
+
+
+SILENT = """
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    char *volatile block = malloc(5);
+    for (int i = 1; i < argc; i++) {
+        if (fork() == 0) {
+            block = malloc(6);
+            if (argv[i][0] == 'k') raise(SIGKILL);
+            syscall(SYS_exit_group, 0);
+        }
+        wait(NULL);
+    }
+    if (argc == 1) syscall(SYS_exit_group, 3);
+    return block == NULL;
+}
+"""
+
+
+def test_nobody_is_called_killed_of_whom_that_is_not_known(run, compile_words):
+    """A system call of its own ends a child as silently as a kill."""
+    done = run(compile_words("silent", SILENT), "exit", "kill")
+    first, second = children_of(done)
+    assert first.endswith(" ended or killed") and second.endswith(" ended or killed"), done
+    assert head_of(done)[1].startswith("status 0 after "), done
+
+
+def test_of_the_command_itself_it_is_known(run, compile_words):
+    head = head_of(run(compile_words("silent", SILENT)))
+    assert head[1].startswith("status 3 after "), head
+
+
+def test_of_two_images_at_once_both_ended_so(run, tmp_path):
+    """An emulator and the program in it are one process."""
+    emulator = shutil.which("qemu-x86_64")
+    if not emulator:
+        pytest.skip("qemu-user is not installed")
+    done = run(emulator, "/bin/ls", tmp_path)
+    assert head_of(done)[1].startswith("status 0 after "), done
