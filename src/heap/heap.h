@@ -60,6 +60,7 @@ struct heap_neighbour {
     void (*free)(void *block);
     void *(*realloc)(void *block, size_t size);
     size_t (*block_size)(void *block);
+    bool (*has_blocks)(void); // false: nothing can be its block; NULL: it may have some
 };
 
 // From now on what is in no span of this heap goes to the neighbour instead of ending the process.

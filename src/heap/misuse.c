@@ -119,7 +119,9 @@ void heap_set_neighbour(const struct heap_neighbour *neighbour)
 // back, and the kernel gave it to the neighbour.
 static bool is_foreign(const void *pointer)
 {
-    return state.neighbour && pointer != given && !span_map_find((uintptr_t)pointer);
+    const struct heap_neighbour *neighbour = state.neighbour;
+    if (!neighbour || pointer == given || span_map_find((uintptr_t)pointer)) return false;
+    return !neighbour->has_blocks || neighbour->has_blocks();
 }
 
 COLD void misuse_free(const char *verb, void *pointer)

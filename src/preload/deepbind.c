@@ -6,49 +6,24 @@
 #include "os/lock.h"
 #include "os/pages.h"
 #include "preload/export.h"
+#include "preload/family.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
-#include <malloc.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
 static struct {
     void *(*dlopen)(const char *, int);
+    void *(*dlmopen)(Lmid_t, const char *, int);
     struct lock lock;
     _Atomic bool has_tried;
     bool is_done;
 } state;
-
-struct name {
-    const char *text;
-    uintptr_t ours;
-};
-
-extern void cfree(void *block);
-extern void *__libc_malloc(size_t);
-extern void __libc_free(void *);
-extern void *__libc_calloc(size_t, size_t);
-extern void *__libc_realloc(void *, size_t);
-extern void *__libc_memalign(size_t, size_t);
-extern void *__libc_valloc(size_t);
-extern void *__libc_pvalloc(size_t);
-
-// clang-format off
-#define NAME(function) {#function, (uintptr_t)(function)}
-static const struct name names[] = {
-    NAME(malloc), NAME(free), NAME(calloc), NAME(realloc), NAME(reallocarray),
-    NAME(posix_memalign), NAME(aligned_alloc), NAME(memalign), NAME(valloc), NAME(pvalloc),
-    NAME(cfree), NAME(malloc_usable_size), NAME(__libc_malloc), NAME(__libc_free),
-    NAME(__libc_calloc), NAME(__libc_realloc), NAME(__libc_memalign), NAME(__libc_valloc),
-    NAME(__libc_pvalloc),
-};
-// clang-format on
 
 // --- a symbol table in memory, and its hash table (DT_GNU_HASH, as glibc has it)
 // -------------------------------------------------------------------------------------------
@@ -89,12 +64,12 @@ static uint32_t hash_of(const char *text)
 }
 
 // Every version of it.
-static void redirect(const struct symbols *symbols, const struct name *name)
+static void redirect(const struct symbols *symbols, const struct family_member *member)
 {
     const uint32_t *header = symbols->hash; // buckets, first symbol, words of the filter, its shift
     const uint32_t *buckets = header + 4 + (size_t)header[2] * 2;
     const uint32_t *chain = buckets + header[0];
-    uint32_t hash = hash_of(name->text);
+    uint32_t hash = hash_of(member->name);
     uint32_t i = buckets[hash % header[0]];
     if (i < header[1]) return; // no symbol has that hash
     for (;; i++) {
@@ -102,10 +77,10 @@ static void redirect(const struct symbols *symbols, const struct name *name)
         Elf64_Sym *symbol = &symbols->first[i];
         bool is_it =
             (link | 1) == (hash | 1) && symbol->st_shndx != SHN_UNDEF &&
-            strncmp(symbols->texts + symbol->st_name, name->text, strlen(name->text) + 1) == 0;
+            strncmp(symbols->texts + symbol->st_name, member->name, strlen(member->name) + 1) == 0;
         // Others may be looking it up meanwhile.
         if (is_it) {
-            __atomic_store_n(&symbol->st_value, name->ours - symbols->module->bias,
+            __atomic_store_n(&symbol->st_value, member->function - symbols->module->bias,
                              __ATOMIC_RELAXED);
         }
         if (link & 1) return;
@@ -135,7 +110,7 @@ static bool redirect_all(void)
         !allow_writing(&symbols, true)) {
         return false;
     }
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) redirect(&symbols, &names[i]);
+    for (size_t i = 0; i < family_members_count; i++) redirect(&symbols, &family_members[i]);
     (void)allow_writing(&symbols, false);
     return true;
 }
@@ -158,12 +133,26 @@ void deepbind_forked(void)
     state.lock = (struct lock){0};
 }
 
-// Whose search path holds depends on who calls: this must end in a jump, and so must not be
-// compiled without optimization (a test would notice). Where the table could not be changed a
-// library does better with symbols of the program's than with two heaps.
+// How a library may be loaded. Where the table could not be changed it does better with symbols of
+// the program's than with two heaps.
+static ALWAYS_INLINE int mode_for(const char *path, int mode)
+{
+    if (path && UNLIKELY(!atomic_load_explicit(&state.has_tried, memory_order_acquire))) prepare();
+    return state.is_done || !path ? mode : mode & ~RTLD_DEEPBIND;
+}
+
+// Whose search path holds depends on who calls: both must end in a jump, and so must not be
+// compiled without optimization (a test would notice).
 EXPORT void *dlopen(const char *path, int mode)
 {
-    if (UNLIKELY(path && !atomic_load_explicit(&state.has_tried, memory_order_acquire))) prepare();
+    mode = mode_for(path, mode);
     if (UNLIKELY(!state.dlopen)) *(void **)&state.dlopen = dlsym(RTLD_NEXT, "dlopen");
-    return state.dlopen(path, state.is_done || !path ? mode : mode & ~RTLD_DEEPBIND);
+    return state.dlopen(path, mode);
+}
+
+EXPORT void *dlmopen(Lmid_t space, const char *path, int mode)
+{
+    mode = mode_for(path, mode);
+    if (UNLIKELY(!state.dlmopen)) *(void **)&state.dlmopen = dlsym(RTLD_NEXT, "dlmopen");
+    return state.dlmopen(space, path, mode);
 }

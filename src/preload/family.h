@@ -76,3 +76,11 @@ static inline void *family_alloc_pages(size_t size)
     if (UNLIKELY(size > SIZE_MAX - (PAGE_SIZE - 1))) return family_fail(ENOMEM);
     return family_alloc_aligned(PAGE_SIZE, align_up(size, PAGE_SIZE));
 }
+
+// Our own functions, of the names that libc has too.
+struct family_member {
+    const char *name;
+    uintptr_t function;
+};
+extern const struct family_member family_members[];
+extern const size_t family_members_count;

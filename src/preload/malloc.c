@@ -143,3 +143,42 @@ EXPORT void *__libc_pvalloc(size_t size)
 {
     return family_alloc_pages(size);
 }
+
+// --- by name
+// ----------------------------------------------------------------------------------------
+
+// A name that no program can put its own in place of; gcc wants it to promise the same.
+#if __has_attribute(copy)
+#define AS(name) copy(name)
+#else
+#define AS(name)
+#endif
+#define OURS(name)                                                                                 \
+    extern __typeof__(name) ours_##name                                                            \
+        __attribute__((AS(name), alias(#name), visibility("hidden")));
+#define MEMBER(name) {#name, (uintptr_t)(ours_##name)},
+#define MEMBERS(X)                                                                                 \
+    X(malloc)                                                                                      \
+    X(free)                                                                                        \
+    X(calloc)                                                                                      \
+    X(realloc)                                                                                     \
+    X(reallocarray)                                                                                \
+    X(posix_memalign)                                                                              \
+    X(aligned_alloc)                                                                               \
+    X(memalign)                                                                                    \
+    X(valloc)                                                                                      \
+    X(pvalloc)                                                                                     \
+    X(cfree)                                                                                       \
+    X(malloc_usable_size)                                                                          \
+    X(__libc_malloc)                                                                               \
+    X(__libc_free)                                                                                 \
+    X(__libc_calloc)                                                                               \
+    X(__libc_realloc)                                                                              \
+    X(__libc_memalign)                                                                             \
+    X(__libc_valloc)                                                                               \
+    X(__libc_pvalloc)
+
+MEMBERS(OURS)
+
+const struct family_member family_members[] = {MEMBERS(MEMBER)};
+const size_t family_members_count = sizeof family_members / sizeof family_members[0];

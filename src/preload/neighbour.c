@@ -7,6 +7,7 @@
 #include "heap/heap.h"
 
 #include <dlfcn.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,12 +20,21 @@ static const void *next_object(const char *name, void **symbol_out)
     return is_found ? object.dlfo_map_start : NULL;
 }
 
-// The next function of that name; NULL where it is libc's own.
-static void *next_function(const char *name, const void *libc)
+// libc's own figures: what its heap has of memory, which is none unless somebody found it.
+static struct mallinfo2 (*libc_figures)(void);
+
+static bool libc_has_blocks(void)
+{
+    struct mallinfo2 figures = libc_figures();
+    return figures.arena > 0 || figures.hblkhd > 0;
+}
+
+// The next function of that name, if it is of the same object.
+static void *next_function(const char *name, const void *wanted)
 {
     void *function;
     const void *object = next_object(name, &function);
-    return object && object != libc ? function : NULL;
+    return object == wanted ? function : NULL;
 }
 
 void neighbour_find(void)
@@ -32,9 +42,13 @@ void neighbour_find(void)
     static struct heap_neighbour neighbour;
     void *symbol;
     const void *libc = next_object("gnu_get_libc_version", &symbol); // which nobody else defines
-    *(void **)&neighbour.free = next_function("free", libc);
-    if (!libc || !neighbour.free) return;
-    *(void **)&neighbour.realloc = next_function("realloc", libc);
-    *(void **)&neighbour.block_size = next_function("malloc_usable_size", libc);
+    const void *object = next_object("free", &symbol);
+    if (!libc || !object) return;
+    *(void **)&libc_figures = next_function("mallinfo2", libc);
+    if (object == libc && !libc_figures) return;
+    *(void **)&neighbour.free = symbol;
+    *(void **)&neighbour.realloc = next_function("realloc", object);
+    *(void **)&neighbour.block_size = next_function("malloc_usable_size", object);
+    if (object == libc) neighbour.has_blocks = libc_has_blocks;
     heap_set_neighbour(&neighbour);
 }

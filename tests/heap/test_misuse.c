@@ -221,6 +221,7 @@ static struct {
     char block[64];
     size_t calls;
     size_t size;
+    bool is_awake;
 } next_door;
 
 static void next_door_free(void *block)
@@ -250,8 +251,8 @@ static void next_door_free_again(void *block)
 static void what_is_not_of_the_heap_is_the_neighbours(void **state)
 {
     (void)state;
-    static const struct heap_neighbour neighbour = {next_door_free, next_door_realloc,
-                                                    next_door_size};
+    static const struct heap_neighbour neighbour = {
+        .free = next_door_free, .realloc = next_door_realloc, .block_size = next_door_size};
     heap_set_neighbour(&neighbour);
     heap_free(next_door.block);
     heap_free_named(next_door.block, "dispose");
@@ -285,6 +286,25 @@ static void a_neighbour_that_knows_nothing_saves_nobody(void **state)
     heap_set_neighbour(NULL);
 }
 
+static bool next_door_has_blocks(void)
+{
+    return next_door.is_awake;
+}
+
+static void a_neighbour_without_blocks_is_not_asked(void **state)
+{
+    (void)state;
+    static const struct heap_neighbour neighbour = {.free = next_door_free,
+                                                    .has_blocks = next_door_has_blocks};
+    heap_set_neighbour(&neighbour);
+    expect_line(free_it, next_door.block, "free", "not from this heap");
+    next_door.is_awake = true;
+    size_t before = next_door.calls;
+    heap_free(next_door.block);
+    assert_int_equal(next_door.calls, before + 1);
+    heap_set_neighbour(NULL);
+}
+
 static void a_large_block_freed_long_ago_is_remembered_for_a_while(void **state)
 {
     (void)state;
@@ -315,6 +335,7 @@ int main(void)
         cmocka_unit_test(a_block_never_handed_out_is_told_apart_from_a_freed_one),
         cmocka_unit_test(what_is_not_of_the_heap_is_said_to_be_so),
         cmocka_unit_test(what_is_not_of_the_heap_is_the_neighbours),
+        cmocka_unit_test(a_neighbour_without_blocks_is_not_asked),
         cmocka_unit_test(a_neighbour_that_knows_nothing_saves_nobody),
         cmocka_unit_test(a_large_block_freed_long_ago_is_remembered_for_a_while),
     };

@@ -9,6 +9,18 @@ def test_who_looks_into_libc_first_finds_the_same_heap(compile_program, compile_
     gave."""
     library = compile_library("library_own_scope.c")
     succeeds([compile_program("own_scopes.c", "-ldl"), library])
+    succeeds([compile_program("own_scopes.c", "-ldl"), library, "by-space"])
+
+
+def test_a_programs_own_malloc_finds_another_one_in_libc(compile_program, succeeds):
+    """Protects programs that replace malloc by a wrapper of it: theirs is not theirs again."""
+    succeeds([compile_program("own_malloc.c", "-rdynamic", "-ldl")])
+
+
+def test_what_libcs_own_heap_gave_is_freed_there(compile_program, compile_library, succeeds):
+    """Protects libraries that found the way to libc's malloc before it was barred."""
+    finder = compile_library("library_finder.c")
+    succeeds([compile_program("finding.c", str(finder), f"-Wl,-rpath,{finder.parent}", "-ldl")])
 
 
 def test_a_library_is_found_by_the_search_path_of_who_asks(

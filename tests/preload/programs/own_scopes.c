@@ -1,5 +1,6 @@
 // Loads a library with RTLD_DEEPBIND, from threads at the same time and from a child, then asks
-// dlsym() for the malloc of libc itself, as foreign function interfaces do: own_scopes LIBRARY.
+// dlsym() for the malloc of libc itself, as foreign function interfaces do: own_scopes LIBRARY
+// [BY-SPACE].
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 enum { THREADS = 4 };
 
 static const char *path;
+static int is_named_space;
 
 static void fail(const char *what)
 {
@@ -20,7 +22,8 @@ static void fail(const char *what)
 
 static void *trade_with_library(void *argument)
 {
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+    const int mode = RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND;
+    void *library = is_named_space ? dlmopen(LM_ID_BASE, path, mode) : dlopen(path, mode);
     if (!library) fail("dlopen");
     char *(*trade)(char *) = (char *(*)(char *))dlsym(library, "trade");
     if (!trade) fail("dlsym");
@@ -48,7 +51,8 @@ static void trade_with_libc(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) return 2;
+    if (argc < 2) return 2;
+    is_named_space = argc > 2;
     path = argv[1];
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++) {
