@@ -124,7 +124,7 @@ static void look_at(struct recordings_spill *self, const char *name)
     pid_t pid;
     unsigned image;
     if (!recording_parse_name(name, &pid, &image)) return;
-    successors_note(&self->successors, pid); // at once: it may end soon
+    successors_note(&self->successors, pid, image); // at once: it may end soon
     settle(self, name);
 }
 

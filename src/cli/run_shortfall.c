@@ -33,7 +33,7 @@ static struct replacement replacement_of(const struct shortfall_facts *facts, si
 {
     struct replacement self = {.is_known = false};
     const struct recording *item = &facts->recordings->items[index];
-    const struct successor *noted = successors_find(facts->successors, item->pid);
+    const struct successor *noted = successors_find(facts->successors, item->pid, item->image);
     if (item->pid != facts->end->pid) {
         self.is_running = successor_look(item->pid, item->facts.begin_ms, &self.successor);
     }

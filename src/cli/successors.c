@@ -8,22 +8,40 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { LOOKS_MAX = 2, LOOK_US = 500 };
+
 // Whether the environment that a program began with has our settings. False when it is closed to
-// us, or empty.
-static bool has_settings(pid_t pid)
+// us; *is_empty_out: there is nothing in it.
+static bool has_settings(pid_t pid, bool *is_empty_out)
 {
     char path[64];
     char *word = NULL;
     size_t size = 0;
-    bool has = false;
+    bool has_words = false;
+    bool has_object = false;
+    *is_empty_out = true;
     (void)snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
     FILE *environment = fopen(path, "re");
     if (!environment) return false;
-    while (!has && getdelim(&word, &size, '\0', environment) > 0) {
-        has = strncmp(word, "METE=", 5) == 0;
+    while (getdelim(&word, &size, '\0', environment) > 0) {
+        *is_empty_out = false;
+        has_words |= strncmp(word, "METE=", 5) == 0;
+        has_object |= strncmp(word, "LD_PRELOAD=", 11) == 0 && strstr(word, "libmete-preload");
     }
     free(word);
     (void)fclose(environment);
+    return has_words && has_object;
+}
+
+// The same once more where there is none: within exec the kernel says so for a moment.
+static bool has_settings_soon(pid_t pid)
+{
+    bool is_empty;
+    bool has = has_settings(pid, &is_empty);
+    for (int i = 0; is_empty && i < LOOKS_MAX; i++) {
+        (void)usleep(LOOK_US);
+        has = has_settings(pid, &is_empty);
+    }
     return has;
 }
 
@@ -51,25 +69,26 @@ bool successor_look(pid_t pid, uint64_t begin_max_ms, struct successor *successo
     struct successor found = {.pid = pid};
     char again[SUCCESSOR_PATH_SIZE];
     if (!program_read(pid, found.program)) return false;
-    found.has_settings = has_settings(pid);
+    found.has_settings = has_settings_soon(pid);
     // One that ends meanwhile has no environment either.
     if (!program_read(pid, again) || strcmp(again, found.program) != 0) return false;
     *successor_out = found;
     return true;
 }
 
-void successors_note(struct successors *self, pid_t pid)
+void successors_note(struct successors *self, pid_t pid, unsigned image)
 {
     struct successor found;
     if (!successor_look(pid, UINT64_MAX, &found)) return;
+    found.image = image;
     self->all[self->next++ % SUCCESSORS_MAX] = found;
 }
 
-const struct successor *successors_find(const struct successors *self, pid_t pid)
+const struct successor *successors_find(const struct successors *self, pid_t pid, unsigned image)
 {
     for (size_t i = 0; i < SUCCESSORS_MAX && i < self->next; i++) {
         const struct successor *one = &self->all[(self->next - 1 - i) % SUCCESSORS_MAX];
-        if (one->pid == pid) return one;
+        if (one->pid == pid && one->image == image) return one;
     }
     return NULL;
 }

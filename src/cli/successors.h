@@ -13,8 +13,9 @@ enum { SUCCESSORS_MAX = 64, SUCCESSOR_PATH_SIZE = 512 };
 
 struct successor {
     pid_t pid;
+    unsigned image;                    // after the recording of that one
     char program[SUCCESSOR_PATH_SIZE]; // its path
-    bool has_settings;                 // METE stands in its environment
+    bool has_settings;                 // METE and our object stand in its environment
 };
 
 // The newest; zero at the beginning.
@@ -27,8 +28,9 @@ struct successors {
 // started, it began after `begin_max_ms` (since 1970), or it is closed to us.
 bool successor_look(pid_t pid, uint64_t begin_max_ms, struct successor *successor_out);
 
-// Notes what the process is that let go of its recording, unless that is because it has ended.
-void successors_note(struct successors *self, pid_t pid);
+// Notes what the process is that let go of the recording of that image, unless that is because it
+// has ended.
+void successors_note(struct successors *self, pid_t pid, unsigned image);
 
-// The last that was noted of a process, or NULL.
-const struct successor *successors_find(const struct successors *self, pid_t pid);
+// What was noted then, or NULL.
+const struct successor *successors_find(const struct successors *self, pid_t pid, unsigned image);

@@ -50,7 +50,10 @@ static uintptr_t bias_of_program(const struct code_headers *headers)
 struct code_headers code_headers(const struct code_module *module)
 {
     struct code_headers program = headers_of_program();
-    if (module->bias == bias_of_program(&program)) return program;
+    // A library may have no bias either.
+    bool is_program = module->bias == bias_of_program(&program) &&
+                      code_headers_segment(&program, module->bias, module->search_table, 1);
+    if (is_program) return program;
     return headers_at_start(module->start);
 }
 
