@@ -114,6 +114,9 @@ EXPORT pid_t _Fork(void)
     if (UNLIKELY(!next._Fork)) alone_find();
     heap_finish_helper();
     pid_t child = next._Fork();
-    if (child == 0) heap_fork_child_bare();
+    if (child == 0) {
+        heap_fork_child_bare();
+        observe_forked();
+    }
     return child;
 }

@@ -9,11 +9,13 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 static struct {
     bool is_on;
     int (*dlclose)(void *);
+    int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 } state;
 
 static const char *mend_of(int error)
@@ -70,6 +72,16 @@ void observe_confined(void)
 void observe_end(void)
 {
     if (state.is_on) (void)ledger_end(RECORD_ENDED); // nothing is recorded: nothing to say
+}
+
+EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*start)(void *), void *argument)
+{
+    if (UNLIKELY(!state.pthread_create)) {
+        *(void **)&state.pthread_create = dlsym(RTLD_NEXT, "pthread_create");
+    }
+    if (state.is_on) ledger_thread_comes();
+    return state.pthread_create(thread, attributes, start, argument);
 }
 
 // Nothing is to be known of dlopen: code that comes is found when it is first seen.

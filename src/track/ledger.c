@@ -1,6 +1,5 @@
 #include "track/ledger.h"
 
-#include "base/align.h"
 #include "heap/note.h"
 #include "heap/observer.h"
 #include "heap/resolve.h"
@@ -9,29 +8,13 @@
 #include "os/thread.h"
 #include "track/capture.h"
 #include "track/course.h"
-#include "track/look.h"
-#include "track/recent_calls.h"
+#include "track/ledger_thread.h"
 #include "track/rule_table.h"
 #include "track/sites.h"
-#include "track/tally.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
-
-// One thread's part, in pages of its own.
-struct ledger_thread {
-    struct capture capture;
-    struct tally tally;
-    struct recent_calls calls;
-    const void *last_block; // what its last call of the family gave it, until the next
-    bool was_temporary;     // its last free was of that
-    uint32_t node;          // of its last stack
-    uint32_t end;
-    uint32_t site;
-    struct ledger_thread *next_left;
-    struct look look; // at who is busy
-};
 
 static __thread struct ledger_thread *self;
 static __thread bool has_left;     // its end has been: what it still does is shared
@@ -39,11 +22,11 @@ static __thread bool is_deaf;      // what it allocates now is not the program's
 static __thread uintptr_t busy_at; // the stack pointer of who is counting; 0: nobody
 
 static struct {
-    struct held_lock lock;
-    struct ledger_thread *left; // memory of ended threads
-    volatile char *mark;        // not zero in the process that began the recording, nor in one that
-                                // shares its memory; zero in a forked child
-    uintptr_t newborn;          // the block whose allocation is a child's first event
+    volatile char *mark;    // not zero in the process that began the recording, nor in one that
+                            // shares its memory; zero in a forked child
+    struct lock *beginning; // in the same page: whoever begins the child's
+    bool is_refused;        // a child that could not
+    uintptr_t newborn;      // the block whose allocation is a child's first event
 } state;
 
 // Nothing is known of what came before.
@@ -59,7 +42,7 @@ static void forget(struct ledger_thread *thread)
 static COLD void abandon(void)
 {
     held_lock_abandon(&recorder.lock);
-    held_lock_abandon(&state.lock);
+    ledger_thread_abandon();
     course_abandon();
     busy_at = 0;
     if (!self) return;
@@ -70,30 +53,13 @@ static COLD void abandon(void)
 // --- threads
 // ----------------------------------------------------------------------------------------
 
-static struct ledger_thread *take_memory(void)
-{
-    held_lock_take(&state.lock);
-    struct ledger_thread *thread = state.left;
-    if (thread) state.left = thread->next_left;
-    held_lock_give(&state.lock);
-    return thread ? thread : pages_map(align_up(sizeof(struct ledger_thread), PAGE_SIZE));
-}
-
-static void give_memory(struct ledger_thread *thread)
-{
-    held_lock_take(&state.lock);
-    thread->next_left = state.left;
-    state.left = thread;
-    held_lock_give(&state.lock);
-}
-
 // NULL: this thread shares.
 static COLD struct ledger_thread *enter_thread(void)
 {
     if (has_left) return NULL;
-    struct ledger_thread *thread = take_memory();
+    struct ledger_thread *thread = ledger_thread_take();
     if (thread && !tally_enter(&thread->tally)) {
-        give_memory(thread);
+        ledger_thread_give(thread);
         thread = NULL;
     }
     if (!thread) {
@@ -118,7 +84,7 @@ static void thread_gone(void)
     busy_at = (uintptr_t)__builtin_frame_address(0); // a handler must not wait for our locks
     self = NULL;
     tally_leave(&thread->tally);
-    give_memory(thread);
+    ledger_thread_give(thread);
     busy_at = 0;
 }
 
@@ -132,6 +98,7 @@ static bool mark_process(void)
     (void)pages_wipe_on_fork(mark, PAGE_SIZE); // refused: a child would write its parent's
     *mark = 1;
     state.mark = mark;
+    state.beginning = (struct lock *)(mark + PAGE_SIZE / 2);
     return true;
 }
 
@@ -162,26 +129,42 @@ static int reopen(bool is_within)
     return heap_walk(&reader, (uintptr_t)&mete_heap_root, inherit_block, tally);
 }
 
-// The first event of a child: it has one thread, and its parent's recording is not its own. False
-// when it cannot have one: then nobody observes any more.
-static COLD bool begin_in_child(uintptr_t here)
+// What the thread that forked knew of its parent's recording.
+static void forget_parent(void)
 {
-    held_lock_reset(&state.lock);
     self = NULL;
     has_left = false;
+}
+
+static bool begin_alone(uintptr_t here)
+{
+    ledger_thread_forked();
+    forget_parent();
     bool is_within = busy_at != 0; // a handler forked
-    is_deaf = true; // a handler that comes meanwhile would meet a half-open recording
     busy_at = here;
     int error = reopen(is_within);
     *state.mark = 1;
     state.newborn = 0;
     busy_at = 0;
-    is_deaf = false;
     if (!error) return true;
+    state.is_refused = true;
     mappings_end();
     heap_observe(NULL);
     recorder_refuse(error);
     return false;
+}
+
+// The first event of a child, whose parent's recording is not its own. False when it cannot have
+// one: then nobody observes any more. Threads that it has already made, without an event, wait.
+static COLD bool begin_in_child(uintptr_t here)
+{
+    is_deaf = true; // a handler that comes meanwhile would meet a half-open recording
+    lock_take(state.beginning);
+    bool has_begun = *state.mark;
+    bool is_well = has_begun ? !state.is_refused : begin_alone(here);
+    lock_give(state.beginning);
+    is_deaf = false;
+    return is_well;
 }
 
 // --- who counts
@@ -444,18 +427,25 @@ void ledger_stay(void)
 
 void ledger_forked(void)
 {
-    bool is_observed = state.mark && !*state.mark;
-    if (is_observed && busy_at) (void)begin_in_child((uintptr_t)__builtin_frame_address(0));
+    if (!state.mark || *state.mark) return;
+    if (busy_at) {
+        (void)begin_in_child((uintptr_t)__builtin_frame_address(0));
+    } else {
+        forget_parent(); // another thread of ours may be the first
+    }
+}
+
+void ledger_thread_comes(void)
+{
+    if (LIKELY(*state.mark)) return;
+    struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
+    if (!turn.is_lost) turn_end_slow(&turn);
 }
 
 void ledger_count_mapping(enum mapping_call call, size_t bytes)
 {
     if (LIKELY(!mappings_are_counted())) return;
-    if (UNLIKELY(!*state.mark)) { // a forked child's first event
-        struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
-        if (turn.is_lost) return;
-        turn_end_slow(&turn);
-    }
+    ledger_thread_comes();
     mappings_count(call, bytes);
 }
 
@@ -469,6 +459,7 @@ void ledger_confine(void)
 
 void ledger_code_gone(void)
 {
+    ledger_thread_comes();
     if (busy_at) abandon();                          // no handler may call dlclose()
     busy_at = (uintptr_t)__builtin_frame_address(0); // a handler must not wait for our locks
     rule_table_forget();

@@ -27,6 +27,9 @@ void ledger_stay(void);
 // write into the parent's.
 void ledger_forked(void);
 
+// The process is about to make a thread: a child begins its recording while it has one.
+void ledger_thread_comes(void);
+
 // The program asked the kernel for address space.
 void ledger_count_mapping(enum mapping_call call, size_t bytes);
 

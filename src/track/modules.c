@@ -98,19 +98,39 @@ static struct record_text path_of(const struct link_map *map)
     return recorder_text(path);
 }
 
+// Of what was unloaded and is now loaded again, perhaps elsewhere; else a new one.
+static struct record_module *row_for(const struct record_module *module, uint32_t *index_out)
+{
+    uint32_t count = recorder.writer.tables[RECORD_TABLE_modules].count;
+    for (uint32_t i = 0; i < count && module->build_id_size > 0; i++) {
+        struct record_module *old = module_at(i);
+        if (!old->unloaded_ms || old->size != module->size) continue;
+        if (old->build_id_size != module->build_id_size ||
+            memcmp(old->build_id, module->build_id, module->build_id_size) != 0) {
+            continue;
+        }
+        *index_out = i;
+        return old;
+    }
+    return record_writer_add(&recorder.writer, RECORD_TABLE_modules, index_out);
+}
+
 static uint32_t add(const struct code_module *code)
 {
+    struct record_module found = {
+        .base = code->bias,
+        .start = code->start,
+        .size = code->end - code->start,
+    };
+    find_build_id(code, &found);
     uint32_t index;
-    struct record_module *module =
-        record_writer_add(&recorder.writer, RECORD_TABLE_modules, &index);
+    struct record_module *module = row_for(&found, &index);
     if (!module) return RECORD_NONE;
-    module->path = path_of(code->link_map);
-    module->base = code->bias;
-    module->start = code->start;
-    module->size = code->end - code->start;
-    module->loaded_ms = recorder_now_ms();
-    find_build_id(code, module);
-    record_writer_publish(&recorder.writer, RECORD_TABLE_modules);
+    bool is_old = module->unloaded_ms != 0;
+    found.path = is_old ? module->path : path_of(code->link_map);
+    found.loaded_ms = is_old ? module->loaded_ms : recorder_now_ms();
+    *module = found;
+    if (!is_old) record_writer_publish(&recorder.writer, RECORD_TABLE_modules);
     return index;
 }
 

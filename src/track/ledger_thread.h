@@ -1,0 +1,32 @@
+// Ledger thread: what the ledger knows of one thread, in pages of its own that go from threads that
+// end to those that begin.
+#pragma once
+
+#include "track/capture.h"
+#include "track/look.h"
+#include "track/recent_calls.h"
+#include "track/tally.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ledger_thread {
+    struct capture capture;
+    struct tally tally;
+    struct recent_calls calls;
+    const void *last_block; // what its last call of the family gave it, until the next
+    bool was_temporary;     // its last free was of that
+    uint32_t node;          // of its last stack
+    uint32_t end;
+    uint32_t site;
+    struct ledger_thread *next_left;
+    struct look look; // at who is busy
+};
+
+// Memory for one, with whatever another left in it. NULL: there is none. And back.
+struct ledger_thread *ledger_thread_take(void);
+void ledger_thread_give(struct ledger_thread *self);
+
+// The calling thread has left for good whatever it did here. The process is a forked child.
+void ledger_thread_abandon(void);
+void ledger_thread_forked(void);
