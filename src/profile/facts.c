@@ -208,6 +208,11 @@ static void raise_to(uint64_t *value, uint64_t other)
     if (*value < other) *value = other;
 }
 
+static void lower_to(uint64_t *value, uint64_t other)
+{
+    if (*value > other) *value = other;
+}
+
 // A program that has not ended has said at best how long it took until some moment before its last
 // event. Where the end is known nothing is later: clocks that tick otherwise may have said so.
 static void times_settle(struct profile *self)
@@ -223,7 +228,10 @@ static void times_settle(struct profile *self)
     if (!has_said && self->timeline_count > 0) {
         raise_to(&process->duration_ms, self->timeline[self->timeline_count - 1].time_ms);
     }
-    if (process->peak_ms > process->duration_ms) process->peak_ms = process->duration_ms;
+    lower_to(&process->peak_ms, process->duration_ms);
+    for (size_t i = 0; i < self->timeline_count; i++) {
+        lower_to(&self->timeline[i].time_ms, process->duration_ms);
+    }
 }
 
 bool profile_facts(struct profile *self)

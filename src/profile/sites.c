@@ -155,7 +155,8 @@ static void peak_bound(const struct profile *self, struct profile_site *site)
 
 static void bounds_widen(struct profile_site *site, const struct record_row *row, bool is_first)
 {
-    if (row->allocations > 0 && (site->size_min == 0 || row->size_min < site->size_min)) {
+    if (row->allocations > 0 &&
+        (site->figures.allocations == 0 || row->size_min < site->size_min)) {
         site->size_min = row->size_min;
     }
     if (row->size_max > site->size_max) site->size_max = row->size_max;
@@ -176,6 +177,9 @@ static void site_sum(struct profile *self, struct profile_site *site)
         figures_add(&site->figures, &figures);
         for (size_t j = 0; j < PROFILE_SIZES; j++) self->sizes[j] += row->sizes[j];
     }
+    const struct profile_process *process = &self->process;
+    const bool has_ended = process->state != PROFILE_RUNNING && process->duration_ms > 0;
+    if (has_ended && site->last_ms > process->duration_ms) site->last_ms = process->duration_ms;
     peak_bound(self, site);
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MODULES_NAMED = 3, REASONS_NAMED = 4 };
 
@@ -58,19 +59,27 @@ static void put_mend(struct line *line, const struct profile *profile, const siz
     for (size_t i = 0; i < count; i++) {
         const struct profile_module *module = &profile->modules[order[i]];
         const bool is_system = is_of_the_system(module->path);
-        const size_t least = strlen("; build ... with -g");
+        const bool is_there = access(module->path, F_OK) == 0;
+        const char *widest = is_system  ? "; install debug symbols for ... or set DEBUGINFOD_URLS"
+                             : is_there ? "; build ... with -g"
+                                        : "; put ... back for 'mete report --embed'";
         if (is_system ? has_system : has_own) continue;
-        if (line->column + least > LINE_COLUMNS) break;
+        if (line->column + strlen(widest) > LINE_COLUMNS) continue;
         line_put(line, INK_NOTE, joint);
         joint = "; ";
         if (is_system) {
             has_system = true;
             put_mend_of_system(line, module);
-        } else {
+        } else if (is_there) {
             has_own = true;
             line_put(line, INK_NOTE, "build ");
             line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - 8);
             line_put(line, INK_NOTE, " with -g");
+        } else {
+            has_own = true;
+            line_put(line, INK_NOTE, "put ");
+            line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - 31);
+            line_put(line, INK_NOTE, " back for 'mete report --embed'");
         }
     }
     if (!has_system && !has_own) line_put(line, INK_NOTE, "  they lie in no file: generated code");
