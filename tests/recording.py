@@ -5,6 +5,7 @@ import collections
 import mmap
 import os
 import pathlib
+import re
 import signal
 import struct
 import subprocess
@@ -248,6 +249,16 @@ def text_of(padded):
     return padded.rstrip(b"\0").decode()
 
 
+def unwrapped(text):
+    """What mete says in its own name on several lines is one line again."""
+    return re.sub(r"(?<=\S)\n {6}(?=\S)", " ", text)
+
+
+def said_in(text):
+    """The lines that are mete's own."""
+    return re.findall("^mete: .*", unwrapped(text), re.MULTILINE)
+
+
 class Observed:
     """What `mete run` did and what it left."""
 
@@ -262,9 +273,8 @@ class Observed:
         )
 
     def said(self):
-        """The lines that are mete's own."""
-        lines = self.err.decode("utf-8", "replace").splitlines()
-        return [line for line in lines if line.startswith("mete: ")]
+        """What mete itself says, each on a line."""
+        return said_in(self.err.decode("utf-8", "replace"))
 
     def of(self, program):
         """The recordings of a program."""

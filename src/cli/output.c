@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { COLUMNS = 80 };
+
 static void say_all(FILE *out, const char *format, va_list arguments)
 {
     // Nothing can be done when even standard error is closed.
@@ -29,6 +31,29 @@ void say_to(FILE *out, const char *format, ...)
     va_start(arguments, format);
     if (out) say_all(out, format, arguments);
     va_end(arguments);
+}
+
+// How much of them goes on a line: up to the last space that does, or the first behind that.
+static size_t wrap_at(const char *words, size_t columns)
+{
+    const size_t size = strlen(words);
+    if (size <= columns) return size;
+    size_t at = columns;
+    while (at > 0 && words[at] != ' ') at--;
+    return at > 0 ? at : strcspn(words, " ");
+}
+
+void say_wrapped_to(FILE *out, const char *words)
+{
+    static const char begin[] = "mete: ";
+    if (!out) return;
+    for (const char *at = words; *at;) {
+        const size_t size = wrap_at(at, COLUMNS - strlen(begin));
+        (void)fprintf(out, "%*s%.*s\n", (int)strlen(begin), at == words ? begin : "", (int)size,
+                      at);
+        at += size;
+        while (*at == ' ') at++;
+    }
 }
 
 int output_finish(int status)

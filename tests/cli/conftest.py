@@ -9,6 +9,8 @@ import tempfile
 
 import pytest
 
+from recording import said_in
+
 PROGRAMS = pathlib.Path(__file__).resolve().parent / "programs"
 # What a session of these tests under a tool would put into every program.
 NOT_OURS = ("METE", "LD_PRELOAD", "XDG_RUNTIME_DIR", "TMPDIR")
@@ -23,9 +25,8 @@ class Done:
         self.err = err
 
     def said(self):
-        """The lines that are mete's own."""
-        lines = self.err.decode("utf-8", "replace").splitlines()
-        return [line for line in lines if line.startswith("mete: ")]
+        """What mete itself says, each on a line."""
+        return said_in(self.err.decode("utf-8", "replace"))
 
     def __repr__(self):
         return f"status {self.status}\nstdout: {self.out!r}\nstderr: {self.err!r}"

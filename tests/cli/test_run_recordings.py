@@ -443,7 +443,7 @@ def test_without_children_even_one_that_outlives_keeps_nothing(run_fake, tmp_pat
     done = run_fake("-o", "m.mete", "--no-children", "sh", "-c",
                     "sleep 30 >&- 2>&- <&- & sleep 0.2; echo $!", env={"FAKE_PEAK": 3})
     os.kill(int(done.out), signal.SIGKILL)
-    assert not any("still runs" in line for line in done.said())
+    assert not any("still runs" in line for line in done.said()), done
     assert len(list(tmp_path.iterdir())) == 1
 
 

@@ -5,10 +5,13 @@ import shutil
 
 import pytest
 
+from recording import unwrapped
+
 
 def head_of(done):
     """The summary's first lines, without what was said before."""
-    lines = [line for line in done.err.decode().splitlines() if not line.startswith("mete: ")]
+    lines = unwrapped(done.err.decode()).splitlines()
+    lines = [line for line in lines if not line.startswith("mete: ")]
     return lines[:lines.index("")]
 
 

@@ -91,6 +91,7 @@ static void fill(void)
     ssize_t len = readlink("/proc/self/exe", fake->text, sizeof fake->text);
     fake->process.program.size = len > 0 ? (uint32_t)len : 0;
     fake->process.pid = (uint32_t)getpid();
+    fake->process.parent_pid = (uint32_t)getppid();
     const char *state = getenv("FAKE_STATE");
     if (state) fake->process.state = (uint32_t)atoi(state);
     const char *peak = getenv("FAKE_PEAK");
