@@ -2,29 +2,20 @@
 // confined limit STACKS MIB, or confined not STACKS. Says at how many, or having locked its memory
 // how many bytes of it are in RAM; status 77: it may not lock.
 #include "program.h"
+#include "stacks.h"
 
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#define SITE __attribute__((noinline, noclone))
-
 static void *volatile sink; // so that no call is optimised away
 
-// Another stack for each number.
-SITE static void wind(unsigned long way)
+static void take_two(void)
 {
-    if (way > 1 && way % 2) {
-        wind(way / 2);
-    } else if (way > 1) {
-        wind(way / 2);
-    } else {
-        free(malloc(50));
-        void *block = malloc(60);
-        EXPECT(block != NULL);
-        sink = block;
-    }
-    sink = NULL; // no tail calls
+    free(malloc(50));
+    void *block = malloc(60);
+    EXPECT(block != NULL);
+    sink = block;
 }
 
 int main(int argc, char **argv)
@@ -39,7 +30,7 @@ int main(int argc, char **argv)
         EXPECT(setrlimit(RLIMIT_AS, &limit) == 0);
     }
     unsigned long stacks = strtoul(argv[2], NULL, 10);
-    for (unsigned long i = 0; i < stacks; i++) wind(stacks + i);
+    for (unsigned long i = 0; i < stacks; i++) wind(stacks + i, take_two);
     printf("%zu\n", is_locked ? resident_bytes() : stacks);
     return 0;
 }
