@@ -8,11 +8,11 @@
 
 struct profile_places {
     struct strings strings;
-    uint32_t *rows;       // the recording's rows by site: sites[i].first_row on
-    uint32_t *owner_node; // per node: the node that its owner's frame is at
-    uint32_t *owner_line; // and which of its lines
-    uint64_t *chain;      // per node: a hash of all functions from its frame outward
-    bool *is_found;       // per node: whether the filter finds something from here outward
+    const struct record_row **rows; // the recording's, by site: NULL where nothing was counted
+    uint32_t *owner_node;           // per node: the node that its owner's frame is at
+    uint32_t *owner_line;           // and which of its lines
+    uint64_t *chain;                // per node: a hash of all functions from its frame outward
+    bool *is_found; // per node: whether the filter finds something from here outward
     size_t nodes_count;
 };
 

@@ -13,7 +13,8 @@
 #define PROFILE_NONE UINT32_MAX
 
 enum {
-    PROFILE_POINTS_MAX = 64,  // of a site's live bytes over time
+    PROFILE_POINTS_MAX = 64, // of a site's live bytes over time
+    PROFILE_SITE_THREADS = 64,
     PROFILE_SIZES = 16,       // buckets: bucket i holds sizes up to 16 << i, the last all above
     PROFILE_INLINES_MAX = 64, // lines of one frame that are looked at
     PROFILE_STACK_MAX = 256,  // frames of one stack that are looked at
@@ -139,8 +140,7 @@ struct profile_site {
     uint32_t row;
     uint32_t owner;      // index of the line that names the row, from the innermost
     uint32_t owner_line; // that line; PROFILE_NONE without a stack
-    uint32_t first_row;  // in the recording's rows, by site
-    uint32_t row_count;
+    uint32_t thread_count;
     uint64_t size_min;
     uint64_t size_max;
     int64_t step_min;
@@ -238,10 +238,13 @@ void profile_over_time(const struct profile *self, const struct profile_site *si
 void profile_site_sizes(const struct profile *self, const struct profile_site *site,
                         uint64_t sizes_out[static PROFILE_SIZES]);
 
-// The threads that came to it, each once, at most `max`; how many there are. A row that several
-// threads share gives PROFILE_NONE.
+// The first of its `thread_count` threads; how many there are. One that stands for several is
+// PROFILE_NONE.
 size_t profile_site_threads(const struct profile *self, const struct profile_site *site,
-                            uint32_t *threads_out, size_t max);
+                            uint32_t threads_out[static PROFILE_SITE_THREADS]);
+
+// Whether the file at the module's path is the one that ran, as far as build-ids tell.
+bool profile_module_is_here(const struct profile *self, size_t module);
 
 // Why a stack ends where it does, for people; NULL when it is whole.
 const char *profile_end_text(uint32_t end);

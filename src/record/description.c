@@ -21,6 +21,10 @@ static const struct record_column nodes_columns[] = {RECORD_NODES_COLUMNS(COLUMN
 #define ROW struct record_site
 static const struct record_column sites_columns[] = {RECORD_SITES_COLUMNS(COLUMN, COLUMNS)};
 #undef ROW
+#define ROW struct record_site_thread
+static const struct record_column site_threads_columns[] = {
+    RECORD_SITE_THREADS_COLUMNS(COLUMN, COLUMNS)};
+#undef ROW
 #define ROW struct record_row
 static const struct record_column rows_columns[] = {RECORD_ROWS_COLUMNS(COLUMN, COLUMNS)};
 #undef ROW

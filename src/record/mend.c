@@ -1,6 +1,7 @@
 #include "record/mend.h"
 
 #include "record/description.h"
+#include "record/row.h"
 
 #include <math.h>
 
@@ -61,10 +62,31 @@ static void nodes_mend(struct recording *self)
     }
 }
 
+// Sites that lost their threads say that there were none: their rows tell.
+static void sites_mend(struct recording *self)
+{
+    for (size_t i = 0; i < self->sites_count; i++) {
+        struct record_site *site = &self->sites[i];
+        self->unbelieved += index_mend(&site->node, self->nodes_count);
+        const size_t there = self->site_threads_count;
+        const uint32_t listed = row_threads_listed(site->thread_count);
+        if (listed == 0 || (site->first_thread < there && listed <= there - site->first_thread)) {
+            continue;
+        }
+        site->thread_count = 0;
+        self->unbelieved++;
+    }
+    for (size_t i = 0; i < self->site_threads_count; i++) {
+        self->unbelieved += index_mend(&self->site_threads[i].thread, self->threads_count);
+    }
+}
+
+// Less than nothing is live of the row of a thread that frees what others allocate.
 static float bytes_mend(float bytes)
 {
-    if (!isfinite(bytes) || bytes < 0) return 0;
-    return bytes < (float)INT64_MAX / 2 ? bytes : (float)INT64_MAX / 2;
+    const float most = (float)INT64_MAX / 2;
+    if (!isfinite(bytes)) return 0;
+    return bytes > most ? most : bytes < -most ? -most : bytes;
 }
 
 static void rows_mend(struct recording *self)
@@ -144,9 +166,7 @@ void recording_mend(struct recording *self)
         self->unbelieved += index_mend(&self->frames[i].module, self->modules_count);
     }
     nodes_mend(self);
-    for (size_t i = 0; i < self->sites_count; i++) {
-        self->unbelieved += index_mend(&self->sites[i].node, self->nodes_count);
-    }
+    sites_mend(self);
     rows_mend(self);
     names_mend(self);
     totals_mend(self);

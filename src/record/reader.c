@@ -3,6 +3,7 @@
 #include "os/file.h"
 #include "record/description.h"
 #include "record/mend.h"
+#include "record/merge.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,10 +16,10 @@ enum { CHUNK_SIZE = 1 << 20 }; // read at a time where rows must be converted
 // The order of reading: a table before those that it points to, so that what a row of a growing
 // recording points to was there when its turn comes.
 static const enum record_table order[] = {
-    RECORD_TABLE_rows,     RECORD_TABLE_names,    RECORD_TABLE_lines,   RECORD_TABLE_sites,
-    RECORD_TABLE_nodes,    RECORD_TABLE_frames,   RECORD_TABLE_modules, RECORD_TABLE_threads,
-    RECORD_TABLE_timeline, RECORD_TABLE_mappings, RECORD_TABLE_lost,    RECORD_TABLE_process,
-    RECORD_TABLE_bytes,
+    RECORD_TABLE_rows,    RECORD_TABLE_names,    RECORD_TABLE_lines,    RECORD_TABLE_sites,
+    RECORD_TABLE_nodes,   RECORD_TABLE_frames,   RECORD_TABLE_modules,  RECORD_TABLE_site_threads,
+    RECORD_TABLE_threads, RECORD_TABLE_timeline, RECORD_TABLE_mappings, RECORD_TABLE_lost,
+    RECORD_TABLE_process, RECORD_TABLE_bytes,
 };
 
 struct reader {
@@ -347,7 +348,10 @@ static struct recording *read_tables(int fd, uint32_t wanted, struct reader_prob
         recording->file_space = self->space;
         recording->missing = self->end > self->size ? self->end - self->size : 0;
         recording_mend(recording);
-    } else {
+        is_fine = recording_merge(recording);
+        if (!is_fine) *problem_out = (struct reader_problem){.fault = READER_TOO_LARGE};
+    }
+    if (!is_fine) {
         recording_close(recording);
         recording = NULL;
     }

@@ -5,8 +5,9 @@
 //   one row in `process`; names_count <= frames_count; texts lie in `bytes`;
 //   nodes[i].parent < i or RECORD_NONE; nodes[i].frame < frames_count; depth at `depth_max` at
 //   most; frames[i].module < modules_count or RECORD_NONE; sites[i].node likewise; rows[i].site <
-//   sites_count; rows[i].thread < threads_count or RECORD_NONE; rows[i].snapshots <=
-//   RECORD_SNAPSHOTS, and what they hold is finite and not negative; names[i] lies in `lines`.
+//   sites_count, of each site one row at most; rows[i].thread < threads_count or RECORD_NONE;
+//   rows[i].snapshots <= RECORD_SNAPSHOTS, and what they hold is finite; names[i] lies in `lines`;
+//   a site's threads lie in `site_threads`, and these in `threads` or are RECORD_NONE.
 // Uses libc's heap: for mete's own process alone. A recording belongs to one thread at a time.
 #pragma once
 

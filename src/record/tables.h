@@ -26,6 +26,7 @@ enum {
     RECORD_SITES_MAX = 1 << 17,
     RECORD_NODES_MAX = 1 << 19,
     RECORD_BUILD_ID_MAX = 32, // bytes; GNU build-ids have 20
+    RECORD_SITE_THREADS_MAX = 64,
 };
 
 #define RECORD_MAGIC "mete\r\n\032\n" // 8 bytes: a transfer that mends line ends breaks it
@@ -109,12 +110,18 @@ enum record_state {
     X(U32, frame)
 
 // A call site: a distinct stack. Site 0 is what was allocated before the observation began, some
-// others have no stack either: `kind` says which.
+// others have no stack either: `kind` says which. When the rows of several threads were merged into
+// one, the first RECORD_SITE_THREADS_MAX of them are in `site_threads`, from `first_thread` on.
 #define RECORD_SITES_COLUMNS(X, A)                                                                 \
-    X(U32, node)  /* the innermost frame's, or RECORD_NONE */                                      \
-    X(U32, kind)  /* enum record_site_kind */                                                      \
-    X(U32, end)   /* enum record_stack_end */                                                      \
-    X(U32, depth) /* frames */
+    X(U32, node)         /* the innermost frame's, or RECORD_NONE */                               \
+    X(U32, kind)         /* enum record_site_kind */                                               \
+    X(U32, end)          /* enum record_stack_end */                                               \
+    X(U32, depth)        /* frames */                                                              \
+    X(U32, thread_count) /* whose rows were merged; 0: none were, the rows tell */                 \
+    X(U32, first_thread)
+
+// The threads of sites whose rows were merged, in the order in which they came.
+#define RECORD_SITE_THREADS_COLUMNS(X, A) X(U32, thread) /* an index into `threads` */
 
 enum record_site_kind {
     RECORD_SITE_STACK = 0,
@@ -135,7 +142,8 @@ enum record_stack_end {
 };
 
 // What one thread did at one site; a site's figures are the sums over its rows. A row belongs to
-// one thread at a time; when that ends, the next thread that comes to the site goes on in it.
+// one thread at a time; when that ends, the next thread that comes to the site goes on in it. In a
+// finished recording a site has one row: that of its only thread, or the sum of all.
 // Live blocks are allocations - frees (a row's own may be negative: freed by another thread than
 // the one that allocated), and so are bytes and waste. A realloc counts as both.
 // At the peak: if `peak_count` equals the process's, live at the peak are `at_peak_*`; if it is
@@ -145,7 +153,7 @@ enum record_stack_end {
 // The order is that of use: a free touches the first cache line, an allocation the first two.
 #define RECORD_ROWS_COLUMNS(X, A)                                                                  \
     X(U32, site)                                                                                   \
-    X(U32, thread) /* the last that owned it, an index into `threads` */                           \
+    X(U32, thread) /* the last that owned it, an index into `threads`; RECORD_NONE: several */     \
     X(U32, peak_count)                                                                             \
     X(U8, snapshots)                                                                               \
     X(U8, interval_shift)                                                                          \
@@ -230,6 +238,7 @@ enum record_stack_end {
     X(frames, record_frame, RECORD_FRAMES_COLUMNS)                                                 \
     X(nodes, record_node, RECORD_NODES_COLUMNS)                                                    \
     X(sites, record_site, RECORD_SITES_COLUMNS)                                                    \
+    X(site_threads, record_site_thread, RECORD_SITE_THREADS_COLUMNS)                               \
     X(rows, record_row, RECORD_ROWS_COLUMNS)                                                       \
     X(threads, record_thread, RECORD_THREADS_COLUMNS)                                              \
     X(timeline, record_point, RECORD_TIMELINE_COLUMNS)                                             \

@@ -295,11 +295,10 @@ static json_t *sizes_of(const struct profile *profile, const struct profile_site
 
 static json_t *threads_of(const struct profile *profile, const struct profile_site *site)
 {
-    uint32_t threads[256];
-    const size_t max = sizeof threads / sizeof *threads;
-    const size_t there = profile_site_threads(profile, site, threads, max);
+    uint32_t threads[PROFILE_SITE_THREADS];
+    const size_t known = profile_site_threads(profile, site, threads);
     json_t *array = json_array();
-    for (size_t i = 0; array && i < there && i < max; i++) {
+    for (size_t i = 0; array && i < known; i++) {
         json_t *tid =
             threads[i] != PROFILE_NONE ? count(profile->threads[threads[i]].tid) : json_null();
         if (json_array_append_new(array, tid) == 0) continue;
@@ -336,6 +335,7 @@ static json_t *site_of(const struct profile *profile, size_t index)
         {"largest_size", count(site->size_max)}, {"sizes", sizes_of(profile, site)},
         {"first_ms", count(site->first_ms)}, {"last_ms", count(site->last_ms)},
         {"live_over_time", over_time_of(profile, site)}, {"threads", threads_of(profile, site)},
+        {"thread_count", count(site->thread_count)},
         {"stack_end", end ? json_string(end) : json_null()},
         {"owner", site->owner != PROFILE_NONE ? count(site->owner) : json_null()},
         {"frames", frames_of(profile, site)});

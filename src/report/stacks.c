@@ -231,17 +231,16 @@ static void put_times(struct line *line, const struct profile *profile,
     line_end(line);
 
     put_named(line, "threads");
-    uint32_t threads[64];
-    const size_t max = sizeof threads / sizeof *threads;
-    const size_t count = profile_site_threads(profile, site, threads, max);
-    for (size_t i = 0; i < count && i < max && line->column < LINE_COLUMNS - 16; i++) {
+    uint32_t threads[PROFILE_SITE_THREADS];
+    const size_t count = profile_site_threads(profile, site, threads);
+    for (size_t i = 0; i < count && line->column < LINE_COLUMNS - 16; i++) {
         const bool is_known = threads[i] != PROFILE_NONE;
         const struct profile_thread *thread = is_known ? &profile->threads[threads[i]] : NULL;
         line_put(line, INK_PLAIN, i > 0 ? ", " : "");
         line_put(line, INK_PLAIN, !thread ? "several" : *thread->name ? thread->name : "thread");
         if (thread) line_print(line, INK_DIM, " %u", thread->tid);
     }
-    if (count > 1) line_print(line, INK_DIM, " (%zu)", count);
+    if (site->thread_count > 1) line_print(line, INK_DIM, " (%u)", site->thread_count);
     line_end(line);
 }
 

@@ -1,5 +1,8 @@
 """A recording grows with the number of distinct stacks, and with nothing else: neither with what
-happens at them nor with time."""
+happens at them nor with time nor with threads, of which what is told is what was true of all."""
+
+import json
+import subprocess
 
 import pytest
 
@@ -71,3 +74,47 @@ def test_a_thousand_sites_take_less_than_a_megabyte(observed, by_itself, compile
     assert growing.path.read_bytes()[:8] == MAGIC
     size = growing.path.stat().st_blocks * 512
     assert size <= sites * 1000, size / sites
+
+
+def test_a_thousand_sites_of_many_threads_take_no_more(mete, observed, compile_program):
+    """While it runs each thread counts in a row of its own; the finished file has their sums, and
+    says who they were."""
+    threads, stacks = 64, 1000
+    done = observed(compile_program("crowd.c"), threads, stacks)
+    assert done.status == 0, done
+    recording = done.only().check()
+    assert recording.path.stat().st_size <= len(recording.sites) * 1000
+    crowded = [site for site in recording.sites if "take_one" in site.stack]
+    assert len(crowded) == stacks
+    assert {site.figures() for site in crowded} == {(threads, 40 * threads, threads, 0, 0, 0)}
+    # Each keeps up to 4 KiB to itself before it adds to what they share.
+    at_peak = sum(site.at_peak_bytes for site in crowded)
+    assert 40 * threads * stacks - 4096 * threads <= at_peak <= 40 * threads * stacks
+    assert len(recording.rows("rows")) <= len(recording.sites)
+
+    told = subprocess.run([mete, "report", "--json", recording.path], capture_output=True,
+                          check=True)
+    workers = [thread["tid"] for thread in json.loads(told.stdout)["threads"]]
+    for site in json.loads(told.stdout)["sites"]:
+        if "take_one" not in [frame["function"] for frame in site["frames"]]:
+            continue
+        assert site["thread_count"] == threads and not site["peak_exact"]
+        assert len(set(site["threads"])) == threads and set(site["threads"]) <= set(workers)
+        assert site["at_peak_bytes"] <= site["peak_bytes"] <= 40 * threads
+
+
+def test_what_another_thread_frees_was_never_all_live(mete, observed, compile_program):
+    """Of a thread's own row all would be that it ever allocated."""
+    done = observed(compile_program("handover.c"), 1000)
+    assert done.status == 0, done
+    recording = done.only().check()
+    told = subprocess.run([mete, "report", "--json", recording.path], capture_output=True,
+                          check=True)
+    (site,) = [site for site in json.loads(told.stdout)["sites"]
+               if any(frame["function"] == "make" for frame in site["frames"])]
+    assert site["allocations"] == site["frees"] > 10_000 and site["thread_count"] == 2
+    # 64 in slots, one with each thread; and their moments are not quite the same.
+    most = 2 * 1000 * 66
+    assert 1000 <= site["peak_bytes"] <= most
+    assert len(site["live_over_time"]) > 10
+    assert all(-most <= live <= most for live in site["live_over_time"]), site["live_over_time"]

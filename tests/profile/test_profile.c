@@ -126,8 +126,9 @@ static void rows_of_several_threads_add_up(void **state)
     assert_int_equal(sizes[0], 4);  // 8 bytes
     assert_int_equal(sizes[3], 10); // 100 bytes
     assert_memory_equal(sizes, profile->sizes, sizeof sizes);
-    uint32_t threads[4];
-    assert_int_equal(profile_site_threads(profile, read, threads, 4), 2);
+    uint32_t threads[PROFILE_SITE_THREADS];
+    assert_int_equal(profile_site_threads(profile, read, threads), 2);
+    assert_int_equal(read->thread_count, 2);
     assert_int_equal(threads[0], self->thread);
     assert_int_equal(threads[1], other);
 }

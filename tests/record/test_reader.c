@@ -394,14 +394,19 @@ static void what_points_nowhere_points_to_nothing(void **state)
     const uint32_t self_made = sample_node(sample, orphan + 1, frame);
     const uint32_t frameless = sample_node(sample, orphan, 77);
     struct record_site *site = sample_add(sample, RECORD_TABLE_sites);
-    *site = (struct record_site){.node = 99};
+    *site = (struct record_site){.node = 99, .thread_count = 3, .first_thread = 1};
+    for (int i = 0; i < 3; i++) {
+        struct record_site_thread *listed = sample_add(sample, RECORD_TABLE_site_threads);
+        listed->thread = i == 0 ? 97 : RECORD_NONE;
+    }
     (void)sample_row(sample, 98, RECORD_NONE, 1, 1, 0);
     const uint32_t threadless = sample_row(sample, 1, 97, 1, 1, 0);
     struct record_row *row = sample_row_at(sample, threadless);
     row->snapshots = 200;
-    row->live_over_time[0] = -3;
+    row->live_over_time[0] = -3; // others free what this thread allocates
     row->live_over_time[1] = 0.0f / (float)(row->snapshots - 200);
     row->live_over_time[2] = 3e38f;
+    row->live_over_time[3] = -3e38f;
     struct record_name *name = sample_add(sample, RECORD_TABLE_names);
     *name = (struct record_name){.first = UINT32_MAX, .count = 2};
     (void)sample_add(sample, RECORD_TABLE_names); // more names than frames
@@ -421,10 +426,13 @@ static void what_points_nowhere_points_to_nothing(void **state)
     const struct record_row *read = &recording->rows[1];
     assert_int_equal(read->thread, RECORD_NONE);
     assert_int_equal(read->snapshots, RECORD_SNAPSHOTS);
-    assert_true(read->live_over_time[0] == 0 && read->live_over_time[1] == 0);
+    assert_true(read->live_over_time[0] == -3 && read->live_over_time[1] == 0);
     assert_true(read->live_over_time[2] < (float)INT64_MAX);
+    assert_true(read->live_over_time[3] > (float)INT64_MIN);
+    assert_int_equal(recording->sites[1].thread_count, 0); // the list reached beyond the end
+    assert_int_equal(recording->site_threads[0].thread, RECORD_NONE);
     assert_int_equal(recording->names_count, recording->frames_count);
-    assert_true(recording->unbelieved >= 8);
+    assert_true(recording->unbelieved >= 10);
     recording_close(recording);
 }
 

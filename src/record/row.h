@@ -1,0 +1,24 @@
+// Row: what a recording's `rows` say of moments that are past, and whose they were.
+#pragma once
+
+#include "record/reader.h"
+
+#include <stdint.h>
+
+// What was live at the peak of the process; negative where other threads freed.
+struct row_peak {
+    int64_t bytes;
+    int64_t blocks;
+    int64_t wasted;
+};
+
+struct row_peak row_at_peak(const struct recording *recording, const struct record_row *row);
+
+// log2 of the intervals of snapshot_interval_ms that each of its snapshots stands for.
+unsigned row_shift(const struct record_row *row);
+
+// Its live bytes at the end of so many intervals of snapshot_interval_ms.
+int64_t row_live_at(const struct record_row *row, uint64_t intervals);
+
+// How many of a site's threads are listed in `site_threads`, when so many came.
+uint32_t row_threads_listed(uint32_t thread_count);
