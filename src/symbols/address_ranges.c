@@ -34,34 +34,20 @@ static const uint64_t section_size_max = UINT64_C(1) << 30;
 struct finding {
     const struct address_list *addresses;
     bool *is_found; // by address
+    size_t looks;
     uint64_t *units;
     size_t count;
     size_t capacity;
 };
-
-// The first address that is not before `start`.
-static size_t first_from(const struct finding *self, uint64_t start)
-{
-    size_t low = 0;
-    size_t high = self->addresses->count;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        if (self->addresses->items[middle] < start) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
 
 static bool holds_any(struct finding *self, struct range range)
 {
     const struct address_list *addresses = self->addresses;
     bool is_any = false;
     if (range.start < addresses->code_start) return false;
-    for (size_t i = first_from(self, range.start);
+    for (size_t i = addresses_first_from(addresses->items, addresses->count, range.start);
          i < addresses->count && addresses->items[i] - range.start < range.size; i++) {
+        if (++self->looks > ADDRESSES_LOOKS_MAX) break;
         self->is_found[i] = true;
         is_any = true;
     }
@@ -99,21 +85,15 @@ static int look(struct finding *self, const uint8_t *bytes, uint64_t size, uint6
         if (range.start == 0 && range.size == 0) break;
         if (holds_any(self, range)) is_any = true;
     }
+    if (self->looks > ADDRESSES_LOOKS_MAX) return -ENODATA;
     *size_out = end;
     return is_any ? add(self, header.unit) : 0;
-}
-
-static int compare(const void *left, const void *right)
-{
-    const uint64_t *a = left;
-    const uint64_t *b = right;
-    return (*a > *b) - (*a < *b);
 }
 
 static void sort(struct finding *self)
 {
     if (self->count == 0) return;
-    qsort(self->units, self->count, sizeof *self->units, compare);
+    addresses_sort(self->units, self->count);
     size_t kept = 1;
     for (size_t i = 1; i < self->count; i++) {
         if (self->units[i] != self->units[kept - 1]) self->units[kept++] = self->units[i];

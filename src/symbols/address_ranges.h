@@ -1,19 +1,15 @@
 // Address ranges: what .debug_aranges says of which unit holds an address. Nobody vouches for it.
 #pragma once
 
+#include "symbols/addresses.h"
+
 #include <libelf.h>
 #include <stddef.h>
 #include <stdint.h>
 
-// What is asked for.
-struct address_list {
-    const uint64_t *items; // sorted
-    size_t count;
-    uint64_t code_start; // ranges that begin before are of code that the linker threw away
-};
-
 // The offsets of the units that hold the addresses; rising, each once, for the caller to free. 0,
-// -ENOMEM, or -ENODATA when it is damaged or leaves an address out.
+// -ENOMEM, or -ENODATA when it is damaged, leaves an address out, or takes too long to look
+// through.
 int address_ranges_find(const uint8_t *bytes, uint64_t size, const struct address_list *addresses,
                         uint64_t **units_out, size_t *unit_count_out);
 

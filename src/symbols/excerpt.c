@@ -2,8 +2,10 @@
 
 #include "symbols/abbreviations.h"
 #include "symbols/address_ranges.h"
+#include "symbols/elf_image.h"
 #include "symbols/unpacker.h"
 
+#include <assert.h>
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <errno.h>
@@ -38,10 +40,6 @@ enum { UNIT_HEADER_SIZE = 12 };
 
 // How much of a table of abbreviations is unpacked at first; then as much as there was of it.
 enum { ABBREV_PART = 2048 };
-
-enum { ALIGNMENT = 16 };
-
-static const char names_section[] = ".shstrtab";
 
 struct maker {
     const struct address_list *addresses;
@@ -122,6 +120,7 @@ static int read_unit(struct maker *self, struct unpacker *unpacker, size_t index
     if (!error && left > unpacker->size - unpacker->position) error = -ENODATA;
     if (error) return error;
     const uint64_t size = self->sizes[SECTION_INFO];
+    if (left > image_size_max - sizeof header - size) return -ENODATA;
     uint8_t *info = realloc(self->info, size + sizeof header + left);
     if (!info) return -ENOMEM;
     self->info = info;
@@ -145,11 +144,6 @@ static int read_units(struct maker *self)
 
 // --- the image
 
-static uint64_t align(uint64_t size)
-{
-    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
-
 static int size_of(Elf_Scn *section, uint64_t *size_out)
 {
     struct unpacker unpacker;
@@ -159,72 +153,22 @@ static int size_of(Elf_Scn *section, uint64_t *size_out)
     return error;
 }
 
-// The header, a null section, ours, and that of their names.
-enum { HEADER_COUNT = SECTION_COUNT + 2 };
-
-static void write_headers(struct maker *self, uint64_t names_place)
-{
-    Elf64_Ehdr header = {
-        .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
-        .e_type = ET_DYN,
-        .e_machine = EM_X86_64,
-        .e_version = EV_CURRENT,
-        .e_shoff = sizeof header,
-        .e_ehsize = sizeof header,
-        .e_shentsize = sizeof(Elf64_Shdr),
-        .e_shnum = HEADER_COUNT,
-        .e_shstrndx = HEADER_COUNT - 1,
-    };
-    memcpy(self->image, &header, sizeof header);
-    Elf64_Shdr sections[HEADER_COUNT] = {{.sh_type = SHT_NULL}};
-    uint64_t end = names_place + 1; // the first name is empty
-    for (size_t i = 0; i < HEADER_COUNT - 1; i++) {
-        const char *name = i < SECTION_COUNT ? section_names[i] : names_section;
-        sections[i + 1] = (Elf64_Shdr){
-            .sh_name = (Elf64_Word)(end - names_place),
-            .sh_type = i < SECTION_COUNT ? SHT_PROGBITS : SHT_STRTAB,
-            .sh_offset = i < SECTION_COUNT ? self->places[i] : names_place,
-            .sh_size = i < SECTION_COUNT ? self->sizes[i] : 0,
-            .sh_addralign = 1,
-        };
-        if (i < SECTION_COUNT && self->sizes[i] == 0) sections[i + 1].sh_type = SHT_NULL;
-        memcpy(self->image + end, name, strlen(name) + 1);
-        end += strlen(name) + 1;
-    }
-    sections[HEADER_COUNT - 1].sh_size = end - names_place;
-    memcpy(self->image + sizeof header, sections, sizeof sections);
-}
-
 // Makes an image with room for all and the units in it.
 static int lay_out(struct maker *self)
 {
-    uint64_t names_size = 1 + sizeof names_section;
-    uint64_t end = sizeof(Elf64_Ehdr) + HEADER_COUNT * sizeof(Elf64_Shdr);
     for (size_t i = 0; i < SECTION_COUNT; i++) {
-        names_size += strlen(section_names[i]) + 1;
-        int error = 0;
-        if (i != SECTION_INFO && self->sections[i]) {
-            error = size_of(self->sections[i], &self->sizes[i]);
-        }
+        if (i == SECTION_INFO || !self->sections[i]) continue;
+        const int error = size_of(self->sections[i], &self->sizes[i]);
         if (error) return error;
-        self->places[i] = align(end);
-        if (self->sizes[i] > image_size_max - self->places[i]) return -ENODATA;
-        end = self->places[i] + self->sizes[i];
     }
-    self->image_size = align(end) + names_size;
-    self->image = calloc(1, self->image_size); // fresh pages, most of which are never touched
-    if (!self->image) return -ENOMEM;
-    write_headers(self, align(end));
-    if (self->info)
+    static_assert((int)SECTION_COUNT <= (int)ELF_IMAGE_SECTIONS_MAX, "an image has room");
+    const struct elf_image_plan plan = {section_names, self->sizes, SECTION_COUNT, image_size_max};
+    const int error = elf_image_make(&plan, self->places, &self->image, &self->image_size);
+    if (error) return error;
+    if (self->info) {
         memcpy(self->image + self->places[SECTION_INFO], self->info, self->sizes[SECTION_INFO]);
+    }
     return 0;
-}
-
-static int compare_offsets(const void *left, const void *right)
-{
-    const uint64_t *a = left;
-    const uint64_t *b = right;
-    return (*a > *b) - (*a < *b);
 }
 
 // Unpacks more of the abbreviations: some of the table at `place`, or twice what there was.
@@ -244,7 +188,7 @@ static int unpack_tables(struct maker *self)
     struct unpacker unpacker;
     uint8_t *bytes = self->image + self->places[SECTION_ABBREV];
     int error = unpacker_init(&unpacker, self->sections[SECTION_ABBREV]);
-    qsort(self->tables, self->unit_count, sizeof *self->tables, compare_offsets);
+    addresses_sort(self->tables, self->unit_count);
     for (size_t i = 0; i < self->unit_count && !error;) {
         switch (abbreviations_look(bytes, unpacker.position, self->tables[i])) {
         case ABBREVIATIONS_WITHIN: i++; break;
@@ -283,7 +227,7 @@ static int find_line_tables(Dwarf *dwarf, uint64_t *tables, size_t max, size_t *
         if (dwarf_formudata(&attribute, &table) != 0 || count == max) return -ENODATA;
         tables[count++] = table;
     }
-    qsort(tables, count, sizeof *tables, compare_offsets);
+    addresses_sort(tables, count);
     *count_out = count;
     return 0;
 }

@@ -109,13 +109,6 @@ static int open_supplement(struct resolver *self)
     return 0;
 }
 
-static int compare_addresses(const void *left, const void *right)
-{
-    const uint64_t *a = left;
-    const uint64_t *b = right;
-    return (*a > *b) - (*a < *b);
-}
-
 static int sort_addresses(struct resolver *self)
 {
     size_t count = self->request->count;
@@ -127,7 +120,7 @@ static int sort_addresses(struct resolver *self)
         if (self->request->is_done[i] || offset == 0) continue;
         self->sorted[self->sorted_count++] = offset - 1;
     }
-    qsort(self->sorted, self->sorted_count, sizeof *self->sorted, compare_addresses);
+    addresses_sort(self->sorted, self->sorted_count);
     return 0;
 }
 

@@ -1,5 +1,7 @@
 #include "symbols/scopes.h"
 
+#include "symbols/addresses.h"
+
 #include <dwarf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@ struct walk {
     struct scopes *scopes;
     uint64_t code_start;
     bool is_thorough; // into everything
+    size_t looks;     // at addresses
     size_t depth;
     struct level {
         Dwarf_Die die;
@@ -37,22 +40,6 @@ static int add_scope(struct scopes *self, const Dwarf_Die *die, uint32_t parent)
     return 0;
 }
 
-// The first address that is not before `start`.
-static size_t first_from(const struct scopes *self, uint64_t start)
-{
-    size_t low = 0;
-    size_t high = self->address_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (self->addresses[middle] < start) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
 // Whether the DIE covers an address whose innermost scope so far is `around`. With `scope`, that
 // becomes the innermost scope of all those.
 static bool covers(struct walk *self, Dwarf_Die *die, uint32_t around, const uint32_t *scope)
@@ -65,8 +52,9 @@ static bool covers(struct walk *self, Dwarf_Die *die, uint32_t around, const uin
     ptrdiff_t next = 0;
     while ((next = dwarf_ranges(die, next, &base, &start, &end)) > 0) {
         if (start < self->code_start) continue;
-        for (size_t i = first_from(scopes, start);
+        for (size_t i = addresses_first_from(scopes->addresses, scopes->address_count, start);
              i < scopes->address_count && scopes->addresses[i] < end; i++) {
+            if (++self->looks > ADDRESSES_LOOKS_MAX) return false;
             if (scopes->innermost[i] != around) continue;
             is_found = true;
             if (!scope) return true;

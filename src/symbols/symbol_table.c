@@ -1,5 +1,7 @@
 #include "symbols/symbol_table.h"
 
+#include "symbols/addresses.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,31 +109,17 @@ static void trim(struct symbol_table *self, uint64_t code_start, uint64_t code_e
     }
 }
 
-// The first of the sorted points that is not before `start`.
-static size_t first_from(const uint64_t *points, size_t count, uint64_t start)
-{
-    size_t low = 0;
-    size_t high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (points[middle] < start) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-// Finds what has a size and holds each of the sorted points.
+// Finds what has a size and holds each of the rising points.
 static void find_holders(const struct symbol_table *self, const uint64_t *points, size_t count,
                          const struct symbol **found)
 {
-    for (size_t i = 0; i < self->count; i++) {
+    size_t looks = 0;
+    for (size_t i = 0; i < self->count && looks < ADDRESSES_LOOKS_MAX; i++) {
         const struct symbol *symbol = &self->symbols[i];
         if (symbol->size == 0 || symbol->score == 0) continue;
-        for (size_t j = first_from(points, count, symbol->value);
+        for (size_t j = addresses_first_from(points, count, symbol->value);
              j < count && points[j] - symbol->value < symbol->size; j++) {
+            looks++;
             if (!found[j] || compare(found[j], symbol) < 0) found[j] = symbol;
         }
     }
@@ -155,7 +143,7 @@ static void find_nearest(const struct symbol_table *self, const struct symbol **
 {
     for (size_t i = 0; i < self->count; i++) {
         const struct symbol *symbol = &self->symbols[i];
-        size_t at = first_from(self->addresses, self->address_count, symbol->value);
+        size_t at = addresses_first_from(self->addresses, self->address_count, symbol->value);
         if (at == self->address_count) continue;
         if (!found[at] || is_nearer(symbol, found[at])) found[at] = symbol;
     }
@@ -242,6 +230,6 @@ void symbol_table_deinit(struct symbol_table *self)
 const char *symbol_table_find(const struct symbol_table *self, uint64_t address)
 {
     if (self->count == 0) return NULL;
-    size_t at = first_from(self->addresses, self->address_count, address);
+    size_t at = addresses_first_from(self->addresses, self->address_count, address);
     return at < self->address_count && self->found[at] ? self->found[at]->name : NULL;
 }
