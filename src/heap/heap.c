@@ -126,10 +126,16 @@ static void *take(size_t size, size_t align, enum page_wish wish, struct span **
     return (void *)span->base;
 }
 
+// A block of no bytes takes room as one of a single byte does: it has an address of its own.
+static inline size_t size_at_least_one(size_t size)
+{
+    return size | !size;
+}
+
 static void *allocate(size_t size, size_t align, enum page_wish wish, bool *is_zero_out)
 {
     struct span *span;
-    void *block = take(size | !size, align, wish, &span, is_zero_out);
+    void *block = take(size_at_least_one(size), align, wish, &span, is_zero_out);
     if (UNLIKELY(!block)) return no_memory();
     return record_allocation(span, block, size);
 }
@@ -156,7 +162,7 @@ void *heap_alloc_zeroed(size_t size)
 {
     // All of the block: programs that ask for its size may use the rest.
     if (size <= SMALL_SIZE_MAX) {
-        unsigned class = size_class_of(size | !size);
+        unsigned class = size_class_of(size_at_least_one(size));
         void *block = heap_take_fast(class);
         if (LIKELY(block)) return memset(block, 0, thread_heap->bins[class].block_size);
     }
@@ -384,7 +390,7 @@ static void *move_block(const char *verb, struct found *found, void *block, size
 {
     struct span *span = NULL;
     bool is_zero;
-    size_t least = size | !size;
+    size_t least = size_at_least_one(size);
     void *place = least <= SMALL_SIZE_MAX ? heap_take_fast(size_class_of(least)) : NULL;
     bool is_observed = !place && heap_observed_by(); // else the list would have been empty
     if (!place) place = take(least, ALIGN_ANY, PAGES_ANY, &span, &is_zero);
