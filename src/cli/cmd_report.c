@@ -164,6 +164,19 @@ static const char *embed_words(int error)
     return strerror(-error);
 }
 
+// What still has no name, and why.
+static void tell_nameless(char *path)
+{
+    struct tree tree;
+    if (tree_open(&tree, "report", &path, 1, NULL, NULL) != STATUS_OK) return;
+    const struct report_style style = style_of(stderr, false);
+    if (report_nameless(NULL, style, tree.subjects)) {
+        say("report: not all frames of '%s' could be named", path);
+        (void)report_nameless(stderr, style, tree.subjects);
+    }
+    tree_close(&tree);
+}
+
 // Names the frames of each file, where it lies.
 static int embed(char **paths)
 {
@@ -176,7 +189,10 @@ static int embed(char **paths)
     for (; *paths; paths++) {
         const struct embed_plan plan = {.has_names = true};
         const int error = embedder_embed(embedder, *paths, &plan);
-        if (!error) continue;
+        if (!error) {
+            tell_nameless(*paths);
+            continue;
+        }
         say("report: cannot write names into '%s': %s", *paths, embed_words(error));
         status = STATUS_FAILED;
     }

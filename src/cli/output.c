@@ -4,56 +4,70 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { COLUMNS = 80 };
 
-static void say_all(FILE *out, const char *format, va_list arguments)
-{
-    // Nothing can be done when even standard error is closed.
-    (void)fputs("mete: ", out);
-    (void)vfprintf(out, format, arguments);
-    (void)fputc('\n', out);
-}
+static const char beginning[] = "mete: ";
 
 void say(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    say_all(stderr, format, arguments);
+    // Nothing can be done when even standard error is closed.
+    (void)fputs(beginning, stderr);
+    (void)vfprintf(stderr, format, arguments);
+    (void)fputc('\n', stderr);
     va_end(arguments);
+}
+
+// Whether the quote at `at` is the first of a pair, or the second: names stand between such.
+static bool is_opening(const char *words, const char *at)
+{
+    return *at == '\'' && (at == words || at[-1] == ' ');
+}
+
+static bool is_closing(const char *at)
+{
+    return *at == '\'' && strchr(" ,;:.", at[1]) != NULL; // or the end
+}
+
+enum { SHORT = 8 }; // so few words before a long name share its line
+
+// How much of them goes on a line: up to the last space that does, or the first behind that. Names
+// in quotes stay whole.
+static size_t wrap_at(const char *words, size_t columns)
+{
+    bool is_quoted = false;
+    const char *last = NULL;
+    const char *at = words;
+    for (; *at; at++) {
+        if (last && at > words + columns) return (size_t)(last - words);
+        if (!is_quoted && *at == ' ' && at - words > SHORT) last = at;
+        is_quoted = is_quoted ? !is_closing(at) : is_opening(words, at);
+    }
+    return last && at > words + columns ? (size_t)(last - words) : (size_t)(at - words);
 }
 
 void say_to(FILE *out, const char *format, ...)
 {
+    if (!out) return;
+    char *words = NULL;
     va_list arguments;
     va_start(arguments, format);
-    if (out) say_all(out, format, arguments);
+    if (vasprintf(&words, format, arguments) < 0) words = NULL;
     va_end(arguments);
-}
-
-// How much of them goes on a line: up to the last space that does, or the first behind that.
-static size_t wrap_at(const char *words, size_t columns)
-{
-    const size_t size = strlen(words);
-    if (size <= columns) return size;
-    size_t at = columns;
-    while (at > 0 && words[at] != ' ') at--;
-    return at > 0 ? at : strcspn(words, " ");
-}
-
-void say_wrapped_to(FILE *out, const char *words)
-{
-    static const char begin[] = "mete: ";
-    if (!out) return;
-    for (const char *at = words; *at;) {
-        const size_t size = wrap_at(at, COLUMNS - strlen(begin));
-        (void)fprintf(out, "%*s%.*s\n", (int)strlen(begin), at == words ? begin : "", (int)size,
-                      at);
+    const int indent = (int)strlen(beginning);
+    for (const char *at = words ? words : ""; *at;) {
+        const size_t size = wrap_at(at, COLUMNS - strlen(beginning));
+        (void)fprintf(out, "%*s%.*s\n", indent, at == words ? beginning : "", (int)size, at);
         at += size;
-        while (*at == ' ') at++;
+        at += *at == ' ';
     }
+    free(words);
 }
 
 int output_finish(int status)

@@ -14,11 +14,9 @@ enum {
 // One line "mete: …" on standard error.
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 
-// The same where the caller's words go; NULL: nowhere.
+// The same where the caller's words go, on lines of 80 columns where these allow it; what stands in
+// quotes stays on one. NULL: nowhere.
 __attribute__((format(printf, 2, 3))) void say_to(FILE *out, const char *format, ...);
-
-// The same of words without line ends, on lines of 80 columns where their words allow it.
-void say_wrapped_to(FILE *out, const char *words);
 
 // Ends standard output; the status to exit with when `status` was it so far. What was printed and
 // could not be written is a failure, never silence.

@@ -6,8 +6,10 @@
 #include "cli/recording_name.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,14 +49,28 @@ static bool is_name_free(const char *output)
     return false;
 }
 
+// Whether files can be made there. Permission is not all: nobody makes files in /proc. Room may
+// come while the program runs.
+static int folder_try(const char *folder)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/.mete-XXXXXX", folder) >= (int)sizeof path) return 0;
+    const int fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0) return errno == ENOSPC || errno == EDQUOT ? 0 : errno;
+    (void)unlink(path);
+    close(fd);
+    return 0;
+}
+
 bool run_place_is_fit(const char *output)
 {
     char folder[PATH_MAX];
     if (!run_place_find(output, folder, sizeof folder)) return true;
-    if (access(folder, W_OK | X_OK) == 0) return is_name_free(output);
-    const int error = errno;
+    const bool is_missing = access(folder, F_OK) != 0 && errno == ENOENT;
+    const int error = folder_try(folder);
+    if (!error) return is_name_free(output);
     say("run: recordings cannot be written to '%s': %s; %s", folder, strerror(error),
-        error == ENOENT ? "make that folder, or name another place with -o"
-                        : "name another place with -o");
+        is_missing ? "make that folder, or name another place with -o"
+                   : "name another place with -o");
     return false;
 }

@@ -89,11 +89,8 @@ bool run_summarize(const struct run_result *result, const struct summary_options
     if (out == stderr && isatty(STDERR_FILENO)) fputc('\n', out);
     const bool has_none = result->recordings->count == 0;
     for (size_t i = 0; i < result->shortfall.count; i++) {
-        char words[SHORTFALL_LINE_SIZE + 32];
-        (void)snprintf(words, sizeof words, "%s: %s",
-                       has_none ? "no recording was made" : "not everything was seen",
-                       result->shortfall.lines[i]);
-        say_wrapped_to(out, words);
+        say_to(out, "%s: %s", has_none ? "no recording was made" : "not everything was seen",
+               result->shortfall.lines[i]);
     }
     struct listed listed;
     list(result, &listed);

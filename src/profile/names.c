@@ -3,6 +3,7 @@
 #include "profile/name.h"
 #include "profile/pattern.h"
 #include "profile/wrappers.h"
+#include "symbols/elf_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -242,4 +243,14 @@ bool profile_names(struct profile *self, const struct profile_options *options)
     free(finder.places);
     free(finder.folded);
     return is_fine;
+}
+
+bool profile_module_is_here(const struct profile *self, size_t module)
+{
+    const struct record_module *from = &self->recording->modules[module];
+    struct elf_file file;
+    if (elf_file_open(self->modules[module].path, -1, &file) != 0) return false;
+    const bool is_here = elf_file_has_build_id(&file, from->build_id, from->build_id_size);
+    elf_file_close(&file);
+    return is_here;
 }

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MODULES_NAMED = 3, REASONS_NAMED = 4 };
 
@@ -59,10 +58,10 @@ static void put_mend(struct line *line, const struct profile *profile, const siz
     for (size_t i = 0; i < count; i++) {
         const struct profile_module *module = &profile->modules[order[i]];
         const bool is_system = is_of_the_system(module->path);
-        const bool is_there = access(module->path, F_OK) == 0;
-        const char *widest = is_system  ? "; install debug symbols for ... or set DEBUGINFOD_URLS"
-                             : is_there ? "; build ... with -g"
-                                        : "; put ... back for 'mete report --embed'";
+        const bool is_here = profile_module_is_here(profile, order[i]);
+        const char *widest = is_system ? "; install debug symbols for ... or set DEBUGINFOD_URLS"
+                             : is_here ? "; build ... with -g"
+                                       : "; put ... back for 'mete report --embed'";
         if (is_system ? has_system : has_own) continue;
         if (line->column + strlen(widest) > LINE_COLUMNS) continue;
         line_put(line, INK_NOTE, joint);
@@ -70,7 +69,7 @@ static void put_mend(struct line *line, const struct profile *profile, const siz
         if (is_system) {
             has_system = true;
             put_mend_of_system(line, module);
-        } else if (is_there) {
+        } else if (is_here) {
             has_own = true;
             line_put(line, INK_NOTE, "build ");
             line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - 8);
@@ -189,6 +188,12 @@ static size_t note_recording(struct line *line, const struct profile *profile)
         }
     }
     return lines;
+}
+
+bool report_nameless(FILE *out, struct report_style style, const struct report_subject *subject)
+{
+    struct line line = {.out = out, .style = style};
+    return note_names(out ? &line : NULL, subject->profile) > 0;
 }
 
 size_t part_notes(struct line *line, const struct report_subject *subject)

@@ -50,6 +50,10 @@ void report_full(FILE *out, struct report_style style, const struct report_subje
 void report_site(FILE *out, struct report_style style, const struct report_subject *subject,
                  size_t site);
 
+// How many frames have no names, of which modules, and the mend; nothing when all have one. Whether
+// there are such; `out` NULL: that alone.
+bool report_nameless(FILE *out, struct report_style style, const struct report_subject *subject);
+
 // One line a site: "outermost;…;innermost VALUE", for flame graphs. `key` is no FIGURES_WASTED. How
 // many lines there are.
 size_t report_folded(FILE *out, const struct report_tree *tree, enum figures_key key);

@@ -101,9 +101,20 @@ def test_another_build_of_the_program_gives_no_wrong_names(mete, run, program, t
     (tmp_path / "keeps.c").write_text(other, encoding="utf-8")
     subprocess.run(["cc", "-g", "-O1", "-fno-builtin", "keeps.c", "-o", "keeps"], cwd=tmp_path,
                    check=True)
-    assert call_mete(mete, ["report", "--embed", "a.mete"], cwd=tmp_path).status == 0
+    done = call_mete(mete, ["report", "--embed", "a.mete"], cwd=tmp_path)
+    assert done.status == 0 and done.said() == [
+        "mete: report: not all frames of 'a.mete' could be named"]
+    assert b"put keeps back for 'mete report --embed'" in done.err and b"-g" not in done.err
     text = report(mete, "--full", "a.mete", cwd=tmp_path)
     assert "wrong" not in text and "keeps+0x" in text
+
+
+def test_embedding_says_what_is_gone(mete, run, program, tmp_path):
+    assert run("-o", "a.mete", "--no-symbols", program).status == 0
+    program.unlink()
+    done = call_mete(mete, ["report", "--embed", "a.mete"], cwd=tmp_path)
+    assert done.status == 0
+    assert b"put keeps back for 'mete report --embed'" in done.err, done
 
 
 def test_embed_says_what_it_wants(mete, tmp_path):

@@ -14,6 +14,7 @@ import time
 import pytest
 
 from conftest import call_mete, clean_environment, default_signals
+from recording import unwrapped
 
 MAGIC = b"mete\r\n\032\n"
 
@@ -261,7 +262,7 @@ def test_where_a_place_is_gone_recordings_stay_and_are_named(abandon, fake_mete,
     (tmp_path / "gone").mkdir()
     words = ["run", "--summary=summary", "-o", "a.mete", "true"]
     done = call_mete(fake_mete, words, cwd=tmp_path, env=killed.env)
-    told = (tmp_path / "summary").read_text(encoding="utf-8")
+    told = unwrapped((tmp_path / "summary").read_text(encoding="utf-8"))
     assert done.said() == []
     assert told.startswith("mete: run: an earlier run left 2 recordings, which are now '"), told
     assert len(names(tmp_path / "gone")) == 2 and not killed.folder.exists()

@@ -229,6 +229,13 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_program_runs(run_fak
     assert names(tmp_path) == ["file"]
 
 
+def test_a_place_where_nobody_can_make_files_is_told_before_the_program_runs(run_fake, tmp_path):
+    """Root may write there, as far as permissions tell."""
+    done = run_fake("-o", "/proc/a.mete", "touch", "ran")
+    assert done.status == 125 and names(tmp_path) == []
+    assert "recordings cannot be written to '/proc/': " in done.said()[0]
+
+
 def test_a_folder_that_is_named_after_the_program_is_not_known_before(run_fake, tmp_path):
     (tmp_path / "true").mkdir()
     assert run_fake("-o", "%n/a.mete", "true").status == 0
