@@ -3,8 +3,6 @@
 #include "record/description.h"
 #include "record/row.h"
 
-#include <math.h>
-
 // A text that is not in `bytes` is empty.
 static bool text_mend(const struct recording *self, struct record_text *text)
 {
@@ -81,14 +79,6 @@ static void sites_mend(struct recording *self)
     }
 }
 
-// Less than nothing is live of the row of a thread that frees what others allocate.
-static float bytes_mend(float bytes)
-{
-    const float most = (float)INT64_MAX / 2;
-    if (!isfinite(bytes)) return 0;
-    return bytes > most ? most : bytes < -most ? -most : bytes;
-}
-
 static void rows_mend(struct recording *self)
 {
     size_t kept = 0;
@@ -101,7 +91,7 @@ static void rows_mend(struct recording *self)
         self->unbelieved += index_mend(&row->thread, self->threads_count);
         if (row->snapshots > RECORD_SNAPSHOTS) row->snapshots = RECORD_SNAPSHOTS;
         for (size_t j = 0; j < row->snapshots; j++) {
-            row->live_over_time[j] = bytes_mend(row->live_over_time[j]);
+            row->live_over_time[j] = row_snapshot(row->live_over_time[j]);
         }
         if (kept != i) self->rows[kept] = *row;
         kept++;

@@ -36,7 +36,7 @@ static void add_snapshots(struct record_row *to, const struct record_row *row)
     for (uint64_t i = 0; i < to->snapshots; i++) {
         const uint64_t intervals = (i + 1) << shift;
         const int64_t live = sum(row_live_at(&before, intervals), row_live_at(row, intervals));
-        to->live_over_time[i] = (float)live;
+        to->live_over_time[i] = row_snapshot((float)live);
     }
 }
 

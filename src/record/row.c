@@ -1,5 +1,7 @@
 #include "record/row.h"
 
+#include <math.h>
+
 struct row_peak row_at_peak(const struct recording *recording, const struct record_row *row)
 {
     // Nothing has happened here since the peak: what is live now was live then. A row may also be
@@ -21,6 +23,13 @@ struct row_peak row_at_peak(const struct recording *recording, const struct reco
 unsigned row_shift(const struct record_row *row)
 {
     return row->interval_shift < 31 ? row->interval_shift : 31;
+}
+
+float row_snapshot(float bytes)
+{
+    const float most = (float)INT64_MAX / 2;
+    if (!isfinite(bytes)) return 0;
+    return bytes > most ? most : bytes < -most ? -most : bytes;
 }
 
 int64_t row_live_at(const struct record_row *row, uint64_t intervals)

@@ -17,6 +17,9 @@ struct row_peak row_at_peak(const struct recording *recording, const struct reco
 // log2 of the intervals of snapshot_interval_ms that each of its snapshots stands for.
 unsigned row_shift(const struct record_row *row);
 
+// A snapshot of so many live bytes, within what a sum of two can hold.
+float row_snapshot(float bytes);
+
 // Its live bytes at the end of so many intervals of snapshot_interval_ms.
 int64_t row_live_at(const struct record_row *row, uint64_t intervals);
 
