@@ -98,8 +98,25 @@ static int exec_error_read(int pipe_end)
 
 static bool has_continued(pid_t pid)
 {
-    int status;
-    return waitpid(pid, &status, WNOHANG | WCONTINUED) == pid && WIFCONTINUED(status);
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)pid, &info, WCONTINUED | WNOHANG) == 0 && info.si_pid == pid;
+}
+
+// Whether the program continues within a moment (a guess) without our doing. SIGCHLD may still be
+// there from before.
+static bool continues_by_itself(pid_t pid)
+{
+    enum { STEPS = 10 };
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    bool is_continued = has_continued(pid);
+    for (int i = 0; i < STEPS && !is_continued; i++) {
+        (void)sigtimedwait(&child, NULL, &moment);
+        is_continued = has_continued(pid);
+    }
+    return is_continued;
 }
 
 // The program has stopped: so do we, for the same reason, that the shell may see it.
@@ -122,14 +139,8 @@ static void stop_too(pid_t pid, int signal)
         (void)raise(SIGSTOP);
     }
     // A shell continues the whole group, others perhaps us alone. A program that handles SIGCONT
-    // should get it once, so it has a moment (a guess) to have got it already.
-    if (has_continued(pid)) return;
-    sigset_t child;
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    const struct timespec moment = {.tv_nsec = 50 * 1000 * 1000};
-    (void)sigtimedwait(&child, NULL, &moment);
-    if (!has_continued(pid)) (void)kill(pid, SIGCONT);
+    // should get it once.
+    if (!continues_by_itself(pid)) (void)kill(pid, SIGCONT);
 }
 
 static bool should_relay(const siginfo_t *info, pid_t pid)

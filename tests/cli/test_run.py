@@ -376,6 +376,7 @@ def test_a_stopped_program_stops_mete_and_is_continued_with_it(mete, tmp_path):
     )
     terminal.write(f"'{mete}' run '{sys.executable}' script\n")
     terminal.wait_for("ready")
+    time.sleep(0.2)  # a signal between that and its reading would be told after the reading
     terminal.write("\x1a")
     terminal.wait_for("Stopped")
     terminal.write("jobs\n")
@@ -388,6 +389,17 @@ def test_a_stopped_program_stops_mete_and_is_continued_with_it(mete, tmp_path):
     terminal.wait_for("status 5")
     terminal.write("exit\n")
     terminal.end()
+
+
+def test_a_program_that_is_killed_while_it_is_stopped_has_ended(mete, tmp_path):
+    terminal = Terminal(["bash", "--norc", "--noprofile", "-i"], tmp_path)
+    terminal.wait_for(r"\$ ")
+    terminal.write(f"'{mete}' run perl -e '$|=1; print \"pid $$\\n\"; sleep 60'\n")
+    pid = int(terminal.wait_for(r"\rpid (\d+)\r").group(1))
+    terminal.write("\x1a")
+    terminal.wait_for("Stopped")
+    terminal.write(f"kill -KILL {pid}; fg\n")
+    terminal.wait_for("killed by SIGKILL")
 
 
 def process_state(pid):
