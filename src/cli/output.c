@@ -52,6 +52,13 @@ static size_t wrap_at(const char *words, size_t columns)
     return last && at > words + columns ? (size_t)(last - words) : (size_t)(at - words);
 }
 
+static size_t lines_said;
+
+size_t output_lines_said(void)
+{
+    return lines_said;
+}
+
 void say_to(FILE *out, const char *format, ...)
 {
     if (!out) return;
@@ -66,6 +73,7 @@ void say_to(FILE *out, const char *format, ...)
         (void)fprintf(out, "%*s%.*s\n", indent, at == words ? beginning : "", (int)size, at);
         at += size;
         at += *at == ' ';
+        lines_said++;
     }
     free(words);
 }

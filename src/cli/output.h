@@ -18,6 +18,9 @@ __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 // quotes stays on one. NULL: nowhere.
 __attribute__((format(printf, 2, 3))) void say_to(FILE *out, const char *format, ...);
 
+// How many lines say_to() has written.
+size_t output_lines_said(void);
+
 // Ends standard output; the status to exit with when `status` was it so far. What was printed and
 // could not be written is a failure, never silence.
 int output_finish(int status);

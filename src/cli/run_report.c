@@ -36,6 +36,7 @@ bool run_report(const struct run_subjects *subjects, const struct summary_option
         tree.report.unlisted = subjects->unlisted;
         tree.report.started = subjects->started;
         tree.report.options = &profile;
+        tree.report.lines_before = output_lines_said();
         print(&tree, subjects->all, options, out);
         tree_close(&tree);
     }

@@ -26,6 +26,7 @@ struct report_tree {
     size_t unlisted; // further children, which are not among the subjects
     size_t started;  // index of the one that started the others; 0: the main one, as far as known
     const struct profile_options *options; // as the profiles were made with; NULL: with none
+    size_t lines_before;                   // that stand before the summary on the same page
 };
 
 enum {
@@ -33,8 +34,9 @@ enum {
     REPORT_CHILDREN_MAX = 10, // named in it
 };
 
-// What happened to its memory, at most REPORT_LINES_MAX lines of 80 columns; paths are never cut,
-// and may be longer. `key`: ranked by that alone; FIGURES_KEY_COUNT: by the peak, then by counts.
+// What happened to its memory, at most REPORT_LINES_MAX lines of 80 columns with those before it,
+// as long as these leave room for what comes first of each part; paths are never cut, and may be
+// longer. `key`: ranked by that alone; FIGURES_KEY_COUNT: by the peak, then by counts.
 void report_summary(FILE *out, struct report_style style, const struct report_tree *tree,
                     enum figures_key key);
 

@@ -89,11 +89,14 @@ static size_t children_count(const struct report_tree *tree)
     return tree->count - 1 + tree->unlisted;
 }
 
-// Of these, those that have a line: all, or one line is for those that do not fit.
+// Of these, those that have a line: all, or one line is for those that do not fit. Half as many
+// where much stands before.
 static size_t children_shown(const struct report_tree *tree)
 {
     const size_t children = children_count(tree);
-    const size_t fit = children <= REPORT_CHILDREN_MAX ? children : (size_t)REPORT_CHILDREN_MAX - 1;
+    const bool is_crowded = tree->lines_before > REPORT_CHILDREN_MAX;
+    const size_t max = is_crowded ? REPORT_CHILDREN_MAX / 2 : REPORT_CHILDREN_MAX;
+    const size_t fit = children <= max ? children : max - 1;
     return fit < tree->count - 1 ? fit : tree->count - 1;
 }
 
@@ -220,7 +223,8 @@ void report_summary(FILE *out, struct report_style style, const struct report_tr
     const struct report_subject *main = &tree->subjects[0];
     const size_t notes = part_notes(NULL, main);
     const size_t children = part_children_lines(tree);
-    size_t taken = 2 + part_started(NULL, tree) + 1 + PART_FIGURES_LINES + 1 + PART_FOOT_LINES;
+    size_t taken = tree->lines_before + 2 + part_started(NULL, tree) + 1 + PART_FIGURES_LINES + 1 +
+                   PART_FOOT_LINES;
     taken += notes > 0 ? notes + 1 : 0;
     taken += children > 0 ? children + 1 : 0;
     const size_t room = taken < REPORT_LINES_MAX ? REPORT_LINES_MAX - taken : 0;

@@ -80,8 +80,9 @@ def test_a_recording_of_what_still_runs_says_so(mete, tmp_path):
 
 
 def test_a_child_that_was_killed_is_told_from_one_that_runs(run, tmp_path):
-    sleep = "sleep 60 >&- 2>&- <&- & echo $!; sleep 0.3"
-    done = run("sh", "-c", f"{sleep}; {sleep}; kill -KILL $!")
+    start = ">&- 2>&- <&- & echo $!; sleep 0.3"
+    perl = "perl -e '$x = \"a\" x 5000000; sleep 60'"
+    done = run("sh", "-c", f"{perl} {start}; sleep 60 {start}; kill -KILL $!")
     running, killed = map(int, done.out.split())
     try:
         assert re.search(rf"sleep {killed} +ended or killed$", done.err.decode(), re.M), done

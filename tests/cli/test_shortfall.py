@@ -108,3 +108,14 @@ def test_a_child_in_an_empty_environment_that_outlives_the_command(run):
             "'mete run' behind that"), done
     finally:
         os.kill(pid, signal.SIGKILL)
+
+
+def test_what_was_not_seen_and_the_summary_are_one_page(run, static, tmp_path):
+    """However much there is to say, in 80 columns."""
+    for i in range(8):
+        os.link(static, tmp_path / f"static-{i}")
+    script = "for i in 0 1 2 3 4 5 6 7; do ./static-$i; perl -e '$x = 1'; done"
+    done = run("-o", "a.mete", "bash", "-c", f"{script}; exit 3")
+    lines = done.err.decode().splitlines()
+    assert len(lines) <= 40 and max(map(len, lines)) <= 80, done
+    assert "not everything was seen" in done.said()[0] and lines[-1].startswith("next "), done
