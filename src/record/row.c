@@ -27,7 +27,7 @@ unsigned row_shift(const struct record_row *row)
 
 float row_snapshot(float bytes)
 {
-    const float most = (float)INT64_MAX / 2;
+    const float most = (float)INT64_MAX / 4;
     if (!isfinite(bytes)) return 0;
     return bytes > most ? most : bytes < -most ? -most : bytes;
 }

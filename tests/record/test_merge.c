@@ -211,6 +211,23 @@ static void snapshots_meet_in_the_longest_interval(void **state)
     assert_memory_equal(merged->live_over_time, expected, sizeof expected);
 }
 
+// Files may claim anything; an integer is made of it.
+static void what_nobody_has_is_bounded(void **state)
+{
+    struct fixture *self = *state;
+    for (int i = 0; i < 3; i++) {
+        struct record_row *row = add(self, FIRST, i);
+        row->snapshots = 2;
+        row->live_over_time[0] = 3e38f;
+        row->live_over_time[1] = -3e38f;
+    }
+    const struct record_row *merged = row_of(read_all(self), self->sites[FIRST]);
+    assert_true(merged->live_over_time[0] > 0);
+    assert_true(merged->live_over_time[0] < (float)INT64_MAX);
+    assert_true(merged->live_over_time[1] < 0);
+    assert_true(merged->live_over_time[1] > (float)INT64_MIN);
+}
+
 // What happened to a row after the peak says what was live at it; if nothing did, it is live now.
 static void what_was_live_at_the_peak_is_summed(void **state)
 {
@@ -325,6 +342,7 @@ int main(void)
         TEST(what_one_thread_makes_and_another_frees_was_never_all_live),
         TEST(the_largest_block_was_live),
         TEST(snapshots_meet_in_the_longest_interval),
+        TEST(what_nobody_has_is_bounded),
         TEST(what_was_live_at_the_peak_is_summed),
         TEST(threads_are_listed_in_the_order_they_came),
         TEST(a_site_of_one_thread_stays_as_it_was),
