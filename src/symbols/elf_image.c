@@ -73,6 +73,7 @@ static void write_headers(const struct elf_image_plan *plan, const uint64_t *pla
 int elf_image_make(const struct elf_image_plan *plan, uint64_t *places_out, uint8_t **image_out,
                    uint64_t *size_out)
 {
+    if (plan->count > ELF_IMAGE_SECTIONS_MAX) return -ENODATA;
     uint64_t end = sizeof(Elf64_Ehdr) + (plan->count + OTHERS) * sizeof(Elf64_Shdr);
     for (size_t i = 0; i < plan->count; i++) {
         places_out[i] = align(end);

@@ -14,6 +14,7 @@ struct elf_image_plan {
 };
 
 // The image, for the caller to free, and where in it each section is: zeroes that take no memory
-// before they are touched. 0, -ENOMEM, or -ENODATA when it would be too large.
+// before they are touched. 0, -ENOMEM, or -ENODATA when it would be too large
+// or has too many.
 int elf_image_make(const struct elf_image_plan *plan, uint64_t *places_out, uint8_t **image_out,
                    uint64_t *size_out);

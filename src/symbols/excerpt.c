@@ -120,7 +120,9 @@ static int read_unit(struct maker *self, struct unpacker *unpacker, size_t index
     if (!error && left > unpacker->size - unpacker->position) error = -ENODATA;
     if (error) return error;
     const uint64_t size = self->sizes[SECTION_INFO];
-    if (left > image_size_max - sizeof header - size) return -ENODATA;
+    if (size + sizeof header > image_size_max || left > image_size_max - sizeof header - size) {
+        return -ENODATA;
+    }
     uint8_t *info = realloc(self->info, size + sizeof header + left);
     if (!info) return -ENOMEM;
     self->info = info;

@@ -49,6 +49,7 @@ struct resolver {
     uint64_t *sorted; // the addresses asked for
     size_t sorted_count;
     uint64_t *addresses; // of the queries of one unit
+    size_t looks;        // at what DWARF says of addresses, of ADDRESSES_LOOKS_MAX
     size_t line_rows;    // in the memory of libdw
     struct symbols_line lines[LINES_MAX];
 };
@@ -172,7 +173,13 @@ static int read_units(struct resolver *self)
         Elf_Scn *ranges = elf_file_section(self->dwarf_file, ".debug_aranges");
         error = address_ranges_read(ranges, &addresses, &only, &count);
     }
-    const struct units_choice choice = {self->code_start, self->code_end, only, count};
+    const struct units_choice choice = {
+        .start = self->code_start,
+        .end = self->code_end,
+        .only = only,
+        .only_count = count,
+        .looks = &self->looks,
+    };
     if (error == 0 || error == -ENODATA) error = units_init(&self->units, self->dwarf, &choice);
     free(only);
     return error;
@@ -340,8 +347,13 @@ static int resolve_unit(struct resolver *self, const struct query *queries, size
     struct scopes scopes = {0};
     int error = 0;
     if (is_there) {
-        error = scopes_init(&scopes, is_split ? &split : &unit, self->code_start, self->addresses,
-                            count);
+        const struct scopes_request request = {
+            .code_start = self->code_start,
+            .addresses = self->addresses,
+            .count = count,
+            .looks = &self->looks,
+        };
+        error = scopes_init(&scopes, is_split ? &split : &unit, &request);
     }
     for (size_t i = 0; i < count && error == 0; i++) {
         if (is_there && scopes.innermost[i] != SCOPES_NONE) {

@@ -15,7 +15,7 @@ struct walk {
     struct scopes *scopes;
     uint64_t code_start;
     bool is_thorough; // into everything
-    size_t looks;     // at addresses
+    size_t *looks;
     size_t depth;
     struct level {
         Dwarf_Die die;
@@ -50,11 +50,13 @@ static bool covers(struct walk *self, Dwarf_Die *die, uint32_t around, const uin
     uint64_t start;
     uint64_t end;
     ptrdiff_t next = 0;
-    while ((next = dwarf_ranges(die, next, &base, &start, &end)) > 0) {
+    while (*self->looks < ADDRESSES_LOOKS_MAX &&
+           (next = dwarf_ranges(die, next, &base, &start, &end)) > 0) {
+        ++*self->looks;
         if (start < self->code_start) continue;
         for (size_t i = addresses_first_from(scopes->addresses, scopes->address_count, start);
              i < scopes->address_count && scopes->addresses[i] < end; i++) {
-            if (++self->looks > ADDRESSES_LOOKS_MAX) return false;
+            ++*self->looks;
             if (scopes->innermost[i] != around) continue;
             is_found = true;
             if (!scope) return true;
@@ -151,17 +153,18 @@ static bool is_any_left(const struct scopes *self)
     return false;
 }
 
-int scopes_init(struct scopes *self, Dwarf_Die *unit, uint64_t code_start,
-                const uint64_t *addresses, size_t count)
+int scopes_init(struct scopes *self, Dwarf_Die *unit, const struct scopes_request *request)
 {
-    *self = (struct scopes){.addresses = addresses, .address_count = count};
+    const size_t count = request->count;
+    *self = (struct scopes){.addresses = request->addresses, .address_count = count};
     self->innermost = calloc(count ? count : 1, sizeof *self->innermost);
     struct walk *walk = calloc(1, sizeof *walk);
     int error = -ENOMEM;
     if (!self->innermost || !walk) goto free_walk;
     for (size_t i = 0; i < count; i++) self->innermost[i] = SCOPES_NONE;
     walk->scopes = self;
-    walk->code_start = code_start;
+    walk->code_start = request->code_start;
+    walk->looks = request->looks;
     error = walk_unit(walk, unit);
     if (error == 0 && is_any_left(self)) {
         walk->is_thorough = true;

@@ -26,8 +26,15 @@ struct scopes {
     uint32_t *innermost; // for each address its innermost scope, or SCOPES_NONE
 };
 
-// Finds the scopes of addresses that lie in the unit; code before `code_start` is none. Afterwards
-// to be deinitialised, also when it failed. 0 or -ENOMEM.
-int scopes_init(struct scopes *self, Dwarf_Die *unit, uint64_t code_start,
-                const uint64_t *addresses, size_t count);
+// What is looked for in a unit, and by how much work.
+struct scopes_request {
+    uint64_t code_start;       // code before it is none
+    const uint64_t *addresses; // sorted, borrowed while the scopes are there
+    size_t count;
+    size_t *looks; // at ranges and addresses so far, of ADDRESSES_LOOKS_MAX; then no more are found
+};
+
+// Finds the scopes of addresses that lie in the unit. Afterwards to be deinitialised, also when it
+// failed. 0 or -ENOMEM.
+int scopes_init(struct scopes *self, Dwarf_Die *unit, const struct scopes_request *request);
 void scopes_deinit(struct scopes *self);

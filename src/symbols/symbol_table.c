@@ -109,7 +109,8 @@ static void trim(struct symbol_table *self, uint64_t code_start, uint64_t code_e
     }
 }
 
-// Finds what has a size and holds each of the rising points.
+// Finds what has a size and holds each of the rising points: the best, but where more symbols claim
+// them than are looked at, one of the first.
 static void find_holders(const struct symbol_table *self, const uint64_t *points, size_t count,
                          const struct symbol **found)
 {

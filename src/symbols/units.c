@@ -1,5 +1,7 @@
 #include "symbols/units.h"
 
+#include "symbols/addresses.h"
+
 #include <dwarf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -18,16 +20,18 @@ static int add_offset(struct units *self, Dwarf_Off offset)
     return 0;
 }
 
-static int add_unit(struct units *self, Dwarf_Die *unit, uint64_t code_start, uint64_t code_end)
+static int add_unit(struct units *self, Dwarf_Die *unit, const struct units_choice *choice)
 {
     uint64_t base;
     uint64_t start;
     uint64_t end;
     size_t count_before = self->intervals.count;
     ptrdiff_t next = 0;
-    while ((next = dwarf_ranges(unit, next, &base, &start, &end)) > 0) {
+    while (*choice->looks < ADDRESSES_LOOKS_MAX &&
+           (next = dwarf_ranges(unit, next, &base, &start, &end)) > 0) {
+        ++*choice->looks;
         // What the linker threw away was moved to 0 or to the end of the address space.
-        if (start < code_start || end > code_end) continue;
+        if (start < choice->start || end > choice->end) continue;
         int error = intervals_add(&self->intervals, start, end, (uint32_t)self->count);
         if (error) return error;
     }
@@ -46,7 +50,7 @@ static int add_all(struct units *self, Dwarf *dwarf, const struct units_choice *
     uint8_t type;
     Dwarf_Die die;
     while (dwarf_get_units(dwarf, unit, &unit, &version, &type, &die, NULL) == 0) {
-        int error = is_code(type) ? add_unit(self, &die, choice->start, choice->end) : 0;
+        int error = is_code(type) ? add_unit(self, &die, choice) : 0;
         if (error) return error;
     }
     return 0;
@@ -65,7 +69,7 @@ static int add_chosen(struct units *self, Dwarf *dwarf, const struct units_choic
             dwarf_cu_info(die.cu, NULL, &type, NULL, NULL, NULL, NULL, NULL) != 0) {
             continue;
         }
-        int error = is_code(type) ? add_unit(self, &die, choice->start, choice->end) : 0;
+        int error = is_code(type) ? add_unit(self, &die, choice) : 0;
         if (error) return error;
     }
     return 0;

@@ -20,6 +20,7 @@ struct units_choice {
     uint64_t end;
     const uint64_t *only; // those at these offsets in .debug_info alone; NULL: all
     size_t only_count;
+    size_t *looks; // at ranges so far, of ADDRESSES_LOOKS_MAX; then the list ends
 };
 
 // Bad DWARF ends the list early. Afterwards to be deinitialised, also when it failed. 0 or -ENOMEM.
