@@ -70,13 +70,8 @@ bool recording_facts_disinherit(struct recording_facts *self, const char *path)
     uint64_t allocations = 0;
     for (size_t i = 0; i < recording->rows_count; i++) {
         const struct record_row *row = &recording->rows[i];
-        if (row->inherited == 0 || row->allocations == 0) continue;
-        const uint64_t inherited =
-            row->inherited < row->allocations ? row->inherited : row->allocations;
-        allocations += inherited;
-        // Rows count what is inherited, not its bytes; most sites have blocks of one size.
-        bytes += (uint64_t)((double)row->bytes_allocated *
-                            ((double)inherited / (double)row->allocations));
+        bytes += row->inherited_bytes;
+        allocations += row->inherited;
     }
     self->peak_bytes = without(self->peak_bytes, bytes);
     self->allocations = without(self->allocations, allocations);

@@ -1,4 +1,5 @@
 #include "profile/inside.h"
+#include "record/merge.h"
 #include "record/row.h"
 
 #include <assert.h>
@@ -82,7 +83,7 @@ size_t profile_site_threads(const struct profile *self, const struct profile_sit
 {
     static_assert((int)PROFILE_SITE_THREADS == (int)RECORD_SITE_THREADS_MAX, "as many");
     const struct record_site *from = &self->recording->sites[site - self->sites];
-    const size_t listed = row_threads_listed(from->thread_count);
+    const size_t listed = merge_listed(from->thread_count);
     for (size_t i = 0; i < listed; i++) {
         threads_out[i] = self->recording->site_threads[from->first_thread + i].thread;
     }
@@ -136,6 +137,16 @@ static void totals_sum(struct profile *self)
     self->totals.reallocations = events.reallocations;
 }
 
+// With several threads a peak is noticed late: what the sites held at it together may be more.
+static void peak_settle(struct profile *self)
+{
+    struct profile_process *process = &self->process;
+    const struct figures *totals = &self->totals;
+    if (process->is_peak_exact || totals->at_peak_bytes <= (int64_t)process->peak_bytes) return;
+    process->peak_bytes = (uint64_t)totals->at_peak_bytes;
+    if (totals->at_peak_blocks > 0) process->peak_blocks = (uint64_t)totals->at_peak_blocks;
+}
+
 bool profile_sites(struct profile *self)
 {
     const struct recording *recording = self->recording;
@@ -156,6 +167,7 @@ bool profile_sites(struct profile *self)
         recording->sites_count >= RECORD_SITES_MAX || recording->nodes_count >= RECORD_NODES_MAX;
     if (self->unstacked > 0 && !is_full) self->wants_room = true;
     totals_sum(self);
+    peak_settle(self);
     return true;
 }
 

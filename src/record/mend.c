@@ -1,6 +1,7 @@
 #include "record/mend.h"
 
 #include "record/description.h"
+#include "record/merge.h"
 #include "record/row.h"
 
 // A text that is not in `bytes` is empty.
@@ -67,7 +68,7 @@ static void sites_mend(struct recording *self)
         struct record_site *site = &self->sites[i];
         self->unbelieved += index_mend(&site->node, self->nodes_count);
         const size_t there = self->site_threads_count;
-        const uint32_t listed = row_threads_listed(site->thread_count);
+        const uint32_t listed = merge_listed(site->thread_count);
         if (listed == 0 || (site->first_thread < there && listed <= there - site->first_thread)) {
             continue;
         }

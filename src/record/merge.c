@@ -10,14 +10,12 @@ struct merger {
     uint32_t *rows;       // by site: the row that the others are added to, plus one
 };
 
-static int64_t live_bytes(const struct record_row *row)
-{
-    return (int64_t)(row->bytes_allocated - row->bytes_freed);
-}
-
+// Files may hold anything: what would turn over stays at the end.
 static int64_t sum(int64_t a, int64_t b)
 {
-    return (int64_t)((uint64_t)a + (uint64_t)b); // files may hold anything
+    int64_t result;
+    if (!__builtin_add_overflow(a, b, &result)) return result;
+    return a < 0 ? INT64_MIN : INT64_MAX;
 }
 
 // --- two rows become one
@@ -82,18 +80,29 @@ static void add_row(const struct recording *recording, struct record_row *to,
     to->temporary += row->temporary;
     to->reallocations += row->reallocations;
     to->inherited += row->inherited;
+    to->inherited_bytes += row->inherited_bytes;
     for (size_t i = 0; i < RECORD_SIZE_BUCKETS; i++) to->sizes[i] += row->sizes[i];
+}
+
+// How far snapshots of several rows may be off together: each has 24 bits, of no more than was ever
+// allocated or freed at the site.
+static int64_t snapshot_grain(const struct record_row *row, uint32_t row_count)
+{
+    const double passed = (double)row->bytes_allocated + (double)row->bytes_freed;
+    const double grain = passed * row_count / (1 << 24);
+    return grain < (double)INT64_MAX / 2 ? (int64_t)grain : INT64_MAX / 2;
 }
 
 // None of the rows saw what the others freed: what was live at some moment was, and so was the
 // largest block.
-static void bound_peak(struct record_row *row)
+static void bound_peak(struct record_row *row, uint32_t row_count)
 {
-    int64_t most = live_bytes(row);
+    const int64_t grain = snapshot_grain(row, row_count);
+    int64_t most = row_live(row);
     if (row->at_peak_bytes > most) most = row->at_peak_bytes;
     if ((int64_t)row->size_max > most) most = (int64_t)row->size_max;
     for (size_t i = 0; i < row->snapshots; i++) {
-        const int64_t live = (int64_t)row->live_over_time[i];
+        const int64_t live = (int64_t)row->live_over_time[i] - grain;
         if (live > most) most = live;
     }
     row->peak_bytes = most;
@@ -108,7 +117,7 @@ static bool lists_make(struct merger *self)
     struct recording *recording = self->recording;
     size_t count = recording->site_threads_count;
     for (size_t i = 0; i < recording->sites_count; i++) {
-        if (self->row_counts[i] > 1) count += row_threads_listed(self->row_counts[i]);
+        if (self->row_counts[i] > 1) count += merge_listed(self->row_counts[i]);
     }
     struct record_site_thread *threads = NULL;
     if (count < RECORD_NONE) {
@@ -120,7 +129,7 @@ static bool lists_make(struct merger *self)
         if (self->row_counts[i] <= 1) continue;
         recording->sites[i].thread_count = 0;
         recording->sites[i].first_thread = (uint32_t)recording->site_threads_count;
-        recording->site_threads_count += row_threads_listed(self->row_counts[i]);
+        recording->site_threads_count += merge_listed(self->row_counts[i]);
     }
     return true;
 }
@@ -153,8 +162,15 @@ static void rows_add_up(struct merger *self)
     recording->rows_count = kept;
     for (size_t i = 0; i < kept; i++) {
         struct record_row *row = &recording->rows[i];
-        if (self->row_counts[row->site] > 1) bound_peak(row);
+        const uint32_t row_count = self->row_counts[row->site];
+        if (row_count > 1) bound_peak(row, row_count);
     }
+}
+
+uint32_t merge_listed(uint32_t thread_count)
+{
+    const uint32_t most = RECORD_SITE_THREADS_MAX;
+    return thread_count < most ? thread_count : most;
 }
 
 bool recording_merge(struct recording *recording)

@@ -5,7 +5,11 @@
 
 #include "record/reader.h"
 
-// Of a recording that was mended. All that was counted of a site is what its rows say together, and
-// its threads are listed in `site_threads`. What several rows do not tell is the most that was ever
-// live: the row has the most of which it is known. False for want of memory: nothing was changed.
-bool recording_merge(struct recording *self);
+// Of a recording that was mended. All that was counted of a site is what its rows say together;
+// whose they were last is listed in `site_threads`. What several rows do not tell is the most that
+// was ever live: the row has the most of which it is known. False for want of memory, or of
+// indices: nothing was changed.
+bool recording_merge(struct recording *recording);
+
+// How many of a site's threads are listed in `site_threads`, when there were so many.
+uint32_t merge_listed(uint32_t thread_count);

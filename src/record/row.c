@@ -2,13 +2,18 @@
 
 #include <math.h>
 
+int64_t row_live(const struct record_row *row)
+{
+    return (int64_t)(row->bytes_allocated - row->bytes_freed);
+}
+
 struct row_peak row_at_peak(const struct recording *recording, const struct record_row *row)
 {
     // Nothing has happened here since the peak: what is live now was live then. A row may also be
     // ahead of the process that was read after it.
     if (row->peak_count < recording->process->peak_count) {
         return (struct row_peak){
-            .bytes = (int64_t)(row->bytes_allocated - row->bytes_freed),
+            .bytes = row_live(row),
             .blocks = (int64_t)(row->allocations - row->frees),
             .wasted = (int64_t)(row->wasted_allocated - row->wasted_freed),
         };
@@ -36,11 +41,5 @@ int64_t row_live_at(const struct record_row *row, uint64_t intervals)
 {
     const uint64_t ended = intervals >> row_shift(row);
     if (ended > 0 && ended <= row->snapshots) return (int64_t)row->live_over_time[ended - 1];
-    return (int64_t)(row->bytes_allocated - row->bytes_freed);
-}
-
-uint32_t row_threads_listed(uint32_t thread_count)
-{
-    const uint32_t most = RECORD_SITE_THREADS_MAX;
-    return thread_count < most ? thread_count : most;
+    return row_live(row);
 }

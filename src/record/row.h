@@ -1,4 +1,4 @@
-// Row: what a recording's `rows` say of moments that are past, and whose they were.
+// Row: what one of a recording's `rows` says of now and of moments that are past.
 #pragma once
 
 #include "record/reader.h"
@@ -12,6 +12,9 @@ struct row_peak {
     int64_t wasted;
 };
 
+// Live bytes now.
+int64_t row_live(const struct record_row *row);
+
 struct row_peak row_at_peak(const struct recording *recording, const struct record_row *row);
 
 // log2 of the intervals of snapshot_interval_ms that each of its snapshots stands for.
@@ -22,6 +25,3 @@ float row_snapshot(float bytes);
 
 // Its live bytes at the end of so many intervals of snapshot_interval_ms.
 int64_t row_live_at(const struct record_row *row, uint64_t intervals);
-
-// How many of a site's threads are listed in `site_threads`, when so many came.
-uint32_t row_threads_listed(uint32_t thread_count);

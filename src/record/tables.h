@@ -177,6 +177,7 @@ enum record_stack_end {
     X(I64, at_peak_blocks)                                                                         \
     X(I64, at_peak_wasted)                                                                         \
     X(U64, inherited) /* of `allocations`, those that the forked parent had made */                \
+    X(U64, inherited_bytes)                                                                        \
     A(F32, live_over_time, RECORD_SNAPSHOTS)
 
 // A thread that allocated or freed; the first row stands for what no thread of its own could count

@@ -205,8 +205,11 @@ void part_figures(struct line *line, const struct profile *profile)
     amount_count(count, process->peak_blocks, is_exact);
     line_print(line, INK_PLAIN, ", at %s in %s block%s", text, count,
                amount_plural(process->peak_blocks));
-    if (!process->is_peak_exact && count_threads(profile) > 1) {
-        line_put(line, INK_DIM, ", within 1 %");
+    const size_t threads = count_threads(profile);
+    if (!process->is_peak_exact && threads > 1) {
+        // What threads keep to themselves (docs/ledger.md).
+        const bool is_small = process->peak_bytes / 100 < threads * 4096;
+        line_put(line, INK_DIM, is_small ? ", within 1 % or 4 KiB a thread" : ", within 1 %");
     }
     line_end(line);
 

@@ -344,7 +344,9 @@ void tally_resize(struct tally *self, const struct event *event, uint64_t old_si
 void tally_inherit(struct tally *self, const struct event *event)
 {
     struct record_row *row = row_of(self, event);
-    if (row) row->inherited++;
+    if (!row) return;
+    row->inherited++;
+    row->inherited_bytes += event->size;
 }
 
 void tally_unseen(struct tally *self)

@@ -60,6 +60,42 @@ def test_what_a_fork_allocated_itself_decides(run, compile_words, count, is_chil
     assert ("forked from" in head[1]) == is_child, head
 
 
+FORKING_WITH_THREADS = """
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static int rounds = 1;
+static __attribute__((noinline)) void *take(void *size)
+{
+    void *volatile block = NULL;
+    for (int i = 0; i < rounds; i++) { free(block); block = malloc((size_t)size); }
+    return block;
+}
+int main(void)
+{
+    void *kept;
+    pthread_t threads[8];
+    pthread_create(threads, NULL, take, (void *)10000000);
+    pthread_join(*threads, &kept);
+    if (fork() == 0) {
+        rounds = 1000;
+        for (int i = 0; i < 8; i++) pthread_create(&threads[i], NULL, take, (void *)100);
+        for (int i = 0; i < 8; i++) pthread_join(threads[i], NULL);
+        _exit(0);
+    }
+    wait(NULL);
+    return !kept;
+}
+"""
+
+
+def test_what_a_fork_with_threads_inherited_is_not_its_own(run, compile_words):
+    """One large block is inherited at the stack where the child's threads take many small ones."""
+    head = head_of(run(compile_words("sh", FORKING_WITH_THREADS, ["-pthread"])))
+    assert head[0] == "sh" and "forked from" not in head[1], head
+
+
 def test_without_children_one_that_goes_on_leaves_nothing(run, tmp_path, memory):
     """However large it is: only what has ended can be shown."""
     for name in ("a", "b"):

@@ -94,6 +94,8 @@ def test_a_thousand_sites_of_many_threads_take_no_more(mete, observed, compile_p
 
     told = subprocess.run([mete, "report", "--json", recording.path], capture_output=True,
                           check=True)
+    peak = json.loads(told.stdout)["peak"], json.loads(told.stdout)["totals"]
+    assert not peak[0]["exact"] and peak[1]["peak_bytes"] >= peak[1]["at_peak_bytes"]
     workers = [thread["tid"] for thread in json.loads(told.stdout)["threads"]]
     for site in json.loads(told.stdout)["sites"]:
         if "take_one" not in [frame["function"] for frame in site["frames"]]:

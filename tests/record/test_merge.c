@@ -3,7 +3,6 @@
 #include "record/merge.h"
 
 #include "record/finish.h"
-#include "record/row.h"
 #include "sample.h"
 
 #include <setjmp.h>
@@ -99,7 +98,8 @@ static void what_was_counted_is_summed(void **state)
         row->temporary = by;
         row->reallocations = 2 * by;
         row->inherited = 4 * by;
-        for (size_t j = 0; j < RECORD_SIZE_BUCKETS; j++) row->sizes[j] = by * (j + 1) % 9;
+        row->inherited_bytes = 8 * by;
+        for (size_t j = 0; j < RECORD_SIZE_BUCKETS; j++) row->sizes[j] = by * ((j + 1) % 9);
     }
     const struct recording *recording = read_all(self);
     assert_int_equal(recording->rows_count, 1);
@@ -113,8 +113,9 @@ static void what_was_counted_is_summed(void **state)
     assert_int_equal(row->temporary, 111);
     assert_int_equal(row->reallocations, 222);
     assert_int_equal(row->inherited, 444);
+    assert_int_equal(row->inherited_bytes, 888);
     for (size_t j = 0; j < RECORD_SIZE_BUCKETS; j++) {
-        assert_int_equal(row->sizes[j], (j + 1) % 9 + 10 * (j + 1) % 9 + 100 * (j + 1) % 9);
+        assert_int_equal(row->sizes[j], 111 * ((j + 1) % 9));
     }
     assert_int_equal(row->thread, RECORD_NONE);
 }
@@ -174,6 +175,24 @@ static void what_one_thread_makes_and_another_frees_was_never_all_live(void **st
     assert_int_equal(merged->peak_bytes, 3000);
 }
 
+// What has passed is so much that a snapshot cannot tell the little that was live.
+static void noise_is_no_peak(void **state)
+{
+    struct fixture *self = *state;
+    const uint64_t passed = UINT64_C(1) << 32;
+    for (int i = 0; i < 2; i++) {
+        struct record_row *row = add(self, FIRST, i);
+        if (i == 0) row->bytes_allocated = passed;
+        if (i == 1) row->bytes_freed = passed;
+        row->size_max = 16;
+        row->snapshots = 2;
+        row->live_over_time[0] = (float)(i == 0 ? (double)passed / 2 + 256 : -(double)passed / 2);
+    }
+    const struct record_row *merged = row_of(read_all(self), self->sites[FIRST]);
+    assert_true(merged->live_over_time[0] > 16);
+    assert_int_equal(merged->peak_bytes, 16);
+}
+
 static void the_largest_block_was_live(void **state)
 {
     struct fixture *self = *state;
@@ -221,11 +240,14 @@ static void what_nobody_has_is_bounded(void **state)
         row->live_over_time[0] = 3e38f;
         row->live_over_time[1] = -3e38f;
     }
+    struct record_row *last = add(self, FIRST, 3); // live where others have snapshots
+    last->bytes_allocated = INT64_MAX;
     const struct record_row *merged = row_of(read_all(self), self->sites[FIRST]);
-    assert_true(merged->live_over_time[0] > 0);
-    assert_true(merged->live_over_time[0] < (float)INT64_MAX);
-    assert_true(merged->live_over_time[1] < 0);
-    assert_true(merged->live_over_time[1] > (float)INT64_MIN);
+    assert_true(merged->live_over_time[0] > 0); // it did not turn over
+    for (int i = 0; i < 2; i++) {
+        assert_true(merged->live_over_time[i] < (float)INT64_MAX);
+        assert_true(merged->live_over_time[i] > (float)INT64_MIN);
+    }
 }
 
 // What happened to a row after the peak says what was live at it; if nothing did, it is live now.
@@ -264,7 +286,7 @@ static void threads_are_listed_in_the_order_they_came(void **state)
     const struct recording *recording = read_all(self);
     const struct record_site *site = &recording->sites[self->sites[FIRST]];
     assert_int_equal(site->thread_count, 100);
-    assert_int_equal(row_threads_listed(site->thread_count), RECORD_SITE_THREADS_MAX);
+    assert_int_equal(merge_listed(site->thread_count), RECORD_SITE_THREADS_MAX);
     for (uint32_t i = 0; i < RECORD_SITE_THREADS_MAX; i++) {
         const struct record_site_thread *thread = &recording->site_threads[site->first_thread + i];
         assert_int_equal(recording->threads[thread->thread].tid, 1099 - i);
@@ -340,6 +362,7 @@ int main(void)
         TEST(what_was_counted_is_summed),
         TEST(bounds_are_those_of_whoever_allocated),
         TEST(what_one_thread_makes_and_another_frees_was_never_all_live),
+        TEST(noise_is_no_peak),
         TEST(the_largest_block_was_live),
         TEST(snapshots_meet_in_the_longest_interval),
         TEST(what_nobody_has_is_bounded),

@@ -75,7 +75,7 @@ Who allocated for a moment: freed by the thread's next call
   mend: install debug symbols for libicu72.so.1 or set DEBUGINFOD_URLS
 Not counted: 12 events: busy
 
-recording  server.mete  23.6 KiB
+recording  server.mete  23.7 KiB
 next       mete report --full server.mete
 """
 
