@@ -24,15 +24,14 @@ void say(const char *format, ...)
     va_end(arguments);
 }
 
-// Whether the quote at `at` is the first of a pair, or the second: names stand between such.
-static bool is_opening(const char *words, const char *at)
+// Where the name ends whose first quote is at `at`: its second quote; NULL where there is no name.
+static const char *quoted_end(const char *words, const char *at)
 {
-    return *at == '\'' && (at == words || at[-1] == ' ');
-}
-
-static bool is_closing(const char *at)
-{
-    return *at == '\'' && strchr(" ,;:.", at[1]) != NULL; // or the end
+    if (*at != '\'' || (at > words && at[-1] != ' ')) return NULL;
+    while ((at = strchr(at + 1, '\'')) != NULL) {
+        if (strchr(" ,;:.)", at[1])) return at; // or the end
+    }
+    return NULL;
 }
 
 enum { SHORT = 8 }; // so few words before a long name share its line
@@ -41,13 +40,13 @@ enum { SHORT = 8 }; // so few words before a long name share its line
 // in quotes stay whole.
 static size_t wrap_at(const char *words, size_t columns)
 {
-    bool is_quoted = false;
     const char *last = NULL;
     const char *at = words;
     for (; *at; at++) {
         if (last && at > words + columns) return (size_t)(last - words);
-        if (!is_quoted && *at == ' ' && at - words > SHORT) last = at;
-        is_quoted = is_quoted ? !is_closing(at) : is_opening(words, at);
+        if (*at == ' ' && at - words > SHORT) last = at;
+        const char *end = quoted_end(words, at);
+        if (end) at = end;
     }
     return last && at > words + columns ? (size_t)(last - words) : (size_t)(at - words);
 }

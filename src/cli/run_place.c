@@ -69,7 +69,9 @@ bool run_place_is_fit(const char *output)
     const bool is_missing = access(folder, F_OK) != 0 && errno == ENOENT;
     const int error = folder_try(folder);
     if (!error) return is_name_free(output);
-    say("run: recordings cannot be written to '%s': %s; %s", folder, strerror(error),
+    const char *why =
+        error == ENOENT && !is_missing ? "no files can be made there" : strerror(error);
+    say("run: recordings cannot be written to '%s': %s; %s", folder, why,
         is_missing ? "make that folder, or name another place with -o"
                    : "name another place with -o");
     return false;

@@ -5,6 +5,7 @@
 #include "profile/wrappers.h"
 #include "symbols/elf_file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,12 +246,13 @@ bool profile_names(struct profile *self, const struct profile_options *options)
     return is_fine;
 }
 
-bool profile_module_is_here(const struct profile *self, size_t module)
+bool profile_module_is_gone(const struct profile *self, size_t module)
 {
     const struct record_module *from = &self->recording->modules[module];
     struct elf_file file;
-    if (elf_file_open(self->modules[module].path, -1, &file) != 0) return false;
-    const bool is_here = elf_file_has_build_id(&file, from->build_id, from->build_id_size);
+    const int error = elf_file_open(self->modules[module].path, -1, &file);
+    if (error) return error != -EACCES && error != -ENOMEM;
+    const bool is_same = elf_file_has_build_id(&file, from->build_id, from->build_id_size);
     elf_file_close(&file);
-    return is_here;
+    return !is_same;
 }

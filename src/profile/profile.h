@@ -243,8 +243,9 @@ void profile_site_sizes(const struct profile *self, const struct profile_site *s
 size_t profile_site_threads(const struct profile *self, const struct profile_site *site,
                             uint32_t threads_out[static PROFILE_SITE_THREADS]);
 
-// Whether the file at the module's path is the one that ran, as far as build-ids tell.
-bool profile_module_is_here(const struct profile *self, size_t module);
+// Whether the file at the module's path is gone, or is not the one that ran, as far as build-ids
+// tell; not of one that may not be read.
+bool profile_module_is_gone(const struct profile *self, size_t module);
 
 // Why a stack ends where it does, for people; NULL when it is whole.
 const char *profile_end_text(uint32_t end);

@@ -58,10 +58,10 @@ static void put_mend(struct line *line, const struct profile *profile, const siz
     for (size_t i = 0; i < count; i++) {
         const struct profile_module *module = &profile->modules[order[i]];
         const bool is_system = is_of_the_system(module->path);
-        const bool is_here = profile_module_is_here(profile, order[i]);
+        const bool is_gone = !is_system && profile_module_is_gone(profile, order[i]);
         const char *widest = is_system ? "; install debug symbols for ... or set DEBUGINFOD_URLS"
-                             : is_here ? "; build ... with -g"
-                                       : "; put ... back for 'mete report --embed'";
+                             : is_gone ? "; put ... back for 'mete report --embed'"
+                                       : "; build ... with -g";
         if (is_system ? has_system : has_own) continue;
         if (line->column + strlen(widest) > LINE_COLUMNS) continue;
         line_put(line, INK_NOTE, joint);
@@ -69,16 +69,16 @@ static void put_mend(struct line *line, const struct profile *profile, const siz
         if (is_system) {
             has_system = true;
             put_mend_of_system(line, module);
-        } else if (is_here) {
-            has_own = true;
-            line_put(line, INK_NOTE, "build ");
-            line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - 8);
-            line_put(line, INK_NOTE, " with -g");
-        } else {
+        } else if (is_gone) {
             has_own = true;
             line_put(line, INK_NOTE, "put ");
             line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - 31);
             line_put(line, INK_NOTE, " back for 'mete report --embed'");
+        } else {
+            has_own = true;
+            line_put(line, INK_NOTE, "build ");
+            line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - 8);
+            line_put(line, INK_NOTE, " with -g");
         }
     }
     if (!has_system && !has_own) line_put(line, INK_NOTE, "  they lie in no file: generated code");

@@ -234,6 +234,7 @@ def test_a_place_where_nobody_can_make_files_is_told_before_the_program_runs(run
     done = run_fake("-o", "/proc/a.mete", "touch", "ran")
     assert done.status == 125 and names(tmp_path) == []
     assert "recordings cannot be written to '/proc/': " in done.said()[0]
+    assert "No such file" not in done.said()[0]
 
 
 def test_a_folder_that_is_named_after_the_program_is_not_known_before(run_fake, tmp_path):
