@@ -392,7 +392,10 @@ def test_what_was_cut_off_is_read_as_far_as_it_goes(report):
 @pytest.mark.parametrize("form", [[], ["--full"], ["--json"], ["--folded=bytes"], ["--site=0"]])
 def test_damage_behind_the_header_is_survived(report, name, form):
     status, out, err = report(*form, name)
-    assert status == 0 and err == ""
+    # Of garbled figures none need be above zero.
+    is_empty = form == ["--folded=bytes"] and out == ""
+    expected = "mete: report: '--folded=bytes': each stack has 0\n" if is_empty else ""
+    assert (status, err) == (0, expected)
     if form == ["--json"]:
         json.loads(out)
 
