@@ -2,7 +2,9 @@
 
 #include "record/reader.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 // The last part of a program's path, without what a file's name should not hold.
 static void program_read(struct recording_facts *self, const struct recording *recording)
@@ -54,6 +56,24 @@ struct recording_facts recording_facts_read(int fd)
     program_read(&self, recording);
     recording_close(recording);
     return self;
+}
+
+bool recording_facts_program(const char *path, char *program, size_t size)
+{
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) return false;
+    struct reader_problem problem;
+    struct recording *recording = recording_read_process(fd, &problem);
+    close(fd);
+    if (!recording) return false;
+    const struct record_text text = recording->process->program;
+    const bool is_fine = text.size > 0 && text.size < size;
+    if (is_fine) {
+        memcpy(program, recording_text(recording, text), text.size);
+        program[text.size] = '\0';
+    }
+    recording_close(recording);
+    return is_fine;
 }
 
 static uint64_t without(uint64_t value, uint64_t part)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct recording_facts {
@@ -19,6 +20,10 @@ struct recording_facts {
 
 // Of a regular file that is open for reading.
 struct recording_facts recording_facts_read(int fd);
+
+// The path of the program that the recording at `path` is of. False when that cannot be read, or is
+// longer.
+bool recording_facts_program(const char *path, char *program, size_t size);
 
 // Takes out of the facts of a forked child what its parent had allocated; of the recording at
 // `path`, which is read in full. False when it cannot be.

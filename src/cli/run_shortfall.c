@@ -1,5 +1,6 @@
 #include "cli/run_shortfall.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -105,6 +106,29 @@ static void find_children(struct shortfall *self, const struct shortfall_facts *
     }
 }
 
+// Programs that came to be by exec, and of which nothing was seen since they allot memory in a way
+// of their own.
+static void find_blind(struct shortfall *self, const struct shortfall_facts *facts)
+{
+    const struct recordings *recordings = facts->recordings;
+    size_t named = 0;
+    for (size_t i = 0; i < recordings->count && named < CHILDREN_NAMED; i++) {
+        const struct recording *item = &recordings->items[i];
+        const bool is_own = item->pid == facts->end->pid;
+        if (item->facts.allocations > 0 || item->is_dropped || (!is_own && !facts->has_children)) {
+            continue;
+        }
+        char program[PATH_MAX];
+        if (!recording_facts_program(item->path, program, sizeof program)) continue;
+        char *command[] = {program, NULL};
+        const struct obstacle obstacle = observable_look(command);
+        const bool is_said = strcmp(obstacle.subject, facts->obstacle->subject) == 0;
+        if (obstacle.kind == OBSTACLE_NONE || is_said) continue;
+        add(self, "'%s' (pid %d) %s", program, (int)item->pid, obstacle.reason);
+        named++;
+    }
+}
+
 // Whether there are recordings of any process but the command's own.
 static bool has_others(const struct shortfall_facts *facts)
 {
@@ -128,6 +152,7 @@ void shortfall_find(struct shortfall *self, const struct shortfall_facts *facts)
         const struct replacement replacement = replacement_of(facts, own);
         (void)tell(self, facts, own, &replacement);
     }
+    find_blind(self, facts);
     if (!facts->has_children || recordings->count == 0) return;
     find_children(self, facts);
     // Where something stands in the way of all of them, that has been said.

@@ -119,3 +119,27 @@ def test_what_was_not_seen_and_the_summary_are_one_page(run, static, tmp_path):
     lines = done.err.decode().splitlines()
     assert len(lines) <= 40 and max(map(len, lines)) <= 80, done
     assert "not everything was seen" in done.said()[0] and lines[-1].startswith("next "), done
+
+
+ALLOTS_ITSELF = """
+#include <sys/mman.h>
+void *je_malloc(unsigned long size)
+{
+    return mmap(0, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+int main(void) { return je_malloc(4096) == MAP_FAILED; }
+"""
+
+
+def test_a_child_of_which_nothing_is_seen_since_it_has_an_allocator_inside(run, compile_words):
+    """As rustc is started by rustup."""
+    program = compile_words("allots", ALLOTS_ITSELF)
+    done = run("sh", "-c", f"{program}; exit 3")
+    (line,) = done.said()
+    assert done.status == 3 and re.fullmatch(
+        rf"mete: not everything was seen: '{program}' \(pid \d+\) has jemalloc linked in under "
+        "names of its own: what that allots is not seen", line), done
+    assert run("--no-children", "sh", "-c", f"{program}; exit 3").said() == []
+    # Started as the command it is told before, too, and here no more than once.
+    told = [line for line in run(program).said() if "not everything was seen" in line]
+    assert len(told) == 1 and "has jemalloc linked in" in told[0], told
