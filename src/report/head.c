@@ -123,6 +123,7 @@ void part_head(struct line *line, const struct report_subject *subject)
         put_fitting(line, ", forked from ", process->inherits_from_pid, "");
     }
     line_end(line);
+    (void)part_damage(line, profile);
 }
 
 size_t part_started(struct line *line, const struct report_tree *tree)

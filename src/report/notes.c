@@ -158,36 +158,35 @@ static size_t note_room(struct line *line, const struct profile *profile)
     return lines;
 }
 
-static size_t note_recording(struct line *line, const struct profile *profile)
+size_t part_damage(struct line *line, const struct profile *profile)
 {
-    size_t lines = 0;
+    const size_t kinds = (size_t)(profile->missing > 0) + (profile->unbelieved > 0);
+    if (!line || kinds == 0) return kinds > 0 ? kinds + 1 : 0;
     if (profile->missing > 0) {
-        lines++;
-        if (line) {
-            line_print(line, INK_NOTE, "The recording is cut off: %llu bytes of %llu.",
-                       (unsigned long long)profile->file_size,
-                       (unsigned long long)(profile->file_size + profile->missing));
-            line_end(line);
-        }
+        line_print(line, INK_NOTE, "The recording is cut off: %llu bytes of %llu.",
+                   (unsigned long long)profile->file_size,
+                   (unsigned long long)(profile->file_size + profile->missing));
+        line_end(line);
     }
     if (profile->unbelieved > 0) {
-        lines++;
-        if (line) {
-            line_print(line, INK_NOTE, "The recording contradicts itself in %llu place%s.",
-                       (unsigned long long)profile->unbelieved, amount_plural(profile->unbelieved));
-            line_end(line);
-        }
+        line_print(line, INK_NOTE, "The recording contradicts itself in %llu place%s.",
+                   (unsigned long long)profile->unbelieved, amount_plural(profile->unbelieved));
+        line_end(line);
     }
-    if (profile->sites_hidden > 0) {
-        lines++;
-        if (line) {
-            line_print(line, INK_NOTE, "The filter leaves %zu of %zu call site%s.",
-                       profile->sites_count - profile->sites_hidden, profile->sites_count,
-                       amount_plural(profile->sites_count));
-            line_end(line);
-        }
-    }
-    return lines;
+    line_put(line, INK_NOTE, "What follows is of what is left of it.");
+    line_end(line);
+    return kinds + 1;
+}
+
+static size_t note_filter(struct line *line, const struct profile *profile)
+{
+    if (profile->sites_hidden == 0) return 0;
+    if (!line) return 1;
+    line_print(line, INK_NOTE, "The filter leaves %zu of %zu call site%s.",
+               profile->sites_count - profile->sites_hidden, profile->sites_count,
+               amount_plural(profile->sites_count));
+    line_end(line);
+    return 1;
 }
 
 bool report_nameless(FILE *out, struct report_style style, const struct report_subject *subject)
@@ -200,5 +199,5 @@ size_t part_notes(struct line *line, const struct report_subject *subject)
 {
     const struct profile *profile = subject->profile;
     return note_names(line, profile) + note_lost(line, profile) + note_room(line, profile) +
-           note_recording(line, profile);
+           note_filter(line, profile);
 }

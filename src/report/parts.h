@@ -4,7 +4,7 @@
 
 #include "report/report.h"
 
-// What ran, and how it ended: two lines.
+// What ran, and how it ended: two lines, and part_damage().
 void part_head(struct line *line, const struct report_subject *subject);
 // Who started the main one, where that was another: a line or none. A NULL line only counts.
 size_t part_started(struct line *line, const struct report_tree *tree);
@@ -40,7 +40,10 @@ size_t part_ranking_lines(const struct profile *profile, const struct part_ranki
 // Why a ranking that was asked for has no rows: one line.
 void part_nothing(struct line *line, const struct profile *profile, enum figures_key key);
 
-// Frames without names, what was lost, what the recording lacks. A NULL line only counts.
+// What the recording lacks: before all that is said of it. A NULL line only counts.
+size_t part_damage(struct line *line, const struct profile *profile);
+
+// Frames without names, what was lost, what the filter hides. A NULL line only counts.
 size_t part_notes(struct line *line, const struct report_subject *subject);
 
 // A title and a line per child.

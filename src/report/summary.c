@@ -225,7 +225,7 @@ void report_summary(FILE *out, struct report_style style, const struct report_tr
     const size_t children = part_children_lines(tree);
     size_t taken = tree->lines_before + 2 + part_started(NULL, tree) + 1 + PART_FIGURES_LINES + 1 +
                    PART_FOOT_LINES;
-    taken += notes > 0 ? notes + 1 : 0;
+    taken += part_damage(NULL, main->profile) + (notes > 0 ? notes + 1 : 0);
     taken += children > 0 ? children + 1 : 0;
     const size_t room = taken < REPORT_LINES_MAX ? REPORT_LINES_MAX - taken : 0;
     const struct layout layout = layout_choose(main->profile, key, room);

@@ -384,7 +384,12 @@ def test_what_cannot_be_read_is_said(report, name, why, words):
 def test_what_was_cut_off_is_read_as_far_as_it_goes(report):
     status, out, err = report("cut.mete")
     assert (status, err) == (0, "")
-    assert re.search(r"^The recording is cut off: \d+ bytes of \d+\.$", out, re.MULTILINE)
+    lines = out.splitlines()[2:]
+    assert re.fullmatch(r"The recording is cut off: \d+ bytes of \d+\.", lines[0])
+    assert lines[lines.index("") - 1] == "What follows is of what is left of it."
+    told = json.loads(report("--json", "cut.mete")[1])
+    assert told["missing_bytes"] > 0
+    assert f"contradicts itself in {told['contradictions']} places" in lines[1]
     assert "allocated in 1,200,331 allocations" in out  # one row is left
 
 
