@@ -22,6 +22,8 @@ static int find_nothing(Dwfl_Module *module, void **context, const char *name, u
     return -1;
 }
 
+enum { BINDING_MAX = 3 }; // of a score; a function's is more
+
 // 0 for what is no code. Assembly's labels are of no type.
 static int score(const GElf_Sym *symbol)
 {
@@ -30,8 +32,8 @@ static int score(const GElf_Sym *symbol)
     bool is_function = type == STT_FUNC || type == STT_GNU_IFUNC;
     if (!is_function && type != STT_NOTYPE) return 0;
     if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx == SHN_ABS) return 0;
-    int binding_score = binding == STB_LOCAL ? 1 : binding == STB_WEAK ? 2 : 3;
-    return (is_function ? 3 : 0) + binding_score;
+    int binding_score = binding == STB_LOCAL ? 1 : binding == STB_WEAK ? 2 : BINDING_MAX;
+    return (is_function ? BINDING_MAX : 0) + binding_score;
 }
 
 // Whether a symbol's section holds code; where there are no sections, any may.
@@ -122,6 +124,24 @@ static void find_holders(const struct symbol_table *self, const uint64_t *points
              j < count && points[j] - symbol->value < symbol->size; j++) {
             looks++;
             if (!found[j] || compare(found[j], symbol) < 0) found[j] = symbol;
+        }
+    }
+}
+
+// Gives the addresses that nothing holds to what begins right behind them: functions to which
+// others return that never called them (a signal's trampoline, where a context begins). Return
+// addresses are looked up one byte before.
+static void find_beginnings(struct symbol_table *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        const struct symbol *symbol = &self->symbols[i];
+        if (symbol->score <= BINDING_MAX) continue; // no function
+        const uint64_t before = symbol->value - 1;
+        for (size_t j = addresses_first_from(self->addresses, self->address_count, before);
+             j < self->address_count && self->addresses[j] == before; j++) {
+            const struct symbol *found = self->found[j];
+            const bool is_held = found && found->value != symbol->value;
+            if (!is_held && (!found || compare(found, symbol) < 0)) self->found[j] = symbol;
         }
     }
 }
@@ -217,7 +237,9 @@ int symbol_table_init(struct symbol_table *self, const struct elf_file *file,
     elf_file_code(file, &start, &end);
     trim(self, start, end);
     find_holders(self, addresses, count, self->found);
-    return self->has_locals && is_any_left(self) ? find_labels(self, end) : 0;
+    if (self->has_locals && is_any_left(self)) error = find_labels(self, end);
+    if (!error && is_any_left(self)) find_beginnings(self);
+    return error;
 }
 
 void symbol_table_deinit(struct symbol_table *self)

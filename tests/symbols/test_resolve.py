@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from asking import SOURCES, call, compiled, return_addresses
+from asking import call, compiled, return_addresses
 
 
 def by_llvm(path, offsets):
@@ -353,19 +353,6 @@ def broken_elfutils(tmp_path):
         return {"LD_PRELOAD": str(tmp_path / "broken.so")}
 
     return make
-
-
-@pytest.mark.parametrize("count", [10, 40_000])
-def test_functions_that_share_a_long_list_of_ranges_do_not_take_for_ever(query, tmp_path, count):
-    """Without a limit it is the square of their number, and more than the helper's time."""
-    (tmp_path / "main.c").write_text("int main(void) { return 0; }\n", encoding="ascii")
-    program = tmp_path / "shared"
-    call("gcc", f"-Wa,--defsym,COUNT={count}", "main.c", SOURCES / "shared_ranges.s", "-o", program,
-         cwd=tmp_path)
-    (hot,) = [row.split()[0] for row in call("nm", program).splitlines() if row.endswith(" hot")]
-    offset = int(hot, 16) + 10  # behind its call
-    answer = query(program, [offset])
-    assert answer.module["end"] == "complete" and answer.functions(offset) == ["hot"]
 
 
 @pytest.mark.parametrize(
