@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum form { FORM_SUMMARY, FORM_FULL, FORM_SITE, FORM_FOLDED, FORM_JSON, FORM_EMBED };
@@ -200,6 +201,23 @@ static int embed(char **paths)
     return status;
 }
 
+// The first that is a file named before it; NULL when all differ.
+static const char *find_twice(char *const *paths, size_t count)
+{
+    struct stat *files = calloc(count + 1, sizeof *files);
+    const char *twice = NULL;
+    for (size_t i = 0; files && i < count && !twice; i++) {
+        if (stat(paths[i], &files[i]) < 0) continue; // whoever opens it says so
+        for (size_t j = 0; j < i && !twice; j++) {
+            const bool is_same =
+                files[j].st_ino == files[i].st_ino && files[j].st_dev == files[i].st_dev;
+            if (is_same && files[i].st_ino != 0) twice = paths[i];
+        }
+    }
+    free(files);
+    return twice;
+}
+
 static int report(const struct cmd *self, char **words)
 {
     struct report_call call = {.key = FIGURES_KEY_COUNT, .has_children = true};
@@ -219,6 +237,11 @@ static int report(const struct cmd *self, char **words)
     if (call.form == FORM_EMBED) {
         if (count > 0) return embed(words);
         say("report: --embed wants the FILE to write into");
+        return STATUS_USAGE;
+    }
+    const char *twice = find_twice(words, count);
+    if (twice) {
+        say("report: '%s' is named twice", twice);
         return STATUS_USAGE;
     }
     if (count == 0) {

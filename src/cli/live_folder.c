@@ -212,6 +212,12 @@ static bool has_links_alone(int fd)
     return is_alone;
 }
 
+void live_folder_close(struct live_folder *self)
+{
+    if (self->fd >= 0) close(self->fd);
+    self->fd = -1;
+}
+
 bool live_folder_destroy(struct live_folder *self)
 {
     if (self->fd >= 0) {
@@ -222,9 +228,8 @@ bool live_folder_destroy(struct live_folder *self)
             (void)unlinkat(self->fd, TOLD_LINK, 0);
             (void)unlinkat(self->fd, UNWANTED_LINK, 0);
         }
-        close(self->fd);
     }
-    self->fd = -1;
+    live_folder_close(self);
     return rmdir(self->path) == 0 || errno == ENOENT;
 }
 

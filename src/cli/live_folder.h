@@ -42,6 +42,9 @@ bool live_folder_is_told(const struct live_folder *self);
 void live_folder_set_unwanted(const struct live_folder *self);
 bool live_folder_is_unwanted(const struct live_folder *self);
 
+// Leaves it as it is, to whoever takes it over.
+void live_folder_close(struct live_folder *self);
+
 // Removes it if there are no recordings in it; whether it is gone. It is closed either way.
 bool live_folder_destroy(struct live_folder *self);
 

@@ -6,18 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
-// The last part of a program's path, without what a file's name should not hold.
+// The program's name without what a file's should not hold.
 static void program_read(struct recording_facts *self, const struct recording *recording)
 {
-    const struct record_text path = recording->process->program;
-    const char *bytes = recording_text(recording, path);
-    const char *slash = memrchr(bytes, '/', path.size);
-    const char *name = slash ? slash + 1 : bytes;
-    const size_t whole = strnlen(name, (size_t)(bytes + path.size - name));
+    const char *name = recording_text(recording, recording->process->name);
+    const size_t whole = strnlen(name, recording->process->name.size);
     const size_t len = whole < sizeof self->program - 1 ? whole : sizeof self->program - 1;
     for (size_t i = 0; i < len; i++) {
         const unsigned char byte = (unsigned char)name[i];
-        self->program[i] = byte < ' ' || byte == 0x7f ? '_' : name[i];
+        self->program[i] = byte < ' ' || byte == 0x7f || byte == '/' ? '_' : name[i];
     }
 }
 

@@ -9,7 +9,7 @@
 struct recording_facts {
     bool is_recording; // it begins as one
     bool has_process;  // what follows is known
-    char program[128]; // the last part of its path, fit to be part of a file's name; may be empty
+    char program[128]; // its name as it was started, fit to be part of a file's name; may be empty
     uint32_t state;    // enum record_state
     uint32_t parent_pid;
     uint64_t begin_ms; // since 1970

@@ -5,6 +5,7 @@
 #include "cli/recording_embed.h"
 #include "cli/recording_move.h"
 #include "cli/recording_name.h"
+#include "cli/unrecorded.h"
 #include "record/tables.h"
 
 #include <errno.h>
@@ -149,6 +150,40 @@ static void keep(struct keep *self, size_t index, size_t main)
     }
 }
 
+// Those that may yet make a recording there; whether there are any.
+static bool say_who_may_record(const struct keep *self, const struct live_folder *folder)
+{
+    struct unrecorded all[LINES_MAX];
+    const struct keep_plan *plan = self->plan;
+    const pid_t after = plan->is_late ? 0 : unrecorded_after(plan->end->wall_ns);
+    const size_t count = unrecorded_find(folder, after, all, LINES_MAX);
+    const bool is_told = plan->keeps_children && !plan->is_late;
+    for (size_t i = 0; is_told && i < count && i < LINES_MAX; i++) {
+        say_to(plan->out,
+               "run: %s (pid %d) still runs and has allocated nothing yet; it would record in '%s'",
+               all[i].name, (int)all[i].pid, folder->path);
+    }
+    if (is_told && count > LINES_MAX) {
+        say_to(plan->out, "run: and %zu more that have allocated nothing", count - LINES_MAX);
+    }
+    return count > 0;
+}
+
+// Removes a folder, unless something is in it or may yet come to be.
+static void leave(struct keep *self, struct live_folder *folder, bool is_unwanted)
+{
+    const struct keep_plan *plan = self->plan;
+    const bool is_stayed = !self->is_kept || self->alive_count > 0 || self->stayed_count > 0;
+    if (is_unwanted) live_folder_set_unwanted(folder);
+    if (self->stayed_count > 0) live_folder_set_told(folder);
+    // Who records in an earlier run's keeps it: no need to look for others.
+    if (!(plan->is_late && is_stayed) && say_who_may_record(self, folder)) {
+        live_folder_close(folder);
+    } else if (!live_folder_destroy(folder) && !plan->is_late && !is_stayed && !is_unwanted) {
+        say_to(plan->out, "run: '%s' is not empty and stays", folder->path);
+    }
+}
+
 void recordings_keep(struct recordings *self, size_t main, const struct keep_plan *plan,
                      struct live_folder *folders, size_t count)
 {
@@ -174,15 +209,11 @@ void recordings_keep(struct recordings *self, size_t main, const struct keep_pla
         const size_t more = state.stayed_count - lines_max(&state);
         say_to(plan->out, "run: and %zu more that stay%s there", more, more == 1 ? "s" : "");
     }
-    const bool is_stayed = !state.is_kept || state.alive_count > 0 || state.stayed_count > 0;
     // A child that goes on makes a recording when it becomes another program, just now perhaps.
-    const bool is_unwanted = !plan->keeps_children && !is_stayed;
-    const bool is_explained = plan->is_late || is_stayed || is_unwanted;
+    const bool is_unwanted =
+        !plan->keeps_children && state.is_kept && state.alive_count == 0 && state.stayed_count == 0;
     for (size_t i = 0; i < count; i++) {
-        if (folders[i].fd >= 0 && is_unwanted) live_folder_set_unwanted(&folders[i]);
-        if (folders[i].fd >= 0 && state.stayed_count > 0) live_folder_set_told(&folders[i]);
-        if (folders[i].fd < 0 || live_folder_destroy(&folders[i]) || is_explained) continue;
-        say_to(plan->out, "run: '%s' is not empty and stays", folders[i].path);
+        if (folders[i].fd >= 0) leave(&state, &folders[i], is_unwanted);
     }
     embedder_destroy(state.embedder);
     free(state.is_kept);

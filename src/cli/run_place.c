@@ -54,8 +54,14 @@ static bool is_name_free(const char *output)
 static int folder_try(const char *folder)
 {
     char path[PATH_MAX];
+    // Where the file system can: nobody sees that one, nor a folder that has changed.
+    int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        close(fd);
+        return 0;
+    }
     if (snprintf(path, sizeof path, "%s/.mete-XXXXXX", folder) >= (int)sizeof path) return 0;
-    const int fd = mkostemp(path, O_CLOEXEC);
+    fd = mkostemp(path, O_CLOEXEC);
     if (fd < 0) return errno == ENOSPC || errno == EDQUOT ? 0 : errno;
     (void)unlink(path);
     close(fd);

@@ -4,6 +4,7 @@
 #include "cli/live_folder.h"
 #include "cli/output.h"
 #include "cli/recordings_keep.h"
+#include "cli/unrecorded.h"
 
 #include <dirent.h>
 #include <limits.h>
@@ -47,7 +48,11 @@ static void clear(struct live_folder *folder, const struct recordings *recording
     for (size_t i = 0; i < recordings->count; i++) {
         if (!recordings->items[i].is_alive) (void)unlink(recordings->items[i].path);
     }
-    (void)live_folder_destroy(folder);
+    if (unrecorded_find(folder, 0, NULL, 0) > 0) {
+        live_folder_close(folder); // who may yet record there would say that it cannot
+    } else {
+        (void)live_folder_destroy(folder);
+    }
 }
 
 static void take_over(const struct sweep *self, struct live_folder *folder, int depth)

@@ -3,9 +3,15 @@
 #include "os/syscall.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
+
+#define RUNNING_FILE "/proc/self/exe"
 
 uint32_t process_id(void)
 {
@@ -25,8 +31,41 @@ uint32_t process_thread_id(void)
 void process_program(char *text, size_t size)
 {
     long length =
-        syscall_4(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)text, (long)size - 1);
+        syscall_4(SYS_readlinkat, AT_FDCWD, (long)RUNNING_FILE, (long)text, (long)size - 1);
     text[length > 0 ? length : 0] = '\0';
+}
+
+static bool look_at(const char *path, struct stat *file)
+{
+    return syscall_4(SYS_newfstatat, AT_FDCWD, (long)path, (long)file, 0) == 0;
+}
+
+// Whether the path names the running file, and not merely a descriptor of it.
+static bool leads_to_running(const char *path)
+{
+    struct stat file;
+    struct stat running;
+    if (!path || !strchr(path, '/')) return false;
+    if (strncmp(path, "/dev/fd/", 8) == 0 || strncmp(path, "/proc/", 6) == 0) return false;
+    return look_at(path, &file) && look_at(RUNNING_FILE, &running) &&
+           file.st_dev == running.st_dev && file.st_ino == running.st_ino;
+}
+
+void process_name(const char *argument, char *text, size_t size)
+{
+    const char *path = (const char *)getauxval(AT_EXECFN);
+    char program[PATH_MAX];
+    if (!leads_to_running(path)) path = argument;
+    if (!leads_to_running(path)) {
+        process_program(program, sizeof program);
+        path = program;
+    }
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    size_t length = strlen(name);
+    if (length >= size) length = size - 1;
+    memcpy(text, name, length);
+    text[length] = '\0';
 }
 
 void process_directory(char *text, size_t size)

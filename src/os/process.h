@@ -13,6 +13,9 @@ uint32_t process_thread_id(void);
 void process_program(char *text, size_t size);   // the path of the running file
 void process_directory(char *text, size_t size); // the working directory
 void process_host(char *text, size_t size);
+// What the running file was started as (`sh`, not `dash`): the last part of the path that led to
+// it, by what the kernel was given or by `argument`, the first one or NULL; else that of its own.
+void process_name(const char *argument, char *text, size_t size);
 
 // The calling thread's name.
 enum { PROCESS_THREAD_NAME_SIZE = 16 };

@@ -42,6 +42,7 @@ static bool process_read(struct profile *self)
     const struct record_process *from = self->recording->process;
     self->process = (struct profile_process){
         .program = profile_string(self, from->program),
+        .name = profile_string(self, from->name),
         .directory = profile_string(self, from->directory),
         .host = profile_string(self, from->host),
         .version = profile_string(self, from->version),
@@ -60,7 +61,7 @@ static bool process_read(struct profile *self)
         .is_peak_exact = from->is_peak_exact != 0,
     };
     const struct profile_process *to = &self->process;
-    if (!to->program || !to->directory || !to->host || !to->version) return false;
+    if (!to->program || !to->name || !to->directory || !to->host || !to->version) return false;
     return command_read(self, from->command);
 }
 
@@ -234,6 +235,22 @@ static void times_settle(struct profile *self)
     }
 }
 
+// What happened after the last whole interval: the timeline reaches to the end.
+static void timeline_end(struct profile *self)
+{
+    const size_t count = self->timeline_count;
+    const uint64_t end_ms = self->process.duration_ms;
+    if (count > 0 && self->timeline[count - 1].time_ms >= end_ms) return;
+    struct profile_point end = {
+        .time_ms = end_ms,
+        .live_bytes = self->recording->process->live_bytes,
+    };
+    for (size_t i = 0; i < self->threads_count; i++) {
+        end.allocations += self->threads[i].figures.allocations;
+    }
+    self->timeline[self->timeline_count++] = end; // there is room for one more
+}
+
 bool profile_facts(struct profile *self)
 {
     self->missing = self->recording->missing;
@@ -243,5 +260,6 @@ bool profile_facts(struct profile *self)
     if (!process_read(self) || !modules_read(self) || !threads_read(self)) return false;
     if (!timeline_read(self) || !tallies_read(self)) return false;
     times_settle(self);
+    timeline_end(self);
     return true;
 }

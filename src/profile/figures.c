@@ -20,6 +20,7 @@ void figures_add(struct figures *self, const struct figures *other)
     self->temporary += other->temporary;
     self->reallocations += other->reallocations;
     self->inherited += other->inherited;
+    self->inherited_bytes += other->inherited_bytes;
     add(&self->live_blocks, other->live_blocks);
     add(&self->live_bytes, other->live_bytes);
     add(&self->live_wasted, other->live_wasted);
@@ -40,14 +41,19 @@ static int64_t limited(uint64_t value)
     return value < INT64_MAX ? (int64_t)value : INT64_MAX;
 }
 
+static int64_t without(uint64_t value, uint64_t part)
+{
+    return part < value ? limited(value - part) : 0;
+}
+
 int64_t figures_value(const struct figures *self, enum figures_key key)
 {
     switch (key) {
     case FIGURES_PEAK: return self->at_peak_bytes;
     case FIGURES_LIVE:
     case FIGURES_LEFT: return self->live_bytes;
-    case FIGURES_BYTES: return limited(self->bytes_allocated);
-    case FIGURES_ALLOCATIONS: return limited(self->allocations);
+    case FIGURES_BYTES: return without(self->bytes_allocated, self->inherited_bytes);
+    case FIGURES_ALLOCATIONS: return without(self->allocations, self->inherited);
     case FIGURES_TEMPORARY: return limited(self->temporary);
     case FIGURES_WASTED: return self->at_peak_wasted;
     case FIGURES_KEY_COUNT: break;

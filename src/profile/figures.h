@@ -15,7 +15,8 @@ struct figures {
     uint64_t wasted_freed;
     uint64_t temporary;
     uint64_t reallocations;
-    uint64_t inherited; // of the allocations, those of the forked parent
+    uint64_t inherited; // of the allocations, those of the forked parent; and their bytes
+    uint64_t inherited_bytes;
     int64_t live_blocks;
     int64_t live_bytes;
     int64_t live_wasted;
@@ -42,4 +43,5 @@ void figures_add(struct figures *self, const struct figures *other);
 // Sets live from what was allocated and freed.
 void figures_settle(struct figures *self);
 
+// Of allocations and bytes what the process did itself: without what it inherited.
 int64_t figures_value(const struct figures *self, enum figures_key key);

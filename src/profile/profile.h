@@ -35,6 +35,7 @@ enum profile_state {
 
 struct profile_process {
     const char *program;
+    const char *name; // the last part of its path, as it was started
     const char *directory;
     const char *host;
     const char *version;
@@ -187,7 +188,7 @@ struct profile {
 
     struct profile_module *modules;
     struct profile_thread *threads;
-    struct profile_point *timeline;
+    struct profile_point *timeline; // at the end of each interval, and at that of the recording
     struct profile_tally *lost;     // by reason, the most first
     struct profile_tally *mappings; // by call
     struct profile_function *functions;

@@ -17,6 +17,7 @@ static struct figures row_figures(const struct recording *recording, const struc
         .temporary = row->temporary,
         .reallocations = row->reallocations,
         .inherited = row->inherited,
+        .inherited_bytes = row->inherited_bytes,
     };
     figures_settle(&figures);
     const struct row_peak peak = row_at_peak(recording, row);
@@ -115,8 +116,8 @@ static void site_read(struct profile *self, struct profile_site *site)
     for (size_t i = 0; i < PROFILE_SIZES; i++) self->sizes[i] += row->sizes[i];
 }
 
-// Events are the threads' sums, so that sites can be held against them; what is live is the
-// difference, but a forked child's threads did not make what it inherited: its sites know.
+// Events are the threads' sums, so that sites can be held against them. What is live, or was
+// inherited, the sites know.
 static void totals_sum(struct profile *self)
 {
     struct figures sum = {0};

@@ -4,6 +4,8 @@
 #include "record/merge.h"
 #include "record/row.h"
 
+#include <string.h>
+
 // A text that is not in `bytes` is empty.
 static bool text_mend(const struct recording *self, struct record_text *text)
 {
@@ -143,12 +145,26 @@ static void totals_mend(struct recording *self)
     if (process->state == RECORD_RUNNING && self->threads_count > 1) process->is_peak_exact = 0;
 }
 
+// Older recordings have no name: it is the last part of the program's path.
+static void name_mend(struct recording *self)
+{
+    struct record_process *process = self->process;
+    if (!process || process->name.size > 0) return;
+    process->name = process->program;
+    const char *path = recording_text(self, process->program);
+    const char *slash = memrchr(path, '/', process->program.size);
+    if (!slash) return;
+    const uint32_t skipped = (uint32_t)(slash + 1 - path);
+    process->name.offset += skipped;
+    process->name.size -= skipped;
+}
+
 void recording_mend(struct recording *self)
 {
 #define MEND_TEXTS(table, row, columns)                                                            \
     texts_mend(self, RECORD_TABLE_##table, self->table, self->table##_count);
     RECORD_TABLES(MEND_TEXTS)
-
+    name_mend(self);
     for (size_t i = 0; i < self->modules_count; i++) {
         struct record_module *module = &self->modules[i];
         if (module->build_id_size > RECORD_BUILD_ID_MAX) module->build_id_size = 0;

@@ -36,9 +36,6 @@ static struct graph graph_of(const struct profile *profile)
     const struct profile_process *process = &profile->process;
     struct graph graph = {.end_ms = process->duration_ms};
     const size_t count = profile->timeline_count;
-    if (count > 0 && profile->timeline[count - 1].time_ms > graph.end_ms) {
-        graph.end_ms = profile->timeline[count - 1].time_ms;
-    }
     if (graph.end_ms == 0) graph.end_ms = 1;
     uint64_t begin_ms = 0;
     for (size_t i = 0; i < count; i++) {
@@ -48,11 +45,6 @@ static struct graph graph_of(const struct profile *profile)
             raise(&graph, j++, point->live_bytes);
         } while (j < GRAPH_COLUMNS && column_begin(&graph, j) < (double)point->time_ms);
         begin_ms = point->time_ms;
-    }
-    const int64_t live = profile->totals.live_bytes;
-    for (size_t j = column_of(&graph, begin_ms); j < GRAPH_COLUMNS && begin_ms < graph.end_ms;
-         j++) {
-        raise(&graph, j, live > 0 ? (uint64_t)live : 0);
     }
     // Shorter than an interval it would not show.
     raise(&graph, column_of(&graph, process->peak_ms), process->peak_bytes);

@@ -1,6 +1,7 @@
 #include "report/amount.h"
 #include "report/letters.h"
 #include "report/parts.h"
+#include "report/shell_word.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@ static const char *last_name(const char *path)
 const char *part_program(const struct profile *profile)
 {
     const struct profile_process *process = &profile->process;
-    if (*process->program) return last_name(process->program);
+    if (*process->name) return process->name;
     if (process->command_count > 0 && *process->command[0]) return last_name(process->command[0]);
     return "(a program without a name)";
 }
@@ -68,27 +69,21 @@ static size_t count_threads(const struct profile *profile)
     return count;
 }
 
-// The command as it was typed, more or less: arguments with spaces in quotes.
+// The command, so that a shell would run it again.
 static void put_command(struct line *line, const struct profile *profile, const char *program,
                         size_t end)
 {
     const struct profile_process *process = &profile->process;
     line_put_begin(line, INK_BOLD, program, end);
     for (size_t i = 1; i < process->command_count && line->column < end; i++) {
-        const char *word = process->command[i];
-        const bool is_quoted = !*word || strpbrk(word, " \t\n\"'");
-        if (line->column + 2 >= end) return;
-        line_go(line, line->column + 1);
-        if (!is_quoted) {
-            line_put_begin(line, INK_PLAIN, word, end);
-            continue;
+        char *word = shell_word(process->command[i], line->style.has_unicode);
+        if (!word || line->column + 2 >= end) {
+            free(word);
+            return;
         }
-        const size_t size = strlen(word) + 3;
-        char *text = malloc(size);
-        if (!text) return;
-        (void)snprintf(text, size, "'%s'", word);
-        line_put_begin(line, INK_PLAIN, text, end);
-        free(text);
+        line_go(line, line->column + 1);
+        line_put_begin(line, INK_PLAIN, word, end);
+        free(word);
     }
 }
 
@@ -114,7 +109,9 @@ void part_head(struct line *line, const struct report_subject *subject)
     const bool is_killed = process->state == PROFILE_RUNNING && subject->life == REPORT_OVER;
     const bool is_bad = is_killed || (process->state == PROFILE_WAITED && process->status != 0);
     line_put(line, is_bad ? INK_NOTE : INK_PLAIN, ending);
-    line_print(line, INK_PLAIN, " after %s", time);
+    // Of one that said nothing at its end, its last event is known.
+    const bool is_vague = process->state == PROFILE_RUNNING && subject->life != REPORT_RUNNING;
+    line_print(line, INK_PLAIN, is_vague ? "; last heard of at %s" : " after %s", time);
     put_fitting(line, ", pid ", process->pid, "");
     if (process->image > 1) put_fitting(line, " (image ", process->image, ")");
     const size_t threads = count_threads(profile);
@@ -162,17 +159,17 @@ static void put_allocations(struct line *line, const struct profile *profile)
     char text[AMOUNT_SIZE];
     amount_bytes(text, figures_value(totals, FIGURES_BYTES), line->style.is_exact);
     figure(line, text, "allocated in ");
-    amount_count(text, totals->allocations, line->style.is_exact);
-    line_print(line, INK_PLAIN, "%s allocation%s", text, amount_plural(totals->allocations));
+    const uint64_t allocations = (uint64_t)figures_value(totals, FIGURES_ALLOCATIONS);
+    amount_count(text, allocations, line->style.is_exact);
+    line_print(line, INK_PLAIN, "%s allocation%s", text, amount_plural(allocations));
     char rate[AMOUNT_SIZE + 16] = "";
     char temporary[AMOUNT_SIZE + 16] = "";
-    if (profile->process.duration_ms > 0 && totals->allocations > 0) {
-        amount_rate(text, totals->allocations, profile->process.duration_ms);
+    if (profile->process.duration_ms > 0 && allocations > 0) {
+        amount_rate(text, allocations, profile->process.duration_ms);
         (void)snprintf(rate, sizeof rate, ", %s a second", text);
     }
     if (totals->temporary > 0) {
-        amount_share(text, figures_value(totals, FIGURES_TEMPORARY),
-                     figures_value(totals, FIGURES_ALLOCATIONS));
+        amount_share(text, figures_value(totals, FIGURES_TEMPORARY), (int64_t)allocations);
         (void)snprintf(temporary, sizeof temporary, ", %s temporary", text);
     }
     // Exact numbers may leave no room for the rate, which is none.

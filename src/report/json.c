@@ -114,7 +114,7 @@ static json_t *process_of(const struct report_subject *subject)
     const struct profile *profile = subject->profile;
     const struct profile_process *process = &profile->process;
     return OBJECT(
-        {"program", text_or_null(process->program)},
+        {"program", text_or_null(process->program)}, {"name", text_or_null(process->name)},
         {"command", process->command_count > 0 ? array_of(profile, process->command_count, argument)
                                                : json_null()},
         {"pid", count(process->pid)}, {"parent_pid", count(process->parent_pid)},
@@ -142,7 +142,9 @@ static json_t *totals_of(const struct profile *profile)
         {"reallocations", count(totals->reallocations)},
         {"wasted_bytes", count(totals->wasted_allocated)},
         {"live_wasted_bytes", bytes(totals->live_wasted)},
-        {"at_peak_wasted_bytes", bytes(totals->at_peak_wasted)});
+        {"at_peak_wasted_bytes", bytes(totals->at_peak_wasted)},
+        {"inherited", count(totals->inherited)},
+        {"inherited_bytes", count(totals->inherited_bytes)});
 }
 
 static json_t *peak_of(const struct profile *profile)
@@ -331,11 +333,12 @@ static json_t *site_of(const struct profile *profile, size_t index)
         {"wasted_bytes", count(figures->wasted_allocated)},
         {"live_wasted_bytes", bytes(figures->live_wasted)},
         {"at_peak_wasted_bytes", bytes(figures->at_peak_wasted)},
-        {"inherited", count(figures->inherited)}, {"smallest_size", count(site->size_min)},
-        {"largest_size", count(site->size_max)}, {"sizes", sizes_of(profile, site)},
-        {"first_ms", count(site->first_ms)}, {"last_ms", count(site->last_ms)},
-        {"live_over_time", over_time_of(profile, site)}, {"threads", threads_of(profile, site)},
-        {"thread_count", count(site->thread_count)},
+        {"inherited", count(figures->inherited)},
+        {"inherited_bytes", count(figures->inherited_bytes)},
+        {"smallest_size", count(site->size_min)}, {"largest_size", count(site->size_max)},
+        {"sizes", sizes_of(profile, site)}, {"first_ms", count(site->first_ms)},
+        {"last_ms", count(site->last_ms)}, {"live_over_time", over_time_of(profile, site)},
+        {"threads", threads_of(profile, site)}, {"thread_count", count(site->thread_count)},
         {"stack_end", end ? json_string(end) : json_null()},
         {"owner", site->owner != PROFILE_NONE ? count(site->owner) : json_null()},
         {"frames", frames_of(profile, site)});

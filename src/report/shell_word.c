@@ -10,10 +10,10 @@ enum { GROWTH_MAX = 4 }; // a byte becomes \123, or '\''
 
 static bool is_plain(const char *text)
 {
-    if (!*text) return false;
+    if (!*text || *text == '=') return false; // zsh looks for a command there
     for (const char *at = text; *at; at++) {
         const unsigned char byte = (unsigned char)*at;
-        if (!isalnum(byte) && !strchr("/._-+,:@%", *at) && byte < 0x80) return false;
+        if (!isalnum(byte) && !strchr("/._-+,:@%=", *at) && byte < 0x80) return false;
     }
     return true;
 }

@@ -67,7 +67,7 @@ static void put_site_line(struct line *line, const struct profile *profile, uint
     put_bytes(line, "", figures->at_peak_bytes, " at the peak, ");
     put_bytes(line, "", figures->live_bytes, " left, ");
     put_bytes(line, "", figures_value(figures, FIGURES_BYTES), " in ");
-    put_things(line, "", figures->allocations, "allocation");
+    put_things(line, "", (uint64_t)figures_value(figures, FIGURES_ALLOCATIONS), "allocation");
     if (figures->temporary > 0) put_count(line, ", ", figures->temporary, "temporary");
     line_end(line);
 }
@@ -203,9 +203,10 @@ static void put_figures(struct line *line, const struct profile_site *site)
     line_end(line);
     put_named(line, "allocated");
     put_bytes(line, "", figures_value(figures, FIGURES_BYTES), "");
-    put_things(line, " in ", figures->allocations, "allocation");
+    const int64_t allocations = figures_value(figures, FIGURES_ALLOCATIONS);
+    put_things(line, " in ", (uint64_t)allocations, "allocation");
     put_count(line, ", ", figures->temporary, "temporary");
-    if (figures->inherited > 0) put_count(line, ", ", figures->inherited, "before the fork");
+    if (figures->inherited > 0) put_count(line, "; ", figures->inherited, "before the fork");
     line_end(line);
 }
 

@@ -127,14 +127,17 @@ static void put_child(struct line *line, const struct report_subject *child)
     line_put_right(line, INK_PLAIN, text, part_value_end(line));
     amount_bytes(text, profile->totals.live_bytes, is_exact);
     line_put_right(line, INK_PLAIN, text, left_end(line));
-    amount_count(text, profile->totals.allocations, is_exact);
+    const int64_t allocations = figures_value(&profile->totals, FIGURES_ALLOCATIONS);
+    amount_count(text, (uint64_t)allocations, is_exact);
     line_put_right(line, INK_PLAIN, text, count_end(line));
     line_go(line, line->column + 2);
 
     char ending[64];
     part_ending(child, PART_IN_SHORT, ending, sizeof ending);
-    char pid[16];
-    const int pid_len = snprintf(pid, sizeof pid, " %u", profile->process.pid);
+    // A forked one held from the beginning what its parent did.
+    const char *forked = profile->process.inherits_from_pid ? ", forked" : "";
+    char pid[32];
+    const int pid_len = snprintf(pid, sizeof pid, " %u%s", profile->process.pid, forked);
     const size_t taken = strlen(ending) + 1 + (size_t)pid_len;
     line_put_begin(line, INK_BOLD, part_program(profile), LINE_COLUMNS - taken);
     line_put(line, INK_DIM, pid);

@@ -8,11 +8,12 @@
 #include <errno.h>
 #include <string.h>
 
-enum { IMAGES_MAX = 1000, PATH_SIZE = 4096 };
+enum { IMAGES_MAX = 1000, PATH_SIZE = 4096, NAME_SIZE = 256 };
 
 struct recorder recorder;
 
 static char pattern[PATH_SIZE]; // of its path: the program may change where it came from
+static char name[NAME_SIZE];    // of the program, as it was started
 static void (*refused)(const char *path, int error);
 
 static const char *const loss_words[LOSS_COUNT] = {
@@ -38,16 +39,10 @@ static bool write_path(char *path, size_t size, uint32_t pid, uint32_t image)
 {
     char pid_text[16];
     char image_text[16];
-    static char program[PATH_SIZE]; // one thread at a time begins a file; its stack may be small
     struct text words = text_in(pid_text, sizeof pid_text);
     text_add_decimal(&words, pid);
     words = text_in(image_text, sizeof image_text);
     text_add_decimal(&words, image);
-    process_program(program, sizeof program);
-    const char *name = program;
-    for (const char *at = program; *at; at++) {
-        if (*at == '/') name = at + 1;
-    }
     const struct pattern_field fields[] = {
         {'p', pid_text},
         {'i', image_text},
@@ -118,6 +113,7 @@ static void describe_process(const struct recorder_options *options)
     static char buffer[PATH_SIZE];
     process_program(buffer, sizeof buffer);
     process->program = recorder_text(buffer);
+    process->name = recorder_text(name);
     process->command = arguments_text(options);
     process_directory(buffer, sizeof buffer);
     process->directory = recorder_text(buffer);
@@ -144,6 +140,7 @@ int recorder_open(const struct recorder_options *options)
     struct text copy = text_in(pattern, sizeof pattern);
     text_add(&copy, options->path);
     refused = options->refused;
+    process_name(options->argument_count > 0 ? options->arguments[0] : NULL, name, sizeof name);
     int error = begin_file();
     if (error) return error;
     describe_process(options);
@@ -179,6 +176,7 @@ static int begin_as_child(const struct record_writer *parent, struct record_proc
     }
     process->inherits_from_pid = was->pid;
     process->program = was->program;
+    process->name = was->name;
     process->command = was->command;
     process->directory = was->directory;
     process->host = was->host;

@@ -40,6 +40,22 @@ def test_a_report_stays_when_the_program_is_gone(mete, run, program, tmp_path):
     assert report(mete, "--full", "a.mete", cwd=tmp_path) == before
 
 
+def test_a_program_is_called_what_it_was_started_as(mete, run, program, tmp_path):
+    """By the name that was typed, also where that is a link; in a script by the interpreter's."""
+    (tmp_path / "called").symlink_to(program)
+    (tmp_path / "script").write_text(f"#!{tmp_path}/called\n", encoding="utf-8")
+    (tmp_path / "script").chmod(0o755)
+    for command, head in (
+        ("./called", "called '*' 'a b' c=d 'it'\\''s' ''"),
+        ("./script", "called ./script '*' 'a b' c=d 'it'\\''s' ''"),
+    ):
+        done = run("-o", "%n.mete", command, "*", "a b", "c=d", "it's", "")
+        assert done.err.decode().splitlines()[0] == head, done
+        told = json.loads(report(mete, "--json", "called.mete", cwd=tmp_path))["process"]
+        assert (told["name"], told["program"]) == ("called", str(program))
+        (tmp_path / "called.mete").unlink()
+
+
 def test_the_next_command_skips_what_was_skipped(mete, run, program, tmp_path):
     done = run("-o", "a.mete", "--skip=hold*", program)
     last = done.err.decode().splitlines()[-1]

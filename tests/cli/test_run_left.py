@@ -24,6 +24,15 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+def is_mapped(path):
+    """Whether a process has the file mapped."""
+    for maps in pathlib.Path("/proc").glob("[0-9]*/maps"):
+        with contextlib.suppress(OSError):
+            if str(path) in maps.read_text(encoding="utf-8", errors="replace"):
+                return True
+    return False
+
+
 def wait_until(condition):
     deadline = time.monotonic() + 30
     while not condition():
@@ -74,14 +83,16 @@ def test_a_recording_of_what_still_runs_says_so(mete, tmp_path):
         os.kill(pid, signal.SIGKILL)
         err = running.communicate(timeout=30)[1].decode()
         assert "\nkilled by SIGKILL after " in err
-        assert re.match(rf"ended without a word or still runs after .* pid {pid}$", ending(copy))
+        assert re.match("ended without a word or still runs; last heard of at .* "
+                        rf"pid {pid}$", ending(copy))
     finally:
         running.kill()
 
 
 def test_a_child_that_was_killed_is_told_from_one_that_runs(run, tmp_path):
-    start = ">&- 2>&- <&- & echo $!; sleep 0.3"
-    perl = "perl -e '$x = \"a\" x 5000000; sleep 60'"
+    start = (">&- 2>&- <&- & echo $!; until grep -q -e sleep -e ready /proc/$!/comm; "
+             "do sleep 0.05; done; sleep 0.3")
+    perl = "perl -e '$x = \"a\" x 5000000; $0 = \"ready\"; sleep 60'"
     done = run("sh", "-c", f"{perl} {start}; sleep 60 {start}; kill -KILL $!")
     running, killed = map(int, done.out.split())
     try:
@@ -228,17 +239,70 @@ def test_what_ended_before_its_mete_was_killed_is_told_in_one_line(abandon, fake
     assert len(list((tmp_path / "all").iterdir())) == 3
 
 
+IDLE = """
+#include <stdlib.h>
+#include <unistd.h>
+int main(void)
+{
+    char *volatile kept = malloc(1000);
+    if (fork() == 0) {
+        char byte;
+        close(1);
+        close(2);
+        if (read(0, &byte, 1) == 1) {
+            char *volatile late = malloc(12345);
+            late[0] = byte;
+        }
+        _exit(0);
+    }
+    return !kept;
+}
+"""
+
+
+@pytest.mark.parametrize("children", ["yes", "no"])
+def test_a_forked_child_that_allocates_only_later_is_named_and_records(
+        mete, run, compile_words, memory, tmp_path, children):
+    """The folder stays for it; the next run takes what it left, unless nobody wants it."""
+    ours, its = os.pipe()
+    done = run(f"--children={children}", compile_words("idle", IDLE), stdin=ours)
+    os.close(ours)
+    found = re.findall(r"idle \(pid (\d+)\) still runs and has allocated nothing yet",
+                       " ".join(done.said()))
+    assert len(found) == (children == "yes"), done
+    # What it may yet need is left to it by every other run.
+    assert run("-o", "other.mete", "true").said() == []
+    folder = only_folder(memory)
+    os.write(its, b"x")
+    os.close(its)
+    wait_until(lambda: [1 for file in folder.glob("*.mete")
+                        if not is_mapped(file)])
+    done = run("-o", "other.mete", "true")
+    assert not list(memory.iterdir())
+    late = sorted(tmp_path.glob("idle.*.mete"))
+    assert len(late) == (2 if children == "yes" else 1)
+    if children == "yes":
+        (child,) = [path for path in late if found[0] in path.name]
+        assert f"an earlier run left a recording, which is now '{child}'" in done.said()[0]
+        told = json.loads(call_mete(mete, ["report", "--json", child]).out)["totals"]
+        assert (told["allocations"], told["bytes_allocated"]) == (2, 13345)
+        assert (told["inherited"], told["inherited_bytes"]) == (1, 1000)
+        # What it did itself is what people are told.
+        out = call_mete(mete, ["report", "--exact", child]).out.decode()
+        assert re.search(r"12,345 +allocated in 1 allocation,", out), out
+
+
 def test_nothing_of_a_mete_that_lives_is_touched(abandon, fake_mete, tmp_path):
     running = abandon()
     before = sorted(running.folder.iterdir())
-    running.kill_program()  # mete has not gathered it yet, or just now
     other = tmp_path / "other"
     other.mkdir()
     running.mete.send_signal(signal.SIGSTOP)
     try:
+        running.kill_program()  # mete does not gather it yet
         done = call_mete(fake_mete, ["run", "true"], cwd=other, env=running.env)
         assert done.said() == []
-        assert not running.folder.exists() or sorted(running.folder.iterdir()) == before
+        assert sorted(running.folder.iterdir()) == before
     finally:
         running.mete.send_signal(signal.SIGCONT)
 

@@ -45,6 +45,19 @@ static void texts_are_cut_to_their_place(void **state)
     assert_int_equal(strlen(text), 1);
 }
 
+// A test that was started by a link to it tells its name.
+static void a_name_is_the_one_it_was_started_by(void **state)
+{
+    (void)state;
+    char text[64];
+    process_name(NULL, text, sizeof text);
+    assert_string_equal(text, "test_os_process");
+    process_name("/bin/sh", text, sizeof text); // another file
+    assert_string_equal(text, "test_os_process");
+    process_name(NULL, text, 5);
+    assert_string_equal(text, "test");
+}
+
 static void a_thread_has_a_name(void **state)
 {
     (void)state;
@@ -60,6 +73,7 @@ int main(void)
         cmocka_unit_test(numbers_are_those_of_libc),
         cmocka_unit_test(texts_are_those_of_libc),
         cmocka_unit_test(texts_are_cut_to_their_place),
+        cmocka_unit_test(a_name_is_the_one_it_was_started_by),
         cmocka_unit_test(a_thread_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,7 @@ static int setup(void **state)
     struct record_mapping *mapping = sample_add(sample, RECORD_TABLE_mappings);
     *mapping = (struct record_mapping){.call = sample_text(sample, "mmap"), .calls = 2};
     sample_process(sample)->program = sample_text(sample, "/usr/bin/program");
+    sample_process(sample)->name = sample_text(sample, "called");
     sample_process(sample)->pid = 4242;
     sample_total(sample);
     self->file = sample_file(sample, &self->size);
@@ -127,6 +128,7 @@ static void what_was_put_in_comes_out(void **state)
                         recording->table##_count * sizeof(struct row));
     RECORD_TABLES(CHECK_TABLE)
     check_text(recording, recording->process->program, "/usr/bin/program");
+    check_text(recording, recording->process->name, "called");
     check_text(recording, recording->lines[0].function, "make_row");
     assert_int_equal(recording->file_size, self->size);
     assert_int_equal(recording->file_space, self->size);
@@ -203,6 +205,16 @@ static void columns_are_converted_by_name_and_type(void **state)
     assert_int_equal(read->sizes[1], 4);
     assert_int_equal(read->sizes[2], 0);
     assert_int_equal(read->allocations, 10);
+    recording_close(recording);
+}
+
+// As recordings of before there was that column have it.
+static void without_a_name_the_programs_path_has_it(void **state)
+{
+    struct fixture *self = *state;
+    column_of(self, RECORD_TABLE_process, "name")->name[0] = 'X';
+    struct recording *recording = read_fine(self);
+    check_text(recording, recording->process->name, "program");
     recording_close(recording);
 }
 
@@ -446,6 +458,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_table_whose_name_only_begins_alike_is_another, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(columns_are_converted_by_name_and_type, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_a_name_the_programs_path_has_it, setup, teardown),
         cmocka_unit_test_setup_teardown(text_and_numbers_are_not_taken_for_each_other, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(what_is_no_recording_is_told_apart, setup, teardown),

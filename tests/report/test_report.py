@@ -10,31 +10,7 @@ import subprocess
 
 import pytest
 
-UTF8 = {"LC_ALL": "C.UTF-8"}
-
-
-@pytest.fixture(scope="module")
-def samples(build, tmp_path_factory):
-    """A folder with the recordings that write_samples.c makes."""
-    folder = tmp_path_factory.mktemp("samples")
-    subprocess.run([build / "tests" / "report" / "write_samples", folder], check=True, timeout=60)
-    return folder
-
-
-@pytest.fixture()
-def report(mete, samples):
-    """Runs `mete report` in the samples' folder: (status, standard output, standard error)."""
-
-    def call(*words, env=None, cwd=samples):
-        done = subprocess.run(
-            [mete, "report", *map(str, words)], cwd=cwd, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False, timeout=60,
-            env={"PATH": "/usr/bin:/bin", **(UTF8 if env is None else env)},
-        )
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
-
-    return call
-
+from conftest import UTF8
 
 SERVER = """\
 tableserver --rows=100000 '--name=two words'
@@ -273,62 +249,11 @@ def test_folded_stacks_of_a_tree_have_a_root_each(report):
     assert out == "child0;(no stack) 100\nchild1;(no stack) 200\n"
 
 
-TOTALS = {
-    "allocations": 10000, "frees": 9000, "bytes_allocated": 320000, "bytes_freed": 288000,
-    "live_blocks": 1000, "live_bytes": 32000, "peak_bytes": 32000, "peak_blocks": 1000,
-    "at_peak_bytes": 32000, "temporary": 0, "reallocations": 0, "wasted_bytes": 0,
-    "live_wasted_bytes": 0, "at_peak_wasted_bytes": 0,
-}
-
-
-def test_json_of_four_threads(report):
-    status, out, err = report("--json", "threads.mete")
-    assert (status, err) == (0, "")
-    told = json.loads(out)
-    assert told["schema"] == 1
-    assert told["totals"] == TOTALS
-    assert told["peak"] == {"time_ms": 849, "exact": False}
-    assert told["process"]["status"] is None and told["process"]["command"] is None
-    assert told["process"]["state"] == "ended"
-    assert [thread["allocations"] for thread in told["threads"]] == [1000, 2000, 3000, 4000]
-    (site,) = told["sites"]
-    assert site["allocations"] == 10000 and site["live_bytes"] == 32000
-    assert site["threads"] == [77, 78, 79, 80]
-    assert site["owner"] == 0
-    assert site["frames"][0] == {
-        "function": "work", "file": "work.c", "line": 5, "module": "/usr/bin/workers",
-        "offset": 16, "inlined": False,
-    }
-
-
-def documented(source, title):
-    """The keys in the table below a title of docs/report-json.md."""
-    text = (source / "docs" / "report-json.md").read_text(encoding="utf-8")
-    section = text.split(f"## {title}\n")[1].split("\n## ")[0]
-    return {key for line in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
-            for key in re.findall(r"`(\w+)`", line)}
-
-
-def test_json_has_the_documented_keys_and_no_others(report, source):
-    told = json.loads(report("--json", "server.mete", "child1.mete")[1])
-    assert set(told) == documented(source, "The object")
-    parts = {
-        "process": told["process"], "totals": told["totals"], "peak": told["peak"],
-        "timeline": told["timeline"][0], "sizes": told["sizes"][0], "modules": told["modules"][0],
-        "threads": told["threads"][0], "mappings": told["mappings"][0],
-        "children": told["children"][0], "sites": told["sites"][0],
-        "frames": told["sites"][0]["frames"][0],
-    }
-    for name, part in parts.items():
-        assert set(part) == documented(source, f"`{name}`"), name
-
-
-def test_json_of_sites_sums_to_its_totals(report):
-    told = json.loads(report("--json", "server.mete")[1])
-    for key in ("allocations", "frees", "bytes_allocated", "bytes_freed", "live_blocks",
-                "live_bytes", "temporary", "reallocations", "wasted_bytes", "at_peak_bytes"):
-        assert sum(site[key] for site in told["sites"]) == told["totals"][key], key
-    assert all(isinstance(site["live_over_time"][-1], int) for site in told["sites"])
+def test_a_recording_is_not_its_own_child(report):
+    for other in ("server.mete", "./server.mete"):
+        status, out, err = report("server.mete", "child1.mete", other)
+        assert (status, out) == (2, "")
+        assert err == f"mete: report: '{other}' is named twice\n"
 
 
 def test_text_from_outside_is_harmless(report):
@@ -409,7 +334,8 @@ def test_without_names_there_are_offsets(report):
     out = report("unnamed.mete")[1]
     assert "    690 MiB   94 %  tableserver+0x300\n" in out
     assert "No names were looked up: the recording has module+offset alone.\n" in out
-    assert out.splitlines()[1] == "ended without a word or still runs after 12.4 s, pid 4242"
+    assert out.splitlines()[1] == (
+        "ended without a word or still runs; last heard of at 12.4 s, pid 4242")
 
 
 @pytest.mark.parametrize(
