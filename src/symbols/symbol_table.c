@@ -130,7 +130,8 @@ static void find_holders(const struct symbol_table *self, const uint64_t *points
 
 // Gives the addresses that nothing holds to what begins right behind them: functions to which
 // others return that never called them (a signal's trampoline, where a context begins). Return
-// addresses are looked up one byte before.
+// addresses are looked up one byte before. Only where all functions have symbols: else what holds
+// them may be one without, whose last call does not return.
 static void find_beginnings(struct symbol_table *self)
 {
     for (size_t i = 0; i < self->count; i++) {
@@ -237,8 +238,9 @@ int symbol_table_init(struct symbol_table *self, const struct elf_file *file,
     elf_file_code(file, &start, &end);
     trim(self, start, end);
     find_holders(self, addresses, count, self->found);
-    if (self->has_locals && is_any_left(self)) error = find_labels(self, end);
-    if (!error && is_any_left(self)) find_beginnings(self);
+    if (!self->has_locals || !is_any_left(self)) return 0;
+    error = find_labels(self, end);
+    if (!error) find_beginnings(self);
     return error;
 }
 

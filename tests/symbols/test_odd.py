@@ -37,7 +37,29 @@ def test_functions_that_nobody_calls_are_found_where_they_begin(query, tmp_path)
     assert answer.functions(places["trampoline"]) == ["trampoline"]
 
 
-@pytest.mark.parametrize("count", [10, 40_000])
+ENDING = """
+#include <stdlib.h>
+__attribute__((noinline)) static void nameless(int status) { exit(status); }
+void exported(void) { }
+int main(int argc, char **argv) { (void)argv; nameless(argc); }
+"""
+
+
+def test_what_follows_a_nameless_function_does_not_lend_its_name(query, tmp_path):
+    """Its last call does not return, so that the return address lies in the next, which has one."""
+    (tmp_path / "ending.c").write_text(ENDING, encoding="ascii")
+    call("gcc", "-Os", "-fno-toplevel-reorder", "-rdynamic", "ending.c", "-o", "whole", cwd=tmp_path)
+    places = {row.split()[-1]: int(row.split()[0], 16)
+              for row in call("nm", "--defined-only", tmp_path / "whole").splitlines()}
+    call("strip", "whole", "-o", "stripped", cwd=tmp_path)
+    behind = places["exported"]
+    assert query(tmp_path / "whole", [behind]).functions(behind) == ["nameless"]
+    assert query(tmp_path / "stripped", [behind]).functions(behind) == []
+    inside = behind + 1
+    assert query(tmp_path / "stripped", [inside]).functions(inside) == ["exported"]
+
+
+@pytest.mark.parametrize("count", [10, 80_000])
 def test_functions_that_share_a_long_list_of_ranges_do_not_take_for_ever(query, tmp_path, count):
     """Without a limit it is the square of their number, and more than the helper's time."""
     (tmp_path / "main.c").write_text("int main(void) { return 0; }\n", encoding="ascii")
