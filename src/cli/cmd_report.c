@@ -124,6 +124,25 @@ static int take(void *context, const struct option *option, const char *value)
     return STATUS_OK;
 }
 
+// What a form has no place for: that less is left of a recording than there was.
+static void tell_damage(const struct report_call *call, const struct report_tree *report)
+{
+    const bool is_told = call->form != FORM_SITE && call->form != FORM_FOLDED;
+    for (size_t i = is_told ? 1 : 0; i < report->count; i++) {
+        const struct profile *profile = report->subjects[i].profile;
+        if (profile->missing > 0) {
+            say("report: %s: the recording is cut off: %llu bytes of %llu",
+                report->subjects[i].path, (unsigned long long)profile->file_size,
+                (unsigned long long)(profile->file_size + profile->missing));
+        }
+        if (profile->unbelieved > 0) {
+            say("report: %s: the recording contradicts itself in %llu place%s",
+                report->subjects[i].path, (unsigned long long)profile->unbelieved,
+                profile->unbelieved == 1 ? "" : "s");
+        }
+    }
+}
+
 static int print(const struct report_call *call, const struct tree *tree)
 {
     struct report_tree report = tree->report;
@@ -131,6 +150,7 @@ static int print(const struct report_call *call, const struct tree *tree)
     const struct report_style style = style_of(stdout, call->is_exact);
     report.options = &call->options;
     if (!call->has_children) report.count = 1;
+    tell_damage(call, &report);
     const enum figures_key key = call->key == FIGURES_KEY_COUNT ? FIGURES_PEAK : call->key;
     switch (call->form) {
     case FORM_SUMMARY: report_summary(stdout, style, &report, call->key); break;

@@ -77,6 +77,12 @@ void say_to(FILE *out, const char *format, ...)
     free(words);
 }
 
+void say_gap(FILE *out)
+{
+    (void)fputc('\n', out);
+    lines_said++;
+}
+
 int output_finish(int status)
 {
     errno = 0;

@@ -18,7 +18,10 @@ __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 // quotes stays on one. NULL: nowhere.
 __attribute__((format(printf, 2, 3))) void say_to(FILE *out, const char *format, ...);
 
-// How many lines say_to() has written.
+// An empty line there.
+void say_gap(FILE *out);
+
+// How many lines these two have written.
 size_t output_lines_said(void);
 
 // Ends standard output; the status to exit with when `status` was it so far. What was printed and

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-    LINES_MAX = 10,   // of one kind: nobody reads more
+    LINES_MAX = 3,    // of one kind: nobody reads more
     TRIES_MAX = 1000, // names that are taken by what is no recording
 };
 
@@ -164,7 +164,8 @@ static bool say_who_may_record(const struct keep *self, const struct live_folder
                all[i].name, (int)all[i].pid, folder->path);
     }
     if (is_told && count > LINES_MAX) {
-        say_to(plan->out, "run: and %zu more that have allocated nothing", count - LINES_MAX);
+        say_to(plan->out, "run: and %zu more that %s allocated nothing yet", count - LINES_MAX,
+               count - LINES_MAX == 1 ? "has" : "have");
     }
     return count > 0;
 }

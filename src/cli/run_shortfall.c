@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-// Of children that went on as others; nobody reads more.
-enum { CHILDREN_NAMED = 3, RUNNING_NAMED = 3 };
+// Of children that went on as others, and of those that allot memory in a way of their own; nobody
+// reads more.
+enum { CHILDREN_NAMED = 3, RUNNING_NAMED = 3, BLIND_NAMED = 3 };
 
 #define UNSEEN                                                                                     \
     "is linked statically or setuid, has no LD_PRELOAD and METE in its environment ('env -i', "    \
@@ -106,27 +107,45 @@ static void find_children(struct shortfall *self, const struct shortfall_facts *
     }
 }
 
+// Whether it may be a program that came to be by exec and in which nothing was seen.
+static bool may_be_blind(const struct shortfall_facts *facts, const struct recording *item)
+{
+    if (item->facts.allocations > 0 || item->is_dropped || item->facts.inherits_from_pid != 0) {
+        return false;
+    }
+    const bool is_own = item->pid == facts->end->pid;
+    const bool is_told = facts->obstacle->kind != OBSTACLE_NONE; // of what was typed
+    return is_own ? !is_told || item->image > 1 : facts->has_children;
+}
+
 // Programs that came to be by exec, and of which nothing was seen since they allot memory in a way
-// of their own.
+// of their own. Each is told once, and looked at once where it comes again and again.
 static void find_blind(struct shortfall *self, const struct shortfall_facts *facts)
 {
-    const struct recordings *recordings = facts->recordings;
-    size_t named = 0;
-    for (size_t i = 0; i < recordings->count && named < CHILDREN_NAMED; i++) {
-        const struct recording *item = &recordings->items[i];
-        const bool is_own = item->pid == facts->end->pid;
-        if (item->facts.allocations > 0 || item->is_dropped || (!is_own && !facts->has_children)) {
-            continue;
-        }
+    char told[BLIND_NAMED][PATH_MAX];
+    char fine[PATH_MAX] = ""; // the last that can be seen
+    size_t count = 0;
+    size_t more = 0;
+    for (size_t i = 0; i < facts->recordings->count; i++) {
+        const struct recording *item = &facts->recordings->items[i];
         char program[PATH_MAX];
+        if (!may_be_blind(facts, item)) continue;
         if (!recording_facts_program(item->path, program, sizeof program)) continue;
+        bool is_known = strcmp(program, fine) == 0;
+        for (size_t j = 0; j < count; j++) is_known |= strcmp(program, told[j]) == 0;
+        if (is_known) continue;
         char *command[] = {program, NULL};
         const struct obstacle obstacle = observable_look(command);
-        const bool is_said = strcmp(obstacle.subject, facts->obstacle->subject) == 0;
-        if (obstacle.kind == OBSTACLE_NONE || is_said) continue;
-        add(self, "'%s' (pid %d) %s", program, (int)item->pid, obstacle.reason);
-        named++;
+        if (obstacle.kind == OBSTACLE_NONE) {
+            strcpy(fine, program);
+        } else if (count < BLIND_NAMED) {
+            strcpy(told[count++], program);
+            add(self, "'%s' (pid %d) %s", obstacle.subject, (int)item->pid, obstacle.reason);
+        } else {
+            more++;
+        }
     }
+    if (more > 0) add(self, "%zu more process%s like these", more, more == 1 ? "" : "es");
 }
 
 // Whether there are recordings of any process but the command's own.

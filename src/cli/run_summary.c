@@ -6,6 +6,9 @@
 
 #include <unistd.h>
 
+// Lines on which it is told what was not seen; the last may be the first of four.
+enum { SAID_MAX = 10 };
+
 static struct run_subject subject_of(const struct recording *item)
 {
     return (struct run_subject){.path = item->path, .is_alive = item->is_alive};
@@ -82,16 +85,26 @@ static bool ends_in_one(const struct run_result *result)
     return result->started < result->recordings->count && !result->shortfall.is_replaced;
 }
 
+// What was not seen, as far as the page has room for it.
+static void tell_shortfall(const struct shortfall *shortfall, bool has_none, FILE *out)
+{
+    const char *begin = has_none ? "no recording was made" : "not everything was seen";
+    const size_t count = shortfall->count;
+    size_t told = 0;
+    // That there is one more would take a line, too.
+    while (told < count && (told == 0 || told + 1 == count || output_lines_said() < SAID_MAX)) {
+        say_to(out, "%s: %s", begin, shortfall->lines[told++]);
+    }
+    if (told < count) say_to(out, "%s: and %zu lines more", begin, count - told);
+}
+
 bool run_summarize(const struct run_result *result, const struct summary_options *options,
                    FILE *out)
 {
     // The program may have ended in the middle of a line.
-    if (out == stderr && isatty(STDERR_FILENO)) fputc('\n', out);
+    if (out == stderr && isatty(STDERR_FILENO)) say_gap(out);
     const bool has_none = result->recordings->count == 0;
-    for (size_t i = 0; i < result->shortfall.count; i++) {
-        say_to(out, "%s: %s", has_none ? "no recording was made" : "not everything was seen",
-               result->shortfall.lines[i]);
-    }
+    tell_shortfall(&result->shortfall, has_none, out);
     struct listed listed;
     list(result, &listed);
     if (listed.count > 0) {

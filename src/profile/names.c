@@ -246,13 +246,14 @@ bool profile_names(struct profile *self, const struct profile_options *options)
     return is_fine;
 }
 
-bool profile_module_is_gone(const struct profile *self, size_t module)
+enum profile_file profile_module_file(const struct profile *self, size_t module)
 {
     const struct record_module *from = &self->recording->modules[module];
     struct elf_file file;
     const int error = elf_file_open(self->modules[module].path, -1, &file);
-    if (error) return error != -EACCES && error != -ENOMEM;
+    if (error == -EACCES) return PROFILE_FILE_CLOSED;
+    if (error) return error == -ENOMEM ? PROFILE_FILE_THERE : PROFILE_FILE_GONE;
     const bool is_same = elf_file_has_build_id(&file, from->build_id, from->build_id_size);
     elf_file_close(&file);
-    return !is_same;
+    return is_same ? PROFILE_FILE_THERE : PROFILE_FILE_GONE;
 }

@@ -244,9 +244,13 @@ void profile_site_sizes(const struct profile *self, const struct profile_site *s
 size_t profile_site_threads(const struct profile *self, const struct profile_site *site,
                             uint32_t threads_out[static PROFILE_SITE_THREADS]);
 
-// Whether the file at the module's path is gone, or is not the one that ran, as far as build-ids
-// tell; not of one that may not be read.
-bool profile_module_is_gone(const struct profile *self, size_t module);
+// What is at the module's path now.
+enum profile_file {
+    PROFILE_FILE_THERE,
+    PROFILE_FILE_GONE,   // nothing, or not the one that ran, as far as build-ids tell
+    PROFILE_FILE_CLOSED, // may not be read
+};
+enum profile_file profile_module_file(const struct profile *self, size_t module);
 
 // Why a stack ends where it does, for people; NULL when it is whole.
 const char *profile_end_text(uint32_t end);

@@ -207,7 +207,9 @@ void part_figures(struct line *line, const struct profile *profile)
     if (!process->is_peak_exact && threads > 1) {
         // What threads keep to themselves (docs/ledger.md).
         const bool is_small = process->peak_bytes / 100 < threads * 4096;
-        line_put(line, INK_DIM, is_small ? ", within 1 % or 4 KiB a thread" : ", within 1 %");
+        const char *words = is_small ? ", within 1 % or 4 KiB a thread" : ", within 1 %";
+        const bool fits = line->column + strlen(words) <= LINE_COLUMNS;
+        line_put(line, INK_DIM, fits ? words : ", inexact");
     }
     line_end(line);
 

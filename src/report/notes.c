@@ -48,6 +48,24 @@ static void put_mend_of_system(struct line *line, const struct profile_module *m
     line_put(line, INK_NOTE, " or set DEBUGINFOD_URLS");
 }
 
+// What gives names to a module of the user's own.
+static void put_mend_of_own(struct line *line, const struct profile *profile, size_t index)
+{
+    static const struct {
+        const char *begin;
+        const char *end;
+    } words[] = {
+        [PROFILE_FILE_THERE] = {"build ", " with -g"},
+        [PROFILE_FILE_GONE] = {"put ", " back for 'mete report --embed'"},
+        [PROFILE_FILE_CLOSED] = {"make ", " readable for 'mete report --embed'"},
+    };
+    const enum profile_file file = profile_module_file(profile, index);
+    line_put(line, INK_NOTE, words[file].begin);
+    line_put_within(line, INK_NOTE, profile->modules[index].name,
+                    LINE_COLUMNS - strlen(words[file].end));
+    line_put(line, INK_NOTE, words[file].end);
+}
+
 // What gives names to the worst module of the system's and of the user's own.
 static void put_mend(struct line *line, const struct profile *profile, const size_t *order,
                      size_t count)
@@ -58,10 +76,8 @@ static void put_mend(struct line *line, const struct profile *profile, const siz
     for (size_t i = 0; i < count; i++) {
         const struct profile_module *module = &profile->modules[order[i]];
         const bool is_system = is_of_the_system(module->path);
-        const bool is_gone = !is_system && profile_module_is_gone(profile, order[i]);
         const char *widest = is_system ? "; install debug symbols for ... or set DEBUGINFOD_URLS"
-                             : is_gone ? "; put ... back for 'mete report --embed'"
-                                       : "; build ... with -g";
+                                       : "; make ... readable for 'mete report --embed'";
         if (is_system ? has_system : has_own) continue;
         if (line->column + strlen(widest) > LINE_COLUMNS) continue;
         line_put(line, INK_NOTE, joint);
@@ -69,16 +85,9 @@ static void put_mend(struct line *line, const struct profile *profile, const siz
         if (is_system) {
             has_system = true;
             put_mend_of_system(line, module);
-        } else if (is_gone) {
-            has_own = true;
-            line_put(line, INK_NOTE, "put ");
-            line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - 31);
-            line_put(line, INK_NOTE, " back for 'mete report --embed'");
         } else {
             has_own = true;
-            line_put(line, INK_NOTE, "build ");
-            line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - 8);
-            line_put(line, INK_NOTE, " with -g");
+            put_mend_of_own(line, profile, order[i]);
         }
     }
     if (!has_system && !has_own) line_put(line, INK_NOTE, "  they lie in no file: generated code");

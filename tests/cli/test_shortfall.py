@@ -110,28 +110,39 @@ def test_a_child_in_an_empty_environment_that_outlives_the_command(run):
         os.kill(pid, signal.SIGKILL)
 
 
-def test_what_was_not_seen_and_the_summary_are_one_page(run, static, tmp_path):
+def test_what_was_not_seen_and_the_summary_are_one_page(run, static, compile_words, tmp_path):
     """However much there is to say, in 80 columns."""
+    allots = compile_words("allots", ALLOTS_ITSELF)
     for i in range(8):
         os.link(static, tmp_path / f"static-{i}")
-    script = "for i in 0 1 2 3 4 5 6 7; do ./static-$i; perl -e '$x = 1'; done"
-    done = run("-o", "a.mete", "bash", "-c", f"{script}; exit 3")
-    lines = done.err.decode().splitlines()
-    assert len(lines) <= 40 and max(map(len, lines)) <= 80, done
-    assert "not everything was seen" in done.said()[0] and lines[-1].startswith("next "), done
+        shutil.copy(allots, tmp_path / f"allots-{i}")
+    script = "for i in 0 1 2 3 4 5 6 7; do ./static-$i; ./allots-$i; perl -e '$x = 1'; done"
+    for what, end in ((script, "exit 3"), (script, "exec ./static-0")):
+        done = run("-o", "a.mete", "bash", "-c", f"{what}; {end}")
+        lines = done.err.decode().splitlines()
+        assert len(lines) <= 40 and max(map(len, lines)) <= 80, done
+        assert "not everything was seen" in done.said()[0] and lines[-1].startswith("next "), done
+        assert re.search(r"\d (more|lines more)", " ".join(done.said())), done
 
 
 ALLOTS_ITSELF = """
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 void *je_malloc(unsigned long size)
 {
     return mmap(0, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
-int main(void) { return je_malloc(4096) == MAP_FAILED; }
+int main(int argc, char **argv)
+{
+    if (argc > 1 && fork() != 0) return argv && wait(0) < 0;
+    return je_malloc(4096) == MAP_FAILED;
+}
 """
 
 
-def test_a_child_of_which_nothing_is_seen_since_it_has_an_allocator_inside(run, compile_words):
+def test_a_child_of_which_nothing_is_seen_since_it_has_an_allocator_inside(
+        run, compile_words, tmp_path):
     """As rustc is started by rustup."""
     program = compile_words("allots", ALLOTS_ITSELF)
     done = run("sh", "-c", f"{program}; exit 3")
@@ -140,6 +151,15 @@ def test_a_child_of_which_nothing_is_seen_since_it_has_an_allocator_inside(run, 
         rf"mete: not everything was seen: '{program}' \(pid \d+\) has jemalloc linked in under "
         "names of its own: what that allots is not seen", line), done
     assert run("--no-children", "sh", "-c", f"{program}; exit 3").said() == []
-    # Started as the command it is told before, too, and here no more than once.
-    told = [line for line in run(program).said() if "not everything was seen" in line]
-    assert len(told) == 1 and "has jemalloc linked in" in told[0], told
+    # Started as the command it is told before, too, and here once, however it is typed.
+    (tmp_path / "link").symlink_to(program)
+    for typed in (program, "./link"):
+        told = [line for line in run(typed).said() if "not everything was seen" in line]
+        assert len(told) == 1 and "has jemalloc linked in" in told[0], told
+    # Many of it, and its forks, are one line; of many others not all are told.
+    script = f"{program}; {program} fork; {program} fork"
+    assert len(run("sh", "-c", f"{script}; exit 3").said()) == 1
+    for i in range(5):
+        shutil.copy(program, tmp_path / f"allots-{i}")
+    said = run("sh", "-c", "for i in 0 1 2 3 4; do ./allots-$i; done; exit 3").said()
+    assert len(said) == 4 and said[-1].endswith(": 2 more processes like these"), said

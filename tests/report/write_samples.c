@@ -212,6 +212,11 @@ static void write_threads(void)
     sample_total(&sample);
     sample_process(&sample)->peak_ms = 849;
     write_sample("threads.mete", &sample);
+    // What it says of its peak would be wider than a line.
+    sample_process(&sample)->peak_ms = 61000;
+    sample_process(&sample)->peak_blocks = 6000003;
+    sample_process(&sample)->duration_ms = 61000;
+    write_sample("wide.mete", &sample);
     sample_deinit(&sample);
 }
 
