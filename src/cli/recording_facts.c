@@ -44,6 +44,7 @@ struct recording_facts recording_facts_read(int fd)
     self.has_process = process->pid != 0;
     self.state = process->state;
     self.parent_pid = process->parent_pid;
+    self.execs = process->execs;
     self.begin_ms = process->clock_real_ns / 1000000;
     self.peak_bytes = process->peak_bytes;
     self.inherits_from_pid = process->inherits_from_pid;

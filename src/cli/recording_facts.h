@@ -12,6 +12,7 @@ struct recording_facts {
     char program[128]; // its name as it was started, fit to be part of a file's name; may be empty
     uint32_t state;    // enum record_state
     uint32_t parent_pid;
+    uint32_t execs;    // of children that had no recording before
     uint64_t begin_ms; // since 1970
     uint64_t peak_bytes;
     uint64_t allocations;

@@ -10,8 +10,9 @@
 enum { CHILDREN_NAMED = 3, RUNNING_NAMED = 3, BLIND_NAMED = 3 };
 
 #define UNSEEN                                                                                     \
-    "is linked statically or setuid, has no LD_PRELOAD and METE in its environment ('env -i', "    \
-    "sudo), or runs in another root (chroot)"
+    "is linked statically or setuid, is built with a sanitizer, has no LD_PRELOAD and METE in "    \
+    "its "                                                                                         \
+    "environment ('env -i', sudo), or runs in another root (chroot)"
 
 __attribute__((format(printf, 2, 3))) static void add(struct shortfall *self, const char *format,
                                                       ...)
@@ -148,6 +149,22 @@ static void find_blind(struct shortfall *self, const struct shortfall_facts *fac
     if (more > 0) add(self, "%zu more process%s like these", more, more == 1 ? "" : "es");
 }
 
+// How many programs that were started left no recording, as far as can be counted: of children
+// that were made by posix_spawn() nothing is known.
+static size_t count_unseen(const struct shortfall_facts *facts)
+{
+    size_t started = 0;
+    size_t seen = 0;
+    for (size_t i = 0; i < facts->recordings->count; i++) {
+        const struct recording *item = &facts->recordings->items[i];
+        started += item->facts.execs;
+        // One that recorded before it became a program is not among those that were counted.
+        const bool is_first = item->image == 1 && item->facts.inherits_from_pid == 0;
+        seen += is_first && item->pid != facts->end->pid;
+    }
+    return started > seen ? started - seen : 0;
+}
+
 // Whether there are recordings of any process but the command's own.
 static bool has_others(const struct shortfall_facts *facts)
 {
@@ -155,6 +172,19 @@ static bool has_others(const struct shortfall_facts *facts)
         if (facts->recordings->items[i].pid != facts->end->pid) return true;
     }
     return false;
+}
+
+// Programs of which nothing is known but that they were started.
+static void find_unseen(struct shortfall *self, const struct shortfall_facts *facts)
+{
+    const size_t count = count_unseen(facts);
+    if (count > 0) {
+        add(self, "%zu program%s that %s started left no recording: %s " UNSEEN, count,
+            count == 1 ? "" : "s", count == 1 ? "was" : "were", count == 1 ? "it" : "each");
+    } else if (facts->end->has_children && !has_others(facts)) {
+        add(self, "'%s' started others, which left no recording: each allocated nothing, " UNSEEN,
+            facts->program);
+    }
 }
 
 void shortfall_find(struct shortfall *self, const struct shortfall_facts *facts)
@@ -175,9 +205,6 @@ void shortfall_find(struct shortfall *self, const struct shortfall_facts *facts)
     if (!facts->has_children || recordings->count == 0) return;
     find_children(self, facts);
     // Where something stands in the way of all of them, that has been said.
-    if (facts->obstacle->kind == OBSTACLE_NONE && own < recordings->count &&
-        facts->end->has_children && !has_others(facts)) {
-        add(self, "'%s' started others, which left no recording: each allocated nothing, " UNSEEN,
-            facts->program);
-    }
+    const bool is_known = own < recordings->count && !self->is_replaced;
+    if (facts->obstacle->kind == OBSTACLE_NONE && is_known) find_unseen(self, facts);
 }

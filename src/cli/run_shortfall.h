@@ -11,8 +11,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// As many lines as there can be: of the command, of programs that allot in a way of their own (3, and
-// how many more), of children that became others (3, 3 that run, and how many more), of no trace.
+// As many lines as there can be: of the command, of programs that allot in a way of their own (3,
+// and how many more), of children that became others (3, 3 that run, and how many more), of no
+// trace.
 enum { SHORTFALL_LINES_MAX = 13, SHORTFALL_LINE_SIZE = 1280 };
 
 struct shortfall {

@@ -40,23 +40,33 @@ static bool look_at(const char *path, struct stat *file)
     return syscall_4(SYS_newfstatat, AT_FDCWD, (long)path, (long)file, 0) == 0;
 }
 
-// Whether the path names the running file, and not merely a descriptor of it.
-static bool leads_to_running(const char *path)
+bool process_is_running_file(const char *path)
 {
     struct stat file;
     struct stat running;
-    if (!path || !strchr(path, '/')) return false;
-    if (strncmp(path, "/dev/fd/", 8) == 0 || strncmp(path, "/proc/", 6) == 0) return false;
     return look_at(path, &file) && look_at(RUNNING_FILE, &running) &&
            file.st_dev == running.st_dev && file.st_ino == running.st_ino;
+}
+
+int process_exec(const char *path, char *const *arguments, char *const *environment)
+{
+    return (int)syscall_4(SYS_execve, (long)path, (long)arguments, (long)environment, 0);
+}
+
+// Whether the path names the running file, and not merely a descriptor of it.
+static bool has_its_name(const char *path)
+{
+    if (!path || !strchr(path, '/')) return false;
+    if (strncmp(path, "/dev/fd/", 8) == 0 || strncmp(path, "/proc/", 6) == 0) return false;
+    return process_is_running_file(path);
 }
 
 void process_name(const char *argument, char *text, size_t size)
 {
     const char *path = (const char *)getauxval(AT_EXECFN);
     char program[PATH_MAX];
-    if (!leads_to_running(path)) path = argument;
-    if (!leads_to_running(path)) {
+    if (!has_its_name(path)) path = argument;
+    if (!has_its_name(path)) {
         process_program(program, sizeof program);
         path = program;
     }

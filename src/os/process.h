@@ -2,6 +2,7 @@
 // errno or trusts what libc remembers.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,12 @@ void process_host(char *text, size_t size);
 // What the running file was started as (`sh`, not `dash`): the last part of the path that led to
 // it, by what the kernel was given or by `argument`, the first one or NULL; else that of its own.
 void process_name(const char *argument, char *text, size_t size);
+
+// Whether a path leads to the running file.
+bool process_is_running_file(const char *path);
+
+// Makes another program of this process. Comes back with -errno when it cannot.
+int process_exec(const char *path, char *const *arguments, char *const *environment);
 
 // The calling thread's name.
 enum { PROCESS_THREAD_NAME_SIZE = 16 };

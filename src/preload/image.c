@@ -48,8 +48,10 @@ void image_find(void)
     {                                                                                              \
         if (UNLIKELY(!next.name)) image_find();                                                    \
         bool is_over = ledger_end(RECORD_EXECED);                                                  \
+        if (!is_over) ledger_child_execs(1);                                                       \
         int result = next.name arguments;                                                          \
         if (is_over) ledger_stay();                                                                \
+        if (!is_over) ledger_child_execs(-1);                                                      \
         return result;                                                                             \
     }
 

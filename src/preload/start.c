@@ -8,6 +8,7 @@
 #include "os/console.h"
 #include "os/thread.h"
 #include "preload/alone.h"
+#include "preload/aside.h"
 #include "preload/deepbind.h"
 #include "preload/figures.h"
 #include "preload/image.h"
@@ -166,6 +167,7 @@ static void resume_child(void)
 // glibc hands a constructor what main() gets.
 __attribute__((constructor)) static void start_process(int argc, char **argv, char **environment)
 {
+    aside_look();
     // First of all handlers where the loader lets us be (see meson.build): then those of libraries
     // run while the heap is not locked, in the parent before ours and in the child after it.
     // It fails only for want of memory, in which case fork() works while one thread is alone.

@@ -425,6 +425,12 @@ void ledger_stay(void)
     recorder_end(RECORD_RUNNING);
 }
 
+void ledger_child_execs(int step)
+{
+    if (!recorder.process || is_recording()) return;
+    __atomic_fetch_add(&recorder.process->execs, (uint32_t)step, __ATOMIC_RELAXED);
+}
+
 void ledger_forked(void)
 {
     if (!state.mark || *state.mark) return;

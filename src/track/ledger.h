@@ -22,6 +22,10 @@ bool ledger_end(enum record_state how);
 // After ledger_end() was true: it goes on.
 void ledger_stay(void);
 
+// A child that has no recording of its own, nor will have one of this image (made by vfork, or one
+// in which nothing has happened), tries to become another program: +1, and -1 when that failed.
+void ledger_child_execs(int step);
+
 // In a child that fork() has just made. One that was made in a handler, which interrupted a count,
 // begins its recording at once: what was interrupted goes on when the handler returns, and must not
 // write into the parent's.

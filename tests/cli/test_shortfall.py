@@ -13,9 +13,15 @@ from conftest import call_mete
 # What it became is told where it did not come and go too fast to be seen.
 BECAME = re.compile(
     r"not everything was seen: '\w+' became (another program, which left no recording: it "
-    r"allocated nothing, is linked statically or setuid, has no LD_PRELOAD and METE in its "
-    r"environment \('env -i', sudo\), or runs in another root \(chroot\)|'/\S+', in an environment "
+    r"allocated nothing, is linked statically or setuid, is built with a sanitizer, has no "
+    r"LD_PRELOAD and METE in its environment \('env -i', sudo\), or runs in another root "
+    r"\(chroot\)|'/\S+', in an environment "
     r"without LD_PRELOAD and METE, as 'env -i' and sudo make it): put 'mete run' behind that$")
+
+
+UNSEEN = ("is linked statically or setuid, is built with a sanitizer, has no LD_PRELOAD and METE "
+          "in its environment ('env -i', sudo), or runs in another root (chroot)")
+UNSEEN_ONE = "started left no recording: it " + UNSEEN
 
 
 @pytest.fixture()
@@ -80,12 +86,48 @@ def test_children_of_whom_there_is_no_trace(run, static, tmp_path):
     script.chmod(0o755)
     done = run(script)
     assert done.status == 4
-    assert done.said() == [
-        "mete: not everything was seen: 'wrap.sh' started others, which left no recording: each "
-        "allocated nothing, is linked statically or setuid, has no LD_PRELOAD and METE in its "
-        "environment ('env -i', sudo), or runs in another root (chroot)"], done
+    assert done.said() == [f"mete: not everything was seen: 1 program that was {UNSEEN_ONE}"], done
     done = run("--no-children", script)
     assert (done.status, done.said()) == (4, []), done
+
+
+def test_children_without_a_trace_are_counted_beside_others(run, static):
+    """Those that left recordings do not hide them; nor is one missed that was never there."""
+    done = run("sh", "-c", f"{static}; perl -e 1; {static}; exit 3")
+    assert (done.status, done.said()) == (3, [
+        "mete: not everything was seen: 2 programs that were started left no recording: each " +
+        UNSEEN]), done
+    script = "perl -e 1; /not/there; not-there-either; (perl -e 1); sh -c 'exec true'; exit 3"
+    done = run("sh", "-c", script)
+    assert (done.status, done.said()) == (3, []), done
+    spawned = "import subprocess as s; [s.run('true', shell=i > 1) for i in range(3)]"
+    done = run("/usr/bin/python3", "-c", spawned)
+    assert (done.status, done.said()) == (0, []), done
+
+
+@pytest.mark.parametrize("compiler,flags", [
+    ("gcc", ["-fsanitize=address"]), ("gcc", ["-fsanitize=thread"]), ("gcc", ["-fsanitize=leak"]),
+    ("clang", ["-fsanitize=address"]), ("clang", ["-fsanitize=thread"]),
+])
+def test_a_child_with_a_sanitizer_runs_as_without_mete(run, compile_words, compiler, flags):
+    """It would end at once, or find nothing; and it keeps its name, arguments and environment."""
+    program = compile_words("sanitized", SANITIZED, flags, compiler)
+    done = run("sh", "-c", f"{program} 'a b' ''; exit $?", env={"LD_PRELOAD": ""})
+    assert done.status == 3, done
+    name, first, second, preload = done.out.decode().splitlines()
+    assert (name, first, second) == ("sanitized", "a b", "")
+    # clang links AddressSanitizer in, whose malloc comes before ours and bears it.
+    assert preload == "" or (compiler, flags) == ("clang", ["-fsanitize=address"])
+    (line,) = done.said()
+    assert UNSEEN_ONE in line or "is built with" in line, done
+
+
+def test_a_sanitizer_finds_what_it_finds(run, compile_words):
+    text = ("#include <stdlib.h>\n"
+            "int main(void) { char *volatile p = malloc(9); free(p); free(p); }\n")
+    program = compile_words("twice", text, ["-fsanitize=address"])
+    done = run("sh", "-c", f"{program}; exit $?")
+    assert b"attempting double-free" in done.err, done
 
 
 def test_what_can_be_observed_and_allocates_nothing_is_not_missed(run_and_let_end, compile_words):
@@ -93,6 +135,22 @@ def test_what_can_be_observed_and_allocates_nothing_is_not_missed(run_and_let_en
     program = compile_words("idle", text)
     done = run_and_let_end("bash", "-c", f"{program}; exit 3")
     assert (done.status, done.said()) == (3, []), done
+
+
+SANITIZED = """
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv)
+{
+    char name[32] = "";
+    FILE *comm = fopen("/proc/self/comm", "r");
+    if (!comm || !fgets(name, sizeof name, comm) || argc != 3) return 1;
+    const char *preload = getenv("LD_PRELOAD");
+    printf("%s%s\\n%s\\n%s\\n", name, argv[1], argv[2], preload ? preload : "");
+    fclose(comm);
+    return 3;
+}
+"""
 
 
 def test_a_child_in_an_empty_environment_that_outlives_the_command(run):

@@ -48,7 +48,8 @@ int main(int argc, char **argv) { (void)argv; nameless(argc); }
 def test_what_follows_a_nameless_function_does_not_lend_its_name(query, tmp_path):
     """Its last call does not return, so that the return address lies in the next, which has one."""
     (tmp_path / "ending.c").write_text(ENDING, encoding="ascii")
-    call("gcc", "-Os", "-fno-toplevel-reorder", "-rdynamic", "ending.c", "-o", "whole", cwd=tmp_path)
+    flags = ["-Os", "-fno-toplevel-reorder", "-rdynamic"]
+    call("gcc", *flags, "ending.c", "-o", "whole", cwd=tmp_path)
     places = {row.split()[-1]: int(row.split()[0], 16)
               for row in call("nm", "--defined-only", tmp_path / "whole").splitlines()}
     call("strip", "whole", "-o", "stripped", cwd=tmp_path)
