@@ -1,8 +1,8 @@
 // Any text as a function's name: folding and cutting end, stay in their buffers, and give what a
 // terminal may be shown.
-#include "profile/name.h"
 #include "profile/wrappers.h"
 #include "report/letters.h"
+#include "symbols/fold.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,12 +18,12 @@ static void require(int condition)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *full = malloc(size + 1);
-    char *name = malloc(size + 1);
     char *shown = malloc(size + 1 + LETTERS_SPARE);
-    if (!full || !name || !shown) abort();
+    if (!full || !shown) abort();
     memcpy(full, data, size);
     full[size] = '\0';
-    name_fold(full, name, size + 1);
+    char *name = fold(full);
+    if (!name) abort();
     require(strlen(name) <= strlen(full));
     (void)wrapper_is_function(name);
     (void)wrapper_is_module(name);

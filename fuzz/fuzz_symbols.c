@@ -58,7 +58,7 @@ static void look(const struct symbols_name *name)
         require(line->function && line->file);
         require(line->is_inlined == (i + 1 < name->count) || name->count >= 256);
         char *folded = fold(line->function);
-        require(folded && strlen(folded) <= 2 * strlen(line->function));
+        require(folded && strlen(folded) <= strlen(line->function));
         free(folded);
     }
 }

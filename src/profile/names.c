@@ -1,9 +1,9 @@
 #include "profile/inside.h"
 
-#include "profile/name.h"
 #include "profile/pattern.h"
 #include "profile/wrappers.h"
 #include "symbols/elf_file.h"
+#include "symbols/fold.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,8 +19,6 @@ struct finder {
     const struct profile_options *options;
     uint32_t *places;
     size_t place_count;
-    char *folded; // room for a folded name
-    size_t folded_size;
 };
 
 static size_t hash_of(const struct profile_function *function)
@@ -99,15 +97,11 @@ static bool function_find(struct finder *self, struct profile_function function,
 
 static const char *folded(struct finder *self, const char *full)
 {
-    const size_t size = strlen(full) + 1;
-    if (size > self->folded_size) {
-        char *larger = realloc(self->folded, size * 2);
-        if (!larger) return NULL;
-        self->folded = larger;
-        self->folded_size = size * 2;
-    }
-    name_fold(full, self->folded, self->folded_size);
-    return strings_add(&self->profile->places->strings, self->folded, strlen(self->folded));
+    char *name = fold(full);
+    if (!name) return NULL;
+    const char *kept = strings_add(&self->profile->places->strings, name, strlen(name));
+    free(name);
+    return kept;
 }
 
 // A line that the recording has, of a frame in `module`.
@@ -242,7 +236,6 @@ bool profile_names(struct profile *self, const struct profile_options *options)
     // The kinds come first: a site's kind is its function's index.
     const bool is_fine = kinds_name(&finder) && frames_read(self) && lines_read(&finder);
     free(finder.places);
-    free(finder.folded);
     return is_fine;
 }
 

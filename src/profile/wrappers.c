@@ -36,7 +36,9 @@ static const char *const of_rust[] = {
     "core::iter::*", "core::mem::*", "core::ops::*", "core::option::*", "core::ptr::*",
     "core::result::*", "core::slice::*", "core::str::*", "hashbrown::*", "<alloc::*",
     "<* as alloc::*", "<core::*", "<std::*", "<hashbrown::*", "<T as *", "<I as *", "<[T] as *",
-    "<str as *", "<&str as *", NULL,
+    "<str as *", "<&str as *", "<<*", "<u? as *", "<u?? as *", "<u??? as *", "<usize as *",
+    "<i? as *", "<i?? as *", "<i??? as *", "<isize as *", "<f?? as *", "<bool as *", "<char as *",
+    "<() as *", "<&* as core::*", "<* as core::ops::function::*", NULL,
 };
 static const char *const of_xmalloc[] = {
     "xmalloc*", "xcalloc*", "xrealloc*", "xzalloc*", "xnmalloc*", "xnrealloc*", "x2*realloc",

@@ -8,7 +8,7 @@
 // Patterns that belong together; each list ends with NULL.
 struct wrapper_group {
     const char *title;
-    const char *const *patterns; // of folded names: name_fold()
+    const char *const *patterns; // of folded names: fold()
 };
 
 extern const struct wrapper_group wrapper_groups[];

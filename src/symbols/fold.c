@@ -8,10 +8,8 @@
 // Deeper names are nobody's (a guess); they are not folded.
 enum { DEPTH_MAX = 256, DECLARATORS_MAX = 4 };
 
-#define ELLIPSIS "\u2026"
-
 // `at` moves from the beginning of a name to `end`, `out` grows by what is kept.
-// Invariant: len <= 2 * (at - beginning): the longest replacement is "<a>" by "<…>".
+// Invariant: len <= at - beginning.
 struct folding {
     const char *at;
     const char *end;
@@ -106,11 +104,7 @@ static void keep_until(struct folding *self, const char *next)
 
 static void keep_arguments(struct folding *self, const char *next)
 {
-    if (next - self->at == 2) {
-        keep_until(self, next);
-        return;
-    }
-    keep(self, "<" ELLIPSIS ">", strlen("<" ELLIPSIS ">"));
+    keep(self, "<>", strlen("<>"));
     self->at = next;
 }
 
@@ -130,14 +124,21 @@ static bool keep_type(struct folding *self, const char *end)
     return true;
 }
 
+// Where the sign of a declarator stands: the '*' in "(*f(int))" or "(A::*)"; NULL: it is none.
+static const char *declarator_sign(const char *bracket, const char *end)
+{
+    const char *at = bracket + 1;
+    while (at < end && (is_part_of_word(*at) || starts(at, end, "::"))) at += *at == ':' ? 2 : 1;
+    return at < end && (*at == '*' || *at == '&') ? at : NULL;
+}
+
 // Where the parameters of a conversion operator begin: brackets before them belong to its type.
 static const char *conversion_end(const char *at, const char *end)
 {
     while (at < end) {
-        bool is_type = *at == '<' || *at == '[' || starts(at, end, "(anonymous") ||
-                       starts(at, end, "(*") || starts(at, end, "(&");
+        bool is_pointer = *at == '(' && declarator_sign(at, end);
+        bool is_type = *at == '<' || *at == '[' || starts(at, end, "(anonymous") || is_pointer;
         if (*at == '(' && !is_type) return at;
-        bool is_pointer = is_type && *at == '(' && at[1] != 'a';
         at = is_type ? after_bracket(at, end) : at + 1;
         // The parameters of the function that a pointer is to.
         if (at && at < end && is_pointer && *at == '(') at = after_bracket(at, end);
@@ -224,11 +225,8 @@ static bool pass_qualifiers(struct folding *self)
 // Of `(*name(parameters))(…)`, a function that returns a pointer to a function, the inside.
 static bool enter_declarator(struct folding *self, const char *next)
 {
-    const char *at = self->at + 1;
-    while (at < next && (is_part_of_word(*at) || starts(at, next, "::"))) {
-        at += *at == ':' ? 2 : 1;
-    }
-    if (at == next || (*at != '*' && *at != '&')) return false;
+    const char *at = declarator_sign(self->at, next);
+    if (!at) return false;
     while (at < next && (*at == '*' || *at == '&' || *at == ' ')) at++;
     self->at = at;
     self->end = next - 1;
@@ -318,7 +316,7 @@ static bool fold_name(struct folding *self)
 char *fold(const char *name)
 {
     size_t len = strlen(name);
-    struct folding folding = {.at = name, .end = name + len, .out = malloc(2 * len + 1)};
+    struct folding folding = {.at = name, .end = name + len, .out = malloc(len + 1)};
     if (!folding.out) return NULL;
     if (!fold_name(&folding)) {
         memcpy(folding.out, name, len);

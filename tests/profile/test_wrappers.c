@@ -58,6 +58,8 @@ static void wrappers_are_known(void **state)
         "apr_palloc",
         "ggc_internal_alloc",
         "<alloc::vec::Vec<> as core::clone::Clone>::clone",
+        "<u64 as core::fmt::Display>::fmt",
+        "<<alloc::sync::Arc<>>::new as core::ops::function::FnOnce<>>::call_once",
         "<u8 as alloc::vec::spec_from_elem::SpecFromElem>::from_elem",
         "os::malloc",
         "AcquireAlignedMemory",
@@ -82,6 +84,7 @@ static void what_has_work_of_its_own_is_none(void **state)
         "Perl_newSV",
         "luaH_resize",
         "<rows::Row as core::clone::Clone>::clone",
+        "<rows::Row as core::ops::drop::Drop>::drop",
         "alloc_row",
         "fopen",
     };

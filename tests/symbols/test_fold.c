@@ -37,15 +37,18 @@ static void parameters_and_template_arguments_are_left_out(void **state)
     (void)state;
     const struct pair pairs[] = {
         {"std::vector<int, std::allocator<int> >::push_back(int const&)",
-         "std::vector<…>::push_back"},
-        {"std::function<void (int)>::operator()(int) const", "std::function<…>::operator()"},
-        {"f<a::b, (c)60>(int) const&", "f<…>"},
+         "std::vector<>::push_back"},
+        {"std::function<void (int)>::operator()(int) const", "std::function<>::operator()"},
+        {"f<a::b, (c)60>(int) const&", "f<>"},
         {"f<>()", "f<>"},
         {"foo(int, ...)", "foo"},
-        {"S<((1)>(2))>::f()", "S<…>::f"},
-        {"S<&A::operator> >::f()", "S<…>::f"},
-        {"S<void (*)(std::vector<int>)>::f()", "S<…>::f"},
-        {"Foo<int>::~Foo()", "Foo<…>::~Foo"},
+        {"S<((1)>(2))>::f()", "S<>::f"},
+        {"S<(1>2)>::f()", "S<>::f"},
+        {"a<b<c>, d<(e)1> >::f<g>()", "a<>::f<>"},
+        {"apply(void (*)(int), int)", "apply"},
+        {"S<&A::operator> >::f()", "S<>::f"},
+        {"S<void (*)(std::vector<int>)>::f()", "S<>::f"},
+        {"Foo<int>::~Foo()", "Foo<>::~Foo"},
         {"foo[abi:cxx11](int)", "foo"},
         {"Foo::f[abi:cxx11]() const", "Foo::f"},
         {"foo() [clone .part.0]", "foo"},
@@ -58,6 +61,9 @@ static void names_of_c_stay(void **state)
     (void)state;
     const struct pair pairs[] = {
         {"malloc", "malloc"},
+        {"", ""},
+        {"cooperator", "cooperator"},
+        {"libfoo.so.1+0x1234", "libfoo.so.1+0x1234"},
         {"_start", "_start"},
         {"foo.part.0", "foo.part.0"},
         {"__libc_start_call_main", "__libc_start_call_main"},
@@ -71,14 +77,14 @@ static void return_types_are_left_out(void **state)
 {
     (void)state;
     const struct pair pairs[] = {
-        {"std::enable_if<true, int>::type ns::f<int>(int)", "ns::f<…>"},
-        {"unsigned long f<int>(int)", "f<…>"},
-        {"int (anonymous namespace)::f<int>(int)", "(anonymous namespace)::f<…>"},
-        {"void (*f<int>(int))(char)", "f<…>"},
-        {"void (A::*f<int>(int))(char)", "f<…>"},
-        {"decltype(auto) g<int>(int)", "g<…>"},
-        {"decltype ((f)({parm#1})) g<int>(int)", "g<…>"},
-        {"foo(int)::bar* baz<int>(int)", "baz<…>"},
+        {"std::enable_if<true, int>::type ns::f<int>(int)", "ns::f<>"},
+        {"unsigned long f<int>(int)", "f<>"},
+        {"int (anonymous namespace)::f<int>(int)", "(anonymous namespace)::f<>"},
+        {"void (*f<int>(int))(char)", "f<>"},
+        {"void (A::*f<int>(int))(char)", "f<>"},
+        {"decltype(auto) g<int>(int)", "g<>"},
+        {"decltype ((f)({parm#1})) g<int>(int)", "g<>"},
+        {"foo(int)::bar* baz<int>(int)", "baz<>"},
         {"non-virtual thunk to Foo::bar()", "Foo::bar"},
     };
     CHECK_PAIRS(pairs);
@@ -89,12 +95,12 @@ static void operators_keep_their_signs(void **state)
     (void)state;
     const struct pair pairs[] = {
         {"A::operator<(A const&) const", "A::operator<"},
-        {"bool operator< <int>(A<int> const&, A<int> const&)", "operator< <…>"},
+        {"bool operator< <int>(A<int> const&, A<int> const&)", "operator< <>"},
         {"std::ostream& std::operator<< <std::T>(std::ostream&, char const*)",
-         "std::operator<< <…>"},
-        {"bool operator<=> <int>(A<int>, A<int>)", "operator<=> <…>"},
+         "std::operator<< <>"},
+        {"bool operator<=> <int>(A<int>, A<int>)", "operator<=> <>"},
         {"A::operator->()", "A::operator->"},
-        {"A::operator-><int>() const", "A::operator-><…>"},
+        {"A::operator-><int>() const", "A::operator-><>"},
         {"A::operator>(A const&)", "A::operator>"},
         {"A::operator>>=(int)", "A::operator>>="},
         {"X::operator[](int)", "X::operator[]"},
@@ -116,8 +122,9 @@ static void conversions_keep_their_type(void **state)
     const struct pair pairs[] = {
         {"Foo::operator bool() const", "Foo::operator bool"},
         {"Foo::operator unsigned long() const", "Foo::operator unsigned long"},
-        {"Foo::operator std::vector<int, std::allocator<int> >()", "Foo::operator std::vector<…>"},
+        {"Foo::operator std::vector<int, std::allocator<int> >()", "Foo::operator std::vector<>"},
         {"Foo::operator void (*)(int)() const", "Foo::operator void (*)(int)"},
+        {"Foo::operator void (Foo::*)()() const", "Foo::operator void (Foo::*)()"},
         {"Foo::operator (anonymous namespace)::T() const",
          "Foo::operator (anonymous namespace)::T"},
     };
@@ -130,8 +137,11 @@ static void what_has_no_name_keeps_its_number(void **state)
     const struct pair pairs[] = {
         {"main::{lambda(int)#1}::operator()(int) const", "main::{lambda#1}::operator()"},
         {"auto foo<int>(int)::{lambda(auto:1)#2}::operator()<char>(char) const",
-         "foo<…>::{lambda#2}::operator()<…>"},
+         "foo<>::{lambda#2}::operator()<>"},
         {"foo(int) const::{lambda()#1}::operator()() const", "foo::{lambda#1}::operator()"},
+        {"A::m(int) const::L::g()", "A::m::L::g"},
+        {"A::m() &&::{lambda()#1}::operator()() const", "A::m::{lambda#1}::operator()"},
+        {"A::m() const volatile &::L::g()", "A::m::L::g"},
         {"(anonymous namespace)::Foo::bar(int)", "(anonymous namespace)::Foo::bar"},
         {"f()::{unnamed type#1}::g()", "f::{unnamed type#1}::g"},
         {"main::<lambda(int)>::operator()", "main::{lambda}::operator()"},
@@ -145,16 +155,19 @@ static void names_of_rust_keep_their_types(void **state)
     (void)state;
     const struct pair pairs[] = {
         {"<alloc::vec::Vec<T,A> as core::ops::drop::Drop>::drop",
-         "<alloc::vec::Vec<…> as core::ops::drop::Drop>::drop"},
-        {"core::ptr::drop_in_place<alloc::string::String>", "core::ptr::drop_in_place<…>"},
+         "<alloc::vec::Vec<> as core::ops::drop::Drop>::drop"},
+        {"core::ptr::drop_in_place<alloc::string::String>", "core::ptr::drop_in_place<>"},
         {"std::io::impls::<impl std::io::Read for &mut R>::read",
          "std::io::impls::<impl std::io::Read for &mut R>::read"},
-        {"foo::bar::<u8, fn(u8) -> u8>", "foo::bar<…>"},
-        {"<alloc::vec::Vec<u8>>::push", "<alloc::vec::Vec<…>>::push"},
+        {"foo::bar::<u8, fn(u8) -> u8>", "foo::bar<>"},
+        {"<alloc::vec::Vec<u8>>::push", "<alloc::vec::Vec<>>::push"},
         {"core::ops::FnOnce::call_once{{vtable.shim}}",
          "core::ops::FnOnce::call_once{{vtable.shim}}"},
         {"main::{closure#0}", "main::{closure#0}"},
-        {"f::<'<'>", "f<…>"},
+        {"rows::load::{{closure}}", "rows::load::{{closure}}"},
+        {"<(A,B) as core::fmt::Debug>::fmt", "<(A,B) as core::fmt::Debug>::fmt"},
+        {"core::slice::<impl [T]>::to_vec", "core::slice::<impl [T]>::to_vec"},
+        {"f::<'<'>", "f<>"},
     };
     CHECK_PAIRS(pairs);
 }
@@ -172,7 +185,7 @@ static void nonsense_comes_back_as_it_is(void **state)
     }
 }
 
-// Texts of the signs that mean something, at random: no crash, and no more than twice as long.
+// Texts of the signs that mean something, at random: no crash, and not longer.
 static void no_text_breaks_it(void **state)
 {
     (void)state;
@@ -191,7 +204,7 @@ static void no_text_breaks_it(void **state)
         }
         char *folded = fold(name);
         assert_non_null(folded);
-        assert_true(strlen(folded) <= 2 * strlen(name));
+        assert_true(strlen(folded) <= strlen(name));
         free(folded);
     }
 }
