@@ -14,7 +14,7 @@ MAGIC = b"mete\r\n\032\n"
 NONE = 0xFFFFFFFF
 TYPES = "BIQqf"
 TEXT = 5
-KINDS = ("stack", "before", "signal", "others", "itself")
+KINDS = ("stack", "before", "signal", "others", "itself", "thread")
 ENDS = ("complete", "no rule", "signal", "depth", "bounds", "unsupported")
 STATES = ("running", "ended", "execed", "waited")
 # What a row and a thread both count; the sums over either are the process's.

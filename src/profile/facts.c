@@ -235,6 +235,16 @@ static void times_settle(struct profile *self)
     }
 }
 
+// Older recordings do not say how many threads there were: as many as have a row; the row that
+// stands for none has no thread.
+static void threads_count(struct profile *self)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < self->threads_count; i++) count += self->threads[i].tid != 0;
+    const uint32_t said = self->recording->process->thread_count;
+    self->process.thread_count = said > count ? said : count;
+}
+
 // What happened after the last whole interval: the timeline reaches to the end.
 static void timeline_end(struct profile *self)
 {
@@ -261,5 +271,6 @@ bool profile_facts(struct profile *self)
     if (!timeline_read(self) || !tallies_read(self)) return false;
     times_settle(self);
     timeline_end(self);
+    threads_count(self);
     return true;
 }

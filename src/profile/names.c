@@ -211,6 +211,7 @@ static bool kinds_name(struct finder *self)
         "(in a signal handler)",
         "(sites past the limit)",
         "(the C library for mete)",
+        "(at a thread's end, or in one past the limit)",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct strings *strings = &self->profile->places->strings;

@@ -45,6 +45,7 @@ struct profile_process {
     uint32_t parent_pid;
     uint32_t image;
     uint32_t inherits_from_pid;
+    uint32_t thread_count; // that have allocated or freed
     enum profile_state state;
     int status;
     uint64_t begin_ms;           // since 1970
@@ -128,6 +129,7 @@ enum profile_kind { // as in the recording
     PROFILE_SIGNAL,
     PROFILE_OTHERS,
     PROFILE_ITSELF,
+    PROFILE_THREAD,
 };
 
 struct profile_site {

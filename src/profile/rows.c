@@ -184,7 +184,7 @@ static void site_place(struct profile *self, struct finder *finder, uint32_t *ro
     uint32_t inner = 0;
     owner_find(self, site, &node, &inner);
     // The first functions are the kinds of sites without a stack.
-    uint32_t function = site->kind <= PROFILE_ITSELF ? site->kind : 0;
+    uint32_t function = site->kind <= PROFILE_THREAD ? site->kind : 0;
     if (site->owner_line != PROFILE_NONE) function = self->lines[site->owner_line].function;
     if (row_of_function[function] == 0) {
         self->rows[self->rows_count] =

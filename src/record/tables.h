@@ -61,6 +61,7 @@ struct record_text {
     X(U32, parent_pid)                                                                             \
     X(U32, image)             /* 1, and one more after each exec that kept the pid */              \
     X(U32, inherits_from_pid) /* the forked parent whose live blocks it began with, or 0 */        \
+    X(U32, thread_count)      /* how many have counted; `threads` may have fewer rows */           \
     X(U32, execs)             /* of children that had no recording before */                       \
     X(TEXT, program)                                                                               \
     X(TEXT, name) /* the last part of its path, as it was started; empty: `program`'s */           \
@@ -131,6 +132,7 @@ enum record_site_kind {
     RECORD_SITE_SIGNAL = 2, // in a signal handler that interrupted a capture
     RECORD_SITE_OTHERS = 3, // past the limit of sites
     RECORD_SITE_ITSELF = 4, // by libc on behalf of mete
+    RECORD_SITE_THREAD = 5, // by a thread that has ended, or past the limit of threads
 };
 
 // Why a stack has no more frames.

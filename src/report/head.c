@@ -61,14 +61,6 @@ void part_ending(const struct report_subject *subject, enum part_words words, ch
     (void)snprintf(text, size, "%s", unended[subject->life][words == PART_IN_SHORT]);
 }
 
-// The row that stands for none has no thread.
-static size_t count_threads(const struct profile *profile)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < profile->threads_count; i++) count += profile->threads[i].tid != 0;
-    return count;
-}
-
 // The command, so that a shell would run it again.
 static void put_command(struct line *line, const struct profile *profile, const char *program,
                         size_t end)
@@ -114,7 +106,7 @@ void part_head(struct line *line, const struct report_subject *subject)
     line_print(line, INK_PLAIN, is_vague ? "; last heard of at %s" : " after %s", time);
     put_fitting(line, ", pid ", process->pid, "");
     if (process->image > 1) put_fitting(line, " (image ", process->image, ")");
-    const size_t threads = count_threads(profile);
+    const size_t threads = process->thread_count;
     if (threads > 1) put_fitting(line, ", ", (unsigned)threads, " threads");
     if (process->inherits_from_pid) {
         put_fitting(line, ", forked from ", process->inherits_from_pid, "");
@@ -203,7 +195,7 @@ void part_figures(struct line *line, const struct profile *profile)
     amount_count(count, process->peak_blocks, is_exact);
     line_print(line, INK_PLAIN, ", at %s in %s block%s", text, count,
                amount_plural(process->peak_blocks));
-    const size_t threads = count_threads(profile);
+    const size_t threads = process->thread_count;
     if (!process->is_peak_exact && threads > 1) {
         // What threads keep to themselves (docs/ledger.md).
         const bool is_small = process->peak_bytes / 100 < threads * 4096;

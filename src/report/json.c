@@ -118,7 +118,7 @@ static json_t *process_of(const struct report_subject *subject)
         {"command", process->command_count > 0 ? array_of(profile, process->command_count, argument)
                                                : json_null()},
         {"pid", count(process->pid)}, {"parent_pid", count(process->parent_pid)},
-        {"image", count(process->image)},
+        {"image", count(process->image)}, {"threads", count(process->thread_count)},
         {"inherits_from_pid",
          process->inherits_from_pid ? count(process->inherits_from_pid) : json_null()},
         {"directory", text_or_null(process->directory)}, {"host", text_or_null(process->host)},
@@ -312,7 +312,7 @@ static json_t *threads_of(const struct profile *profile, const struct profile_si
 
 static json_t *site_of(const struct profile *profile, size_t index)
 {
-    static const char *const kinds[] = {"stack", "before", "signal", "others", "itself"};
+    static const char *const kinds[] = {"stack", "before", "signal", "others", "itself", "thread"};
     const struct profile_site *site = &profile->sites[index];
     const struct figures *figures = &site->figures;
     const bool has_steps = figures->reallocations > 0;

@@ -284,7 +284,8 @@ static NOINLINE uint32_t allocated_slow(const struct allocation *it)
     if (!*state.mark) state.newborn = (uintptr_t)it->block;
     struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
     if (turn.is_lost) return SITE_BEFORE;
-    struct event event = {turn_now(&turn), SITE_SIGNAL, it->size, it->block_size};
+    uint32_t site_alone = turn.is_within ? SITE_SIGNAL : SITE_THREAD;
+    struct event event = {turn_now(&turn), site_alone, it->size, it->block_size};
     if (turn.thread) {
         event.site = site_of_stack(turn.thread, &it->caller);
         turn.thread->last_block = it->block;

@@ -37,6 +37,7 @@ bool sites_begin(void)
         [SITE_BEFORE] = {.node = RECORD_NONE, .kind = RECORD_SITE_BEFORE},
         [SITE_SIGNAL] = {.node = RECORD_NONE, .kind = RECORD_SITE_SIGNAL},
         [SITE_OTHERS] = {.node = RECORD_NONE, .kind = RECORD_SITE_OTHERS},
+        [SITE_THREAD] = {.node = RECORD_NONE, .kind = RECORD_SITE_THREAD},
     };
     uint32_t index;
     for (uint32_t i = 0; i < sizeof first / sizeof first[0]; i++) {

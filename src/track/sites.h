@@ -14,6 +14,7 @@ enum {
     SITE_BEFORE = 0,
     SITE_SIGNAL = 1,
     SITE_OTHERS = 2,
+    SITE_THREAD = 3,
 };
 
 // Once, after recorder_open(). False without room.

@@ -85,6 +85,7 @@ bool tally_enter(struct tally *self)
         thread->tid = process_thread_id();
         thread->is_alive = 1;
         process_thread_name((char *)thread->name);
+        recorder.process->thread_count++;
         if (is_new) {
             thread->first_ms = recorder_now_ms();
             record_writer_publish(&recorder.writer, RECORD_TABLE_threads);

@@ -260,7 +260,7 @@ def test_a_process_killed_while_it_adds_stacks_leaves_a_whole_recording(
         assert recording.state == "running"
         sites.append(len(recording.sites))
         named = [site.kind == "stack" for site in recording.sites]
-        assert sum(named) >= len(named) - 3
+        assert sum(named) >= len(named) - 4
         for name, most in (("allocations", threads), ("frees", threads),
                            ("bytes_allocated", 50 * threads), ("bytes_freed", 50 * threads)):
             over_sites = sum(getattr(site, name) for site in recording.sites)
@@ -294,7 +294,7 @@ def test_after_a_threads_end_and_after_mains(observed, events):
     """Destructors of thread-specific data, of which libc calls some after ours; atexit handlers."""
     recording = observed(events, "late", 5).only().check()
     found = recording.by_function()
-    late = [found["destructor_site"], found["signal"]]
+    late = [found["destructor_site"], found["thread"]]
     assert sum(site.allocations for site in late) == 5 * 4 * 4
     assert sum(site.bytes_allocated for site in late) == 5 * 4 * 4 * 30
     assert sum(site.frees for site in late) == 5 * 4 * 3
@@ -311,7 +311,7 @@ def test_handlers_that_allocate_are_counted_or_said_to_be_lost(observed, events)
     recording = done.only().check()
     found = recording.by_function()
     assert found["thread_site"].allocations == outside
-    assert found["thread_site"].frees == outside // 2
+    assert found["thread_site"].frees == outside
     counted = found["handler_site"].allocations + found["signal"].allocations
     assert counted + sum(recording.lost.values()) == inside
     assert inside > 30, "the timer has hardly come"
