@@ -1,7 +1,9 @@
 // Answers where the memory of a recorded program went.
 #include "cli/cmd.h"
+#include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/recording_embed.h"
+#include "cli/relatives.h"
 #include "cli/style.h"
 #include "cli/tree.h"
 
@@ -186,7 +188,7 @@ static const char *embed_words(int error)
 }
 
 // What still has no name, and why.
-static void tell_nameless(char *path)
+static void tell_nameless(const char *path)
 {
     struct tree tree;
     if (tree_open(&tree, "report", &path, 1, NULL, NULL) != STATUS_OK) return;
@@ -238,6 +240,52 @@ static const char *find_twice(char *const *paths, size_t count)
     return twice;
 }
 
+// Recordings that were opened for a report, and what their paths belong to.
+struct opened {
+    struct tree tree;
+    struct recordings relatives; // of the same run
+    char *newest;                // that of this folder, where none was named; or NULL
+};
+
+static void opened_deinit(struct opened *self)
+{
+    recordings_deinit(&self->relatives);
+    free(self->newest);
+}
+
+// Opens the recording at `path`, or the main one of the newest run here for NULL, with those of the
+// processes that its own started, where they are beside it: as `mete run` has told of them. 0, or a
+// status after a message.
+static int open_one(struct opened *self, const struct report_call *call, const char *path)
+{
+    if (!path) path = self->newest = tree_newest("report");
+    if (!path) return STATUS_FAILED;
+    pid_t root = 0;
+    struct listing listing = {.count = 0};
+    if (relatives_find(path, &self->relatives, &root) == 0) {
+        struct recordings *relatives = &self->relatives;
+        size_t main = recordings_main(relatives, root);
+        size_t started = recordings_own(relatives, root);
+        const size_t index = relatives_index(relatives, path);
+        if (!self->newest && main != index) main = started = relatives_narrow(relatives, index);
+        listing = listing_of(relatives, main, started);
+    }
+    const char *paths[sizeof listing.items / sizeof *listing.items] = {path};
+    for (size_t i = 0; i < listing.count; i++) {
+        paths[i] = self->relatives.items[listing.items[i]].path;
+    }
+    if (self->newest) say("report: %s, the newest here", paths[0]);
+    const bool has_others = listing.count > 0 && call->has_children &&
+                            (call->form == FORM_SUMMARY || call->form == FORM_JSON);
+    const int status = tree_open(&self->tree, "report", paths, has_others ? listing.count : 1,
+                                 &call->options, NULL);
+    if (has_others && !status) {
+        self->tree.report.unlisted = listing.unlisted;
+        self->tree.report.started = listing.has_started ? 1 : 0;
+    }
+    return status;
+}
+
 static int report(const struct cmd *self, char **words)
 {
     struct report_call call = {.key = FIGURES_KEY_COUNT, .has_children = true};
@@ -253,7 +301,6 @@ static int report(const struct cmd *self, char **words)
         say("report: '%s': options stand before FILE", words[i]);
         return STATUS_USAGE;
     }
-    char *newest = NULL;
     if (call.form == FORM_EMBED) {
         if (count > 0) return embed(words);
         say("report: --embed wants the FILE to write into");
@@ -264,19 +311,15 @@ static int report(const struct cmd *self, char **words)
         say("report: '%s' is named twice", twice);
         return STATUS_USAGE;
     }
-    if (count == 0) {
-        newest = tree_newest(self->name);
-        if (!newest) return STATUS_FAILED;
-        say("report: %s, the newest here", newest);
-    }
-    struct tree tree;
-    status = newest ? tree_open(&tree, self->name, &newest, 1, &call.options, NULL)
-                    : tree_open(&tree, self->name, words, count, &call.options, NULL);
+    struct opened opened = {.newest = NULL};
+    status = count > 1 ? tree_open(&opened.tree, self->name, (const char *const *)words, count,
+                                   &call.options, NULL)
+                       : open_one(&opened, &call, words[0]);
     if (!status) {
-        status = print(&call, &tree);
-        tree_close(&tree);
+        status = print(&call, &opened.tree);
+        tree_close(&opened.tree);
     }
-    free(newest);
+    opened_deinit(&opened);
     return status;
 }
 
@@ -285,8 +328,9 @@ const struct cmd cmd_report = {
     .usage = "[OPTIONS] [FILE]",
     .question = "where did the memory go?",
     .summary = "Tells where the memory of a recorded program went",
-    .detail = "FILE is a recording; without one, the newest *.mete of this folder. Several are\n"
-              "a program and what it started, the program's own first.\n"
+    .detail = "FILE is a recording; without one, that of the newest run in this folder. Those of\n"
+              "what its program started are found beside it. Several are a program and what it\n"
+              "started, the program's own first.\n"
               "A row is a function: the first one outward that is not there to allocate for\n"
               "others (docs/rows.md lists these). Patterns know '*' and '?'.\n",
     .options = {options, sizeof options / sizeof *options, false, NULL},

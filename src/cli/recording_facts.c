@@ -42,10 +42,16 @@ struct recording_facts recording_facts_read(int fd)
     const struct record_process *process = recording->process;
     self.is_recording = true;
     self.has_process = process->pid != 0;
+    self.pid = process->pid;
+    self.image = process->image;
+    const struct record_text host = process->host;
+    memcpy(self.host, recording_text(recording, host),
+           host.size < sizeof self.host ? host.size : sizeof self.host - 1);
     self.state = process->state;
     self.parent_pid = process->parent_pid;
     self.execs = process->execs;
     self.begin_ms = process->clock_real_ns / 1000000;
+    self.end_ms = self.begin_ms + process->duration_ms;
     self.peak_bytes = process->peak_bytes;
     self.inherits_from_pid = process->inherits_from_pid;
     for (size_t i = 0; i < recording->threads_count; i++) {

@@ -11,9 +11,13 @@ struct recording_facts {
     bool has_process;  // what follows is known
     char program[128]; // its name as it was started, fit to be part of a file's name; may be empty
     uint32_t state;    // enum record_state
+    uint32_t pid;
+    uint32_t image;
+    char host[65]; // cut where it is longer, as none is on Linux
     uint32_t parent_pid;
     uint32_t execs;    // of children that had no recording before
     uint64_t begin_ms; // since 1970
+    uint64_t end_ms;   // the same; where it has not ended, of its last event at the earliest
     uint64_t peak_bytes;
     uint64_t allocations;
     uint32_t inherits_from_pid; // the forked parent whose blocks peak and allocations contain, or 0

@@ -20,7 +20,7 @@ bool run_report(const struct run_subjects *subjects, const struct summary_option
                 FILE *out)
 {
     const size_t count = subjects->count;
-    char **paths = calloc(count, sizeof *paths);
+    const char **paths = calloc(count, sizeof *paths);
     if (!paths) {
         say("run: out of memory");
         return false;

@@ -1,83 +1,15 @@
 #include "cli/run_summary.h"
 
+#include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/run_report.h"
-#include "report/report.h"
 
+#include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 // Lines on which it is told what was not seen; the last may be the first of four.
 enum { SAID_MAX = 10 };
-
-static struct run_subject subject_of(const struct recording *item)
-{
-    return (struct run_subject){.path = item->path, .is_alive = item->is_alive};
-}
-
-// What the summary is of: the main program's recording first, then, where that is another, that of
-// the command itself, then the children that are listed, in their order. Thousands of others need
-// not even be read.
-struct listed {
-    struct run_subject subjects[2 + REPORT_CHILDREN_MAX];
-    bool has_started; // the second is that of the command
-    size_t count;
-    size_t unlisted;
-};
-
-static bool is_child(const struct run_result *result, size_t index)
-{
-    return index != result->main && index != result->started &&
-           !result->recordings->items[index].is_dropped;
-}
-
-// The children with the highest peaks, `max` of them at most, in their order. How many there are.
-static size_t choose(const struct run_result *result, size_t chosen_out[REPORT_CHILDREN_MAX],
-                     size_t max)
-{
-    const struct recording *items = result->recordings->items;
-    size_t count = 0;
-    for (size_t i = 0; i < result->recordings->count; i++) {
-        if (!is_child(result, i)) continue;
-        if (count < max) {
-            chosen_out[count++] = i;
-            continue;
-        }
-        // The lowest gives way, of equal ones the last.
-        size_t lowest = 0;
-        for (size_t j = 1; j < count; j++) {
-            const uint64_t peak = items[chosen_out[j]].facts.peak_bytes;
-            if (peak <= items[chosen_out[lowest]].facts.peak_bytes) lowest = j;
-        }
-        if (items[i].facts.peak_bytes <= items[chosen_out[lowest]].facts.peak_bytes) continue;
-        for (size_t j = lowest; j + 1 < count; j++) chosen_out[j] = chosen_out[j + 1];
-        chosen_out[count - 1] = i;
-    }
-    return count;
-}
-
-static void list(const struct run_result *result, struct listed *listed_out)
-{
-    const struct recordings *recordings = result->recordings;
-    size_t children = 0;
-    for (size_t i = 0; i < recordings->count; i++) children += is_child(result, i);
-    size_t chosen[REPORT_CHILDREN_MAX];
-    // One line is for those that do not fit.
-    const bool has_started = result->started < recordings->count &&
-                             result->started != result->main &&
-                             !recordings->items[result->started].is_dropped;
-    const size_t room = REPORT_CHILDREN_MAX - (size_t)has_started;
-    const size_t count = choose(result, chosen, children <= room ? room : room - 1);
-    *listed_out = (struct listed){.has_started = has_started, .unlisted = children - count};
-    if (result->main < recordings->count) {
-        listed_out->subjects[listed_out->count++] = subject_of(&recordings->items[result->main]);
-    }
-    if (has_started) {
-        listed_out->subjects[listed_out->count++] = subject_of(&recordings->items[result->started]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        listed_out->subjects[listed_out->count++] = subject_of(&recordings->items[chosen[i]]);
-    }
-}
 
 // Whether the program that the command ended as left a recording.
 static bool ends_in_one(const struct run_result *result)
@@ -98,6 +30,23 @@ static void tell_shortfall(const struct shortfall *shortfall, bool has_none, FIL
     if (told < count) say_to(out, "%s: and %zu lines more", begin, count - told);
 }
 
+// How the command ended, where that is not the main program and its recording is not kept.
+static void tell_started(const struct run_result *result, FILE *out)
+{
+    if (result->started >= result->recordings->count || result->started == result->main) return;
+    const struct recording *item = &result->recordings->items[result->started];
+    if (!item->is_dropped || result->shortfall.is_replaced) return;
+    const char *signal = WIFSIGNALED(result->status) ? sigabbrev_np(WTERMSIG(result->status)) : "";
+    char ending[64];
+    if (WIFSIGNALED(result->status)) {
+        (void)snprintf(ending, sizeof ending, "was killed by SIG%s", signal ? signal : "?");
+    } else {
+        (void)snprintf(ending, sizeof ending, "ended with status %d", WEXITSTATUS(result->status));
+    }
+    say_to(out, "run: '%s' (pid %d) %s; the largest process that it started follows",
+           item->facts.program, (int)item->pid, ending);
+}
+
 bool run_summarize(const struct run_result *result, const struct summary_options *options,
                    FILE *out)
 {
@@ -105,8 +54,13 @@ bool run_summarize(const struct run_result *result, const struct summary_options
     if (out == stderr && isatty(STDERR_FILENO)) say_gap(out);
     const bool has_none = result->recordings->count == 0;
     tell_shortfall(&result->shortfall, has_none, out);
-    struct listed listed;
-    list(result, &listed);
+    tell_started(result, out);
+    const struct listing listed = listing_of(result->recordings, result->main, result->started);
+    struct run_subject subjects[sizeof listed.items / sizeof *listed.items];
+    for (size_t i = 0; i < listed.count; i++) {
+        const struct recording *item = &result->recordings->items[listed.items[i]];
+        subjects[i] = (struct run_subject){.path = item->path, .is_alive = item->is_alive};
+    }
     if (listed.count > 0) {
         // A recording that could not be written anew, for want of room, says little of its end.
         const bool has_end =
@@ -117,14 +71,14 @@ bool run_summarize(const struct run_result *result, const struct summary_options
             .duration_ms = result->wall_ns / 1000000,
         };
         // It has said why.
-        const struct run_subjects subjects = {
-            .all = listed.subjects,
+        const struct run_subjects all = {
+            .all = subjects,
             .count = listed.count,
             .unlisted = listed.unlisted,
             .started = listed.has_started ? 1 : 0,
             .end = has_end ? &end : NULL,
         };
-        (void)run_report(&subjects, options, out);
+        (void)run_report(&all, options, out);
     }
     return has_none || result->shortfall.is_replaced;
 }

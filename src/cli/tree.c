@@ -46,7 +46,7 @@ static int subject_open(struct tree *self, const char *command, const char *path
     return STATUS_OK;
 }
 
-int tree_open(struct tree *self, const char *command, char *const *paths, size_t count,
+int tree_open(struct tree *self, const char *command, const char *const *paths, size_t count,
               const struct profile_options *options, const struct tree_end *end)
 {
     *self = (struct tree){

@@ -22,7 +22,7 @@ struct tree_end {
 // Opens `count` recordings, at least one, the main program's first. 0, or a status after a message
 // that names the file and begins with the command's name; then there is nothing to close. The paths
 // are borrowed. `end` may be NULL.
-int tree_open(struct tree *self, const char *command, char *const *paths, size_t count,
+int tree_open(struct tree *self, const char *command, const char *const *paths, size_t count,
               const struct profile_options *options, const struct tree_end *end);
 void tree_close(struct tree *self);
 

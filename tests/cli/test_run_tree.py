@@ -1,10 +1,12 @@
 """What is said of several processes: which of them is the main program, and how each ended."""
 
+import json
 import re
 import shutil
 
 import pytest
 
+from conftest import call_mete
 from recording import unwrapped
 
 
@@ -94,6 +96,48 @@ def test_what_a_fork_with_threads_inherited_is_not_its_own(run, compile_words):
     """One large block is inherited at the stack where the child's threads take many small ones."""
     head = head_of(run(compile_words("sh", FORKING_WITH_THREADS, ["-pthread"])))
     assert head[0] == "sh" and "forked from" not in head[1], head
+
+
+def test_a_report_from_the_recordings_alone_is_the_same(mete, run, tmp_path):
+    """Also of another run beside, whose processes have nothing to do with these."""
+    big = "perl -e 'my @a = (1..99999)'"
+    script = f"{big}; sh -c 'perl -e 1; exit 2'; (perl -e 1); exec sh -c 'perl -e 2; exit 6'"
+    run("sh", "-c", f"{big}; perl -e 3; exit 1")
+    words = ("--summary=summary.txt", "sh", "-c", script)
+    done = run(*words)
+    assert done.status == 6
+    summary = (tmp_path / "summary.txt").read_text(encoding="utf-8")
+    main = re.search(r"^recording  (\S+)", summary, re.M).group(1)
+    assert main.startswith("perl.") and "the largest of " in summary and "Children" in summary
+
+    def report(*words):
+        done = call_mete(mete, ["report", *words], cwd=tmp_path, env={"LC_ALL": "C.UTF-8"})
+        assert done.status == 0, done
+        return done
+
+    assert report(main).out.decode() == summary
+    newest = report()  # the last that was written is a child
+    assert newest.out.decode() == summary
+    assert newest.said() == [f"mete: report: {main}, the newest here"]
+    alone = report("--no-children", main).out.decode()
+    assert "Children" not in alone and "the largest of" not in alone
+    children = json.loads(report("--json", main).out)["children"]
+    assert len(children) == summary[summary.index("Children"):].count(" ended\n") + len(
+        re.findall(r"(?:status 6|another program)$", summary[summary.index("Children"):], re.M))
+    # One of them is told with what it was and started, and not with who started it.
+    told = [report(path.name).out.decode() for path in tmp_path.glob("perl.*.mete")]
+    told = [text for text in told if text.startswith("perl -e 1\n")]
+    assert len(told) == 2 and not any("the largest of" in text for text in told)
+
+
+def test_without_children_the_command_is_told_of(run):
+    done = run("--children=no", "sh", "-c", "perl -e 'my @a = (1..99999)'; exit 5")
+    assert done.status == 5
+    (line,) = done.said()
+    assert re.fullmatch(r"mete: run: 'sh' \(pid \d+\) ended with status 5; the largest process "
+                        "that it started follows", line), done
+    done = run("--children=no", "sh", "-c", "perl -e 'my @a = (1..99999)'; kill -TERM $$")
+    assert "'sh'" in done.said()[0] and "was killed by SIGTERM; " in done.said()[0], done
 
 
 def test_without_children_one_that_goes_on_leaves_nothing(run, tmp_path, memory):

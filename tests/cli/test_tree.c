@@ -50,7 +50,7 @@ static void the_order_is_that_of_the_paths(void **state)
 {
     (void)state;
     struct tree tree;
-    char *const names[] = {paths[0], paths[1], paths[2]};
+    const char *const names[] = {paths[0], paths[1], paths[2]};
     assert_int_equal(tree_open(&tree, "try", names, COUNT, NULL, NULL), STATUS_OK);
     assert_int_equal(tree.report.count, COUNT);
     for (size_t i = 0; i < COUNT; i++) {
@@ -64,7 +64,7 @@ static void one_that_cannot_be_read_closes_the_others(void **state)
 {
     (void)state;
     struct tree tree;
-    char *const names[] = {paths[0], folder};
+    const char *const names[] = {paths[0], folder};
     assert_int_equal(tree_open(&tree, "try", names, 2, NULL, NULL), STATUS_FAILED);
     assert_int_equal(tree.report.count, 0);
 }
