@@ -53,7 +53,7 @@ static const struct option options[] = {
     {.name = "json", .kind = OPTION_FLAG, .help = "print one object with all that is known"},
     {.name = "embed",
      .kind = OPTION_FLAG,
-     .help = "print nothing: write the names of frames into FILE"},
+     .help = "print no report: write the names of frames into FILE"},
     {.name = "exact", .kind = OPTION_FLAG, .help = "print exact numbers"},
     {.name = "children", .kind = OPTION_FLAG, .help = "list the children, too; the default"},
 };

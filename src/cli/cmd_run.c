@@ -53,7 +53,7 @@ static const struct option options[] = {
     {.name = "summary",
      .kind = OPTION_VALUE,
      .value = "FILE",
-     .help = "write the summary there, not to standard error"},
+     .help = "write the summary to FILE; '-' is standard output"},
     {.name = "symbols",
      .kind = OPTION_FLAG,
      .help = "name functions in the recording (default yes)"},
@@ -283,6 +283,7 @@ static int observe(struct run_call *call, const struct obstacle *obstacle,
             .wall_ns = end.wall_ns,
             .recordings = recordings,
         };
+        const bool has_room = !has_recordings || live_folder_has_room(&folders[0]);
         if (has_recordings) {
             gather(call, &end, folders, recordings, &result->main);
             result->started = recordings_own(recordings, end.pid);
@@ -294,6 +295,7 @@ static int observe(struct run_call *call, const struct obstacle *obstacle,
             .recordings = recordings,
             .successors = &spill.successors,
             .end = &end,
+            .has_room = has_room,
             .has_children = call->summary.has_children,
         };
         shortfall_find(&result->shortfall, &facts);

@@ -28,6 +28,9 @@ enum { TRIES_MAX = 16 }; // of a name that another mete removed as fast as we ma
 // A guess: a recording of many sites takes some megabytes, and memory is others' too.
 static const unsigned long long memory_needed = 64ULL << 20;
 
+// The least that one takes, of pages that are written at its beginning.
+static const unsigned long long recording_needed = 256ULL << 10;
+
 static bool is_memory(const char *folder, struct statfs *system)
 {
     return statfs(folder, system) == 0 && system->f_type == TMPFS_MAGIC;
@@ -210,6 +213,14 @@ static bool has_links_alone(int fd)
     }
     closedir(folder);
     return is_alone;
+}
+
+bool live_folder_has_room(const struct live_folder *self)
+{
+    struct statfs system;
+    if (fstatfs(self->fd, &system) < 0) return true; // nobody says that it has none
+    return (unsigned long long)system.f_bavail * (unsigned long long)system.f_bsize >=
+           recording_needed;
 }
 
 void live_folder_close(struct live_folder *self)

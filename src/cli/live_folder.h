@@ -42,6 +42,9 @@ bool live_folder_is_told(const struct live_folder *self);
 void live_folder_set_unwanted(const struct live_folder *self);
 bool live_folder_is_unwanted(const struct live_folder *self);
 
+// Whether a recording finds room in it now.
+bool live_folder_has_room(const struct live_folder *self);
+
 // Leaves it as it is, to whoever takes it over.
 void live_folder_close(struct live_folder *self);
 

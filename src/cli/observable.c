@@ -325,6 +325,6 @@ const char *observable_absence(int status)
 {
     if (WIFSIGNALED(status)) return "it was killed before it allocated anything";
     return "it allocated nothing, or something emptied its environment (LD_PRELOAD, METE), such as "
-           "'env -i' or sudo, or took it to another root, as chroot does: put 'mete run' behind "
-           "that";
+           "'env -i' or sudo, made it another user's (setpriv), or took it to another root, as "
+           "chroot does: put 'mete run' behind that";
 }

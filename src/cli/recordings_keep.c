@@ -28,6 +28,7 @@ struct keep {
     unsigned number_next;      // where names are to be told apart by numbers alone
     size_t alive_count;
     size_t stayed_count;
+    size_t nameless_count; // that could not be made whole
 };
 
 static bool is_used(const struct keep *self, const char *path)
@@ -85,7 +86,7 @@ static void embed(struct keep *self, size_t index)
         .duration_ms = end->wall_ns / 1000000,
     };
     const int error = self->embedder ? embedder_embed(self->embedder, item->path, &plan) : -ENOMEM;
-    if (error) {
+    if (error && self->nameless_count++ < LINES_MAX) {
         say_to(
             self->plan->out,
             "run: the recording of pid %d has no names: %s; 'mete report --embed' adds them later",
@@ -205,6 +206,9 @@ void recordings_keep(struct recordings *self, size_t main, const struct keep_pla
     if (state.alive_count > LINES_MAX && !plan->is_late) {
         say_to(plan->out, "run: and %zu more that still run%s", state.alive_count - LINES_MAX,
                state.alive_count - LINES_MAX == 1 ? "s" : "");
+    }
+    if (state.nameless_count > LINES_MAX) {
+        say_to(plan->out, "run: and %zu more without names", state.nameless_count - LINES_MAX);
     }
     if (state.stayed_count > lines_max(&state)) {
         const size_t more = state.stayed_count - lines_max(&state);

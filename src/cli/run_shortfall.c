@@ -12,7 +12,7 @@ enum { CHILDREN_NAMED = 3, RUNNING_NAMED = 3, BLIND_NAMED = 3 };
 #define UNSEEN                                                                                     \
     "is linked statically or setuid, is built with a sanitizer, has no LD_PRELOAD and METE in "    \
     "its "                                                                                         \
-    "environment ('env -i', sudo), or runs in another root (chroot)"
+    "environment ('env -i', sudo), or runs as another user or in another root (chroot)"
 
 __attribute__((format(printf, 2, 3))) static void add(struct shortfall *self, const char *format,
                                                       ...)
@@ -195,6 +195,8 @@ void shortfall_find(struct shortfall *self, const struct shortfall_facts *facts)
     self->is_replaced = own < recordings->count && recordings_end_in_exec(recordings, own);
     if (facts->obstacle->kind != OBSTACLE_NONE) {
         add(self, "'%s' %s", facts->obstacle->subject, facts->obstacle->reason);
+    } else if (recordings->count == 0 && !facts->has_room) {
+        add(self, "there is no room for one: make some, or set TMPDIR to a folder that has it");
     } else if (recordings->count == 0) {
         add(self, "%s", observable_absence(facts->end->status));
     } else if (self->is_replaced) {

@@ -28,6 +28,7 @@ struct shortfall_facts {
     const struct recordings *recordings;
     const struct successors *successors;
     const struct child_end *end;
+    bool has_room;     // for a recording, where they are made
     bool has_children; // they are wanted
 };
 

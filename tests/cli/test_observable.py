@@ -416,7 +416,8 @@ def test_a_command_in_another_root(run, tmp_path):
     done = run("/usr/sbin/chroot", root, "/usr/bin/sort", "/lines")
     assert (done.status, done.out) == (0, b"a\nb\n"), done
     assert "'chroot' became another program, which left no recording: " in done.said()[0]
-    assert "or runs in another root (chroot): put 'mete run' behind that" in done.said()[0]
+    where = "or runs as another user or in another root (chroot): put 'mete run' behind that"
+    assert where in done.said()[0]
 
 
 def test_mete_in_another_root(mete, preload, tmp_path):

@@ -14,13 +14,14 @@ from conftest import call_mete
 BECAME = re.compile(
     r"not everything was seen: '\w+' became (another program, which left no recording: it "
     r"allocated nothing, is linked statically or setuid, is built with a sanitizer, has no "
-    r"LD_PRELOAD and METE in its environment \('env -i', sudo\), or runs in another root "
-    r"\(chroot\)|'/\S+', in an environment "
+    r"LD_PRELOAD and METE in its environment \('env -i', sudo\), or runs as another user or in "
+    r"another root \(chroot\)|'/\S+', in an environment "
     r"without LD_PRELOAD and METE, as 'env -i' and sudo make it): put 'mete run' behind that$")
 
 
 UNSEEN = ("is linked statically or setuid, is built with a sanitizer, has no LD_PRELOAD and METE "
-          "in its environment ('env -i', sudo), or runs in another root (chroot)")
+          "in its environment ('env -i', sudo), or runs as another user or in another root "
+          "(chroot)")
 UNSEEN_ONE = "started left no recording: it " + UNSEEN
 
 

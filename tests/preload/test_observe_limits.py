@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from recording import Recording
+from recording import Recording, unwrapped
 
 NOBODY = 65534
 
@@ -181,6 +181,18 @@ def test_a_disk_too_small_for_a_header_is_one_line(preload_for_all, run_native, 
     assert done.stderr == (
         b"mete: nothing is recorded: No space left on device (make room there, or "
         b"METE=recording=NAME records elsewhere): '/mnt/a.mete'\n"), done
+
+
+@needs_mounts
+def test_where_there_is_no_room_at_all_the_summary_says_so(mete, run_native, known, tmp_path):
+    script = (f"mount -t tmpfs -o size=1M none /dev/shm; mount -t tmpfs -o size=64K none {tmp_path}; "
+              f"cd {tmp_path}; unset TMPDIR XDG_RUNTIME_DIR; head -c 1M /dev/zero >fill; "
+              f"exec '{mete}' run '{known}' 1 10")
+    done = run_native(["unshare", "-m", "sh", "-c", script])
+    assert (done.status, done.stdout) == (0, b""), done
+    said = unwrapped(done.stderr.decode()).splitlines()
+    assert said[-1] == ("mete: no recording was made: there is no room for one: make some, or set "
+                        "TMPDIR to a folder that has it"), done
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can chroot")
