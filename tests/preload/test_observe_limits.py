@@ -185,9 +185,10 @@ def test_a_disk_too_small_for_a_header_is_one_line(preload_for_all, run_native, 
 
 @needs_mounts
 def test_where_there_is_no_room_at_all_the_summary_says_so(mete, run_native, known, tmp_path):
-    script = (f"mount -t tmpfs -o size=1M none /dev/shm; cd {tmp_path.parent}; "
-              f"mount -t tmpfs -o size=64K none {tmp_path}; cd {tmp_path}; unset TMPDIR XDG_RUNTIME_DIR; "
-              f"head -c 1M /dev/zero >fill; exec '{mete}' run '{known}' 1 10")
+    script = (f"mount -t tmpfs -o size=1M none /dev/shm; "
+              f"mount -t tmpfs -o size=64K none {tmp_path}; cd {tmp_path}; "
+              "unset TMPDIR XDG_RUNTIME_DIR; head -c 1M /dev/zero >fill; "
+              f"exec '{mete}' run '{known}' 1 10")
     done = run_native(["unshare", "-m", "sh", "-c", script])
     assert (done.status, done.stdout) == (0, b""), done
     said = unwrapped(done.stderr.decode()).splitlines()
