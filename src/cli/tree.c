@@ -38,10 +38,11 @@ static int subject_open(struct tree *self, const char *command, const char *path
         age_ms > profile->process.duration_ms) {
         profile->process.duration_ms = age_ms;
     }
+    const bool is_over = !is_running && profile->process.is_over;
     self->subjects[self->report.count++] = (struct report_subject){
         .profile = profile,
         .path = path,
-        .life = is_running ? REPORT_RUNNING : REPORT_LIFE_UNKNOWN,
+        .life = is_running ? REPORT_RUNNING : is_over ? REPORT_OVER : REPORT_LIFE_UNKNOWN,
     };
     return STATUS_OK;
 }

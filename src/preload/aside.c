@@ -173,7 +173,7 @@ static void begin_anew(void)
 static void do_nothing(void) {}
 
 // The loader calls it to learn where aside_look() is.
-static void (*look(void))(void)
+__attribute__((used)) static void (*look(void))(void)
 {
     if (is_sanitized(_r_debug.r_map)) begin_anew();
     return do_nothing;

@@ -51,6 +51,7 @@ static bool process_read(struct profile *self)
         .image = from->image,
         .inherits_from_pid = from->inherits_from_pid,
         .state = from->state <= RECORD_WAITED ? (enum profile_state)from->state : PROFILE_RUNNING,
+        .is_over = from->is_over != 0,
         .status = (int)from->status,
         .begin_ms = from->clock_real_ns / 1000000,
         .begin_monotonic_ms = from->clock_monotonic_ms,

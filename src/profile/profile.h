@@ -47,6 +47,7 @@ struct profile_process {
     uint32_t inherits_from_pid;
     uint32_t thread_count; // that have allocated or freed
     enum profile_state state;
+    bool is_over; // nobody wrote the recording any more
     int status;
     uint64_t begin_ms;           // since 1970
     uint64_t begin_monotonic_ms; // the same moment by CLOCK_MONOTONIC

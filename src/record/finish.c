@@ -182,6 +182,11 @@ int finish_names(struct recording *self, finish_namer namer, void *context)
     return 0;
 }
 
+void finish_over(struct recording *self)
+{
+    self->process->is_over = 1;
+}
+
 void finish_status(struct recording *self, int status, uint64_t duration_ms)
 {
     self->process->state = RECORD_WAITED;

@@ -30,6 +30,9 @@ enum { FINISH_LINES_MAX = 64 }; // lines of one frame; deeper inlining has not b
 // rest stay unknown.
 int finish_names(struct recording *self, finish_namer namer, void *context);
 
+// Notes that nobody writes it any more.
+void finish_over(struct recording *self);
+
 // Sets what waitpid() said of the process.
 void finish_status(struct recording *self, int status, uint64_t duration_ms);
 

@@ -210,7 +210,8 @@ void part_figures(struct line *line, const struct profile *profile)
     const int64_t live = profile->totals.live_blocks;
     const uint64_t live_count = live > 0 ? (uint64_t)live : 0;
     amount_bytes(text, profile->totals.live_bytes, is_exact);
-    figure(line, text, process->state == PROFILE_RUNNING ? "live" : "left at the end");
+    const bool may_go_on = process->state == PROFILE_RUNNING && !process->is_over;
+    figure(line, text, may_go_on ? "live" : "left at the end");
     amount_count(count, live_count, is_exact);
     line_print(line, INK_PLAIN, " in %s block%s", count, amount_plural(live_count));
     line_end(line);

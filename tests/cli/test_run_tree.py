@@ -130,6 +130,14 @@ def test_a_report_from_the_recordings_alone_is_the_same(mete, run, tmp_path):
     assert len(told) == 2 and not any("the largest of" in text for text in told)
 
 
+def test_a_child_that_was_killed_is_so_in_a_report_too(mete, run, tmp_path):
+    done = run("-o", "a.mete", "sh", "-c", "perl -e 'my $x = 1; kill KILL => $$'; exit 3")
+    told = head_of(done)[-2]
+    assert told.startswith("ended without a word, or was killed; last heard of at "), done
+    done = call_mete(mete, ["report", "a.mete"], cwd=tmp_path)
+    assert told in done.out.decode().splitlines() and " left at the end in " in done.out.decode()
+
+
 def test_without_children_the_command_is_told_of(run):
     done = run("--children=no", "sh", "-c", "perl -e 'my @a = (1..99999)'; exit 5")
     assert done.status == 5
