@@ -223,6 +223,7 @@ static void gather(const struct run_call *call, const struct child_end *end,
         .has_names = call->summary.has_symbols,
         .out = stderr,
         .end = end,
+        .run = live_folder_run(&folders[0]),
     };
     const int error = recordings_find(recordings, folders, FOLDERS, end->pid);
     if (error) say("run: cannot read '%s': %s", folders[0].path, strerror(-error));

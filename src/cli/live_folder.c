@@ -215,6 +215,18 @@ static bool has_links_alone(int fd)
     return is_alone;
 }
 
+uint64_t live_folder_run(const struct live_folder *self)
+{
+    struct stat folder = {0};
+    (void)fstat(self->fd, &folder);
+    uint64_t hash = 14695981039346656037u; // FNV-1a
+    for (const char *at = strrchr(self->path, '/'); at && *at; at++) {
+        hash = (hash ^ (unsigned char)*at) * 1099511628211u;
+    }
+    hash = (hash ^ folder.st_ino) * 1099511628211u;
+    return hash ? hash : 1;
+}
+
 bool live_folder_has_room(const struct live_folder *self)
 {
     struct statfs system;

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct live_folder {
     char path[PATH_MAX]; // absolute
@@ -41,6 +42,9 @@ bool live_folder_is_told(const struct live_folder *self);
 // Notes that nobody wants what processes that go on may yet leave in it.
 void live_folder_set_unwanted(const struct live_folder *self);
 bool live_folder_is_unwanted(const struct live_folder *self);
+
+// A number that tells its run from others: its name is one of a kind.
+uint64_t live_folder_run(const struct live_folder *self);
 
 // Whether a recording finds room in it now.
 bool live_folder_has_room(const struct live_folder *self);

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 // Keeps files of names from one recording to the next: the processes of a run share most modules.
 struct embedder;
@@ -14,6 +16,8 @@ void embedder_destroy(struct embedder *self);
 struct embed_plan {
     bool has_names;    // frames are named; those that nobody knows keep the names they had
     bool is_over;      // its process has ended, as far as the caller could find out
+    uint64_t run;      // where it is over: what tells its run from others
+    pid_t command_pid; // of that
     const int *status; // as wait() gave it; NULL: unknown
     unsigned long long duration_ms;
 };

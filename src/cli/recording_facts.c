@@ -51,7 +51,10 @@ struct recording_facts recording_facts_read(int fd)
     self.parent_pid = process->parent_pid;
     self.execs = process->execs;
     self.begin_ms = process->clock_real_ns / 1000000;
-    self.end_ms = self.begin_ms + process->duration_ms;
+    self.begin_monotonic_ms = process->clock_monotonic_ms;
+    self.run = process->run;
+    self.run_pid = process->run_pid;
+    self.duration_ms = process->duration_ms;
     self.peak_bytes = process->peak_bytes;
     self.inherits_from_pid = process->inherits_from_pid;
     for (size_t i = 0; i < recording->threads_count; i++) {

@@ -17,7 +17,10 @@ struct recording_facts {
     uint32_t parent_pid;
     uint32_t execs;    // of children that had no recording before
     uint64_t begin_ms; // since 1970
-    uint64_t end_ms;   // the same; where it has not ended, of its last event at the earliest
+    uint64_t begin_monotonic_ms;
+    uint64_t run; // as in the recording
+    uint32_t run_pid;
+    uint64_t duration_ms; // so far
     uint64_t peak_bytes;
     uint64_t allocations;
     uint32_t inherits_from_pid; // the forked parent whose blocks peak and allocations contain, or 0

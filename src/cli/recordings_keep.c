@@ -82,6 +82,8 @@ static void embed(struct keep *self, size_t index)
     const struct embed_plan plan = {
         .has_names = self->plan->has_names,
         .is_over = true,
+        .run = self->plan->run,
+        .command_pid = end->pid,
         .status = is_end_of_command(self, index) ? &end->status : NULL,
         .duration_ms = end->wall_ns / 1000000,
     };

@@ -17,6 +17,7 @@ struct keep_plan {
     bool is_late;                // an earlier run's: nothing is replaced, and little is said
     FILE *out;                   // where messages go; NULL: nowhere
     const struct child_end *end; // of the process that the command became
+    uint64_t run;                // what tells this run from others
 };
 
 // Moves those whose processes have ended; their `path` is then where they are. `main` is the index

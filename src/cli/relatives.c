@@ -40,6 +40,20 @@ static bool read_one(int folder, const char *name, struct recording *item_out)
     return item_out->facts.has_process;
 }
 
+// A copy of one that is there, under another name.
+static bool is_copy(const struct recordings *self, const struct recording *item)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        const struct recording *other = &self->items[i];
+        if (other->pid == item->pid && other->image == item->image &&
+            other->facts.begin_ms == item->facts.begin_ms &&
+            strcmp(other->facts.host, item->facts.host) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool add(struct recordings *self, const struct recording *item, const char *folder,
                 size_t folder_len, const char *name)
 {
@@ -65,15 +79,17 @@ static int read_folder(struct recordings *self, const char *path)
     DIR *opened = folder ? opendir(folder) : NULL;
     free(folder);
     if (!opened) return -errno;
+    // The one itself first: then what is the same is a copy of it.
+    struct recording item;
     int error = 0;
+    if (read_one(dirfd(opened), own, &item) && !add(self, &item, path, folder_len, own)) {
+        error = -ENOMEM;
+    }
     size_t looked = 0;
     for (const struct dirent *entry; !error && (entry = readdir(opened));) {
-        struct recording item;
-        // The one itself is looked at in any case.
-        const bool is_own = strcmp(entry->d_name, own) == 0;
         if (!is_named_like_one(entry->d_name, own, own_len)) continue;
-        if (looked++ >= FILES_MAX && !is_own) continue;
-        if (!read_one(dirfd(opened), entry->d_name, &item)) continue;
+        if (looked++ >= FILES_MAX) break;
+        if (!read_one(dirfd(opened), entry->d_name, &item) || is_copy(self, &item)) continue;
         if (!add(self, &item, path, folder_len, entry->d_name)) error = -ENOMEM;
     }
     closedir(opened);
@@ -82,14 +98,27 @@ static int read_folder(struct recordings *self, const char *path)
 
 // --- who is whose
 
-// Whether a process began while another was there: one that has not said when it ended may have
-// gone on for ever.
+// Clocks are set and machines sleep: so far apart may two of them go between two processes of one
+// run. A guess; it also keeps processes of different boots apart.
+static const int64_t apart_max_ms = 12 * 3600 * 1000;
+
+static bool is_close(const struct recording_facts *one, const struct recording_facts *other)
+{
+    const int64_t real_ms = (int64_t)(one->begin_ms - other->begin_ms);
+    const int64_t monotonic_ms = (int64_t)(one->begin_monotonic_ms - other->begin_monotonic_ms);
+    const int64_t apart_ms = real_ms - monotonic_ms;
+    return apart_ms < apart_max_ms && apart_ms > -apart_max_ms &&
+           strcmp(one->host, other->host) == 0;
+}
+
+// Whether a process began while another was there, as far as that one has said when it ended.
 static bool began_within(const struct recording_facts *one, const struct recording_facts *other)
 {
     const bool has_end = other->state == RECORD_ENDED || other->state == RECORD_WAITED;
-    return one->begin_ms + LIVENESS_SLACK_MS >= other->begin_ms &&
-           (!has_end || one->begin_ms <= other->end_ms + LIVENESS_SLACK_MS) &&
-           strcmp(one->host, other->host) == 0;
+    const uint64_t end_ms = other->begin_monotonic_ms + other->duration_ms;
+    return is_close(one, other) &&
+           one->begin_monotonic_ms + LIVENESS_SLACK_MS >= other->begin_monotonic_ms &&
+           (!has_end || one->begin_monotonic_ms <= end_ms + LIVENESS_SLACK_MS);
 }
 
 static bool is_child_of(const struct recording *one, const struct recording *other)
@@ -98,41 +127,46 @@ static bool is_child_of(const struct recording *one, const struct recording *oth
            began_within(&one->facts, &other->facts);
 }
 
-// Another program that the same process was before, or became.
-static bool is_image_of(const struct recording *one, const struct recording *other)
+// What the same process was before.
+static bool is_successor_of(const struct recording *one, const struct recording *other)
 {
-    if (one->pid != other->pid || one->image == other->image) return false;
-    const struct recording *first = one->image < other->image ? one : other;
-    const struct recording *second = first == one ? other : one;
-    return second->facts.begin_ms + LIVENESS_SLACK_MS >= first->facts.begin_ms &&
-           first->facts.state != RECORD_WAITED && strcmp(one->facts.host, other->facts.host) == 0;
+    return one->pid == other->pid && one->image == other->image + 1 &&
+           other->facts.state == RECORD_EXECED && began_within(&one->facts, &other->facts);
 }
 
-// The one that started another's process; the count where it is not there.
-static size_t parent_of(const struct recordings *self, size_t index)
+// The one that another comes from: what its process was before, or who started that; of several of
+// that pid the last, since pids are given again. The count where it is not there.
+static size_t origin_of(const struct recordings *self, size_t index)
 {
+    size_t before = self->count;
+    size_t parent = self->count;
+    const struct recording *one = &self->items[index];
     for (size_t i = 0; i < self->count; i++) {
-        if (is_child_of(&self->items[index], &self->items[i])) return i;
+        const struct recording *other = &self->items[i];
+        const uint64_t begin_ms = other->facts.begin_ms;
+        if (is_successor_of(one, other)) {
+            const bool is_later =
+                before == self->count || begin_ms > self->items[before].facts.begin_ms;
+            if (is_later) before = i;
+        } else if (is_child_of(one, other)) {
+            const bool is_later =
+                parent == self->count || begin_ms > self->items[parent].facts.begin_ms;
+            if (is_later) parent = i;
+        }
     }
-    return self->count;
+    return before < self->count ? before : parent;
 }
 
-// Marks what descends from what is marked, and its other images.
-static void spread(const struct recordings *self, bool *is_marked)
+// Marks what comes from what is marked.
+static void spread(const struct recordings *self, const size_t *origins, bool *is_marked)
 {
     bool has_more = true;
     while (has_more) {
         has_more = false;
         for (size_t i = 0; i < self->count; i++) {
-            for (size_t j = 0; j < self->count && !is_marked[i]; j++) {
-                const struct recording *one = &self->items[i];
-                const struct recording *other = &self->items[j];
-                if (!is_marked[j] || (!is_child_of(one, other) && !is_image_of(one, other))) {
-                    continue;
-                }
-                is_marked[i] = true;
-                has_more = true;
-            }
+            if (is_marked[i] || origins[i] == self->count || !is_marked[origins[i]]) continue;
+            is_marked[i] = true;
+            has_more = true;
         }
     }
 }
@@ -145,13 +179,40 @@ static int by_pid_and_image(const void *a, const void *b)
     return (left->image > right->image) - (left->image < right->image);
 }
 
+// Leaves those of the same `mete run`, which has noted it in them; returns the command's pid.
+static pid_t keep_run(struct recordings *self, size_t index)
+{
+    const uint64_t run = self->items[index].facts.run;
+    pid_t root = 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < self->count; i++) {
+        struct recording *item = &self->items[i];
+        if (item->facts.run == run && item->facts.run_pid != 0) root = (pid_t)item->facts.run_pid;
+        if (item->facts.run == run) {
+            self->items[kept++] = *item;
+        } else {
+            free(item->path);
+        }
+    }
+    self->count = kept;
+    qsort(self->items, self->count, sizeof *self->items, by_pid_and_image);
+    return root;
+}
+
 // Leaves `index` and what descends from it. False for want of memory.
 static bool keep_descendants(struct recordings *self, size_t index)
 {
     bool *is_marked = calloc(self->count, sizeof *is_marked);
-    if (!is_marked) return false;
+    size_t *origins = calloc(self->count, sizeof *origins);
+    if (!is_marked || !origins) {
+        free(is_marked);
+        free(origins);
+        return false;
+    }
     is_marked[index] = true;
-    spread(self, is_marked);
+    for (size_t i = 0; i < self->count; i++) origins[i] = origin_of(self, i);
+    spread(self, origins, is_marked);
+    free(origins);
     size_t kept = 0;
     for (size_t i = 0; i < self->count; i++) {
         if (is_marked[i]) {
@@ -189,15 +250,17 @@ int relatives_find(const char *path, struct recordings *relatives_out, pid_t *ro
 {
     struct recordings self = {0};
     int error = read_folder(&self, path);
-    size_t root = relatives_index(&self, path);
-    if (!error && root == self.count) error = -ENOENT;
-    if (!error) {
-        // Each step leads to one that began earlier, or the same process's pid would be its own
-        // ancestor's.
+    const size_t own = relatives_index(&self, path);
+    if (!error && own == self.count) error = -ENOENT;
+    if (!error && self.items[own].facts.run != 0) {
+        *root_out = keep_run(&self, own);
+    } else if (!error) {
+        size_t root = own;
+        // Within the clock's slack two may seem to come from each other.
         for (size_t steps = 0; steps < self.count; steps++) {
-            const size_t parent = parent_of(&self, root);
-            if (parent == self.count) break;
-            root = parent;
+            const size_t origin = origin_of(&self, root);
+            if (origin == self.count) break;
+            root = origin;
         }
         *root_out = self.items[root].pid;
         if (!keep_descendants(&self, root)) error = -ENOMEM;

@@ -1,5 +1,5 @@
-// Relatives: the recordings beside one that are of the same run: by who started whom, and when, on
-// which machine. Belongs to the command line.
+// Relatives: the recordings beside one that are of the same run, as `mete run` has noted it; where
+// none has, by who started whom, and when, on which machine. Belongs to the command line.
 #pragma once
 
 #include "cli/recordings.h"

@@ -1,5 +1,7 @@
 #include "cli/run_shortfall.h"
 
+#include "record/tables.h"
+
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -149,20 +151,29 @@ static void find_blind(struct shortfall *self, const struct shortfall_facts *fac
     if (more > 0) add(self, "%zu more process%s like these", more, more == 1 ? "" : "es");
 }
 
-// How many programs that were started left no recording, as far as can be counted: of children
-// that were made by posix_spawn() nothing is known.
+// Whether it is the first of its process: a pid may have been given again.
+static bool is_first_image(const struct recordings *recordings, size_t index)
+{
+    const struct recording *item = &recordings->items[index];
+    const struct recording *before = index > 0 ? item - 1 : NULL;
+    return !before || before->pid != item->pid || before->facts.state != RECORD_EXECED;
+}
+
+// How many programs that were started left no recording, as far as can be counted: children that
+// were made by posix_spawn() are not, and one of them that recorded makes up for one that did not.
 static size_t count_unseen(const struct shortfall_facts *facts)
 {
-    size_t started = 0;
-    size_t seen = 0;
-    for (size_t i = 0; i < facts->recordings->count; i++) {
-        const struct recording *item = &facts->recordings->items[i];
-        started += item->facts.execs;
-        // One that recorded before it became a program is not among those that were counted.
-        const bool is_first = item->image == 1 && item->facts.inherits_from_pid == 0;
-        seen += is_first && item->pid != facts->end->pid;
+    const struct recordings *recordings = facts->recordings;
+    size_t unseen = 0;
+    size_t strays = 0; // who started them is gone, or has no recording
+    for (size_t i = 0; i < recordings->count; i++) unseen += recordings->items[i].facts.execs;
+    for (size_t i = 0; i < recordings->count; i++) {
+        const struct recording *item = &recordings->items[i];
+        const bool is_first = is_first_image(recordings, i) && item->facts.inherits_from_pid == 0;
+        if (!is_first || item->pid == facts->end->pid) continue;
+        strays++;
     }
-    return started > seen ? started - seen : 0;
+    return unseen > strays ? unseen - strays : 0;
 }
 
 // Whether there are recordings of any process but the command's own.

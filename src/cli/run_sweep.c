@@ -87,6 +87,7 @@ static void take_over(const struct sweep *self, struct live_folder *folder, int 
             .is_late = true,
             .out = out,
             .end = &end,
+            .run = live_folder_run(folder),
         };
         recordings_keep(&recordings, recordings_main(&recordings, 0), &plan, folder, 1);
         tell(&recordings, folder, self->out);

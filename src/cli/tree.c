@@ -42,7 +42,9 @@ static int subject_open(struct tree *self, const char *command, const char *path
     self->subjects[self->report.count++] = (struct report_subject){
         .profile = profile,
         .path = path,
-        .life = is_running ? REPORT_RUNNING : is_over ? REPORT_OVER : REPORT_LIFE_UNKNOWN,
+        .life = is_running ? REPORT_RUNNING
+                : is_over  ? REPORT_OVER
+                           : REPORT_LIFE_UNKNOWN,
     };
     return STATUS_OK;
 }

@@ -1,5 +1,7 @@
 #include "cli/unrecorded.h"
 
+#include "cli/environment.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -56,6 +58,8 @@ static bool is_unrecorded(pid_t pid, const char *folder)
     const char *name = strrchr(folder, '/');
     if (!name || snprintf(words, sizeof words, "%s/", name) >= (int)sizeof words) return false;
     if (!has_words(pid, "environ", words)) return false;
+    // Without our object it never will: a static program, say.
+    if (!has_words(pid, "maps", ENVIRONMENT_LINK)) return false;
     (void)snprintf(words, sizeof words, "%s/%d.", name, own_pid(pid));
     return !has_words(pid, "maps", words);
 }

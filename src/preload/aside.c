@@ -115,6 +115,7 @@ struct beginning {
     char **environment;
     size_t variable_count;
     const char *path; // as it was given to exec; NULL: it is not told
+    bool has_loader;  // it was found by the kernel; else it is the loader that was started
 };
 
 static struct beginning beginning(void)
@@ -126,6 +127,7 @@ static struct beginning beginning(void)
     const ElfW(auxv_t) *entry = (const void *)(self.environment + self.variable_count + 1);
     for (; entry->a_type != AT_NULL; entry++) {
         if (entry->a_type == AT_EXECFN) self.path = (const char *)entry->a_un.a_val;
+        if (entry->a_type == AT_BASE) self.has_loader = entry->a_un.a_val != 0;
     }
     return self;
 }
@@ -133,9 +135,9 @@ static struct beginning beginning(void)
 // The environment without us; NULL: we are linked, or the whole machine preloads us.
 static char **environment_without(const struct beginning *from)
 {
-    size_t preload = 0;
-    while (preload < from->variable_count && !begins_with(from->environment[preload], VARIABLE)) {
-        preload++;
+    size_t preload = from->variable_count;
+    for (size_t i = 0; i < from->variable_count; i++) {
+        if (begins_with(from->environment[i], VARIABLE)) preload = i; // of several the last holds
     }
     if (preload == from->variable_count) return NULL;
     const char *entry = from->environment[preload];
@@ -155,19 +157,35 @@ static char **environment_without(const struct beginning *from)
     return fewer;
 }
 
+// Whether the loader was started by its name and nothing but the program's behind it: it has taken
+// its own name off the arguments, which still lies before them.
+static bool is_plain_call(const struct beginning *from)
+{
+    const char *before = from->arguments[0] - 1; // the zero that ends what stands before
+    size_t length = 0;
+    while (before[-1 - (long)length]) length++;
+    return begins_with(base_name(before - length), "ld");
+}
+
 // Begins the program anew, without us in its environment. Comes back when that cannot be.
 static void begin_anew(void)
 {
     struct beginning from = beginning();
+    if (!from.has_loader && !is_plain_call(&from)) return; // its options are not known any more
     char **environment = environment_without(&from);
     if (!environment) return;
-    char path[PATH_MAX];
+    if (!from.has_loader) {
+        (void)process_exec(from.arguments[0], from.arguments, environment);
+        return;
+    }
     // By the path that led to it, so that it has the name that it had.
     if (from.path && process_is_running_file(from.path)) {
         (void)process_exec(from.path, from.arguments, environment);
     }
+    char path[PATH_MAX];
     process_program(path, sizeof path);
     (void)process_exec(path, from.arguments, environment);
+    (void)process_exec("/proc/self/exe", from.arguments, environment); // it was deleted
 }
 
 static void do_nothing(void) {}

@@ -182,9 +182,11 @@ int finish_names(struct recording *self, finish_namer namer, void *context)
     return 0;
 }
 
-void finish_over(struct recording *self)
+void finish_run(struct recording *self, uint64_t run, uint32_t command_pid)
 {
     self->process->is_over = 1;
+    self->process->run = run;
+    self->process->run_pid = command_pid;
 }
 
 void finish_status(struct recording *self, int status, uint64_t duration_ms)

@@ -30,8 +30,8 @@ enum { FINISH_LINES_MAX = 64 }; // lines of one frame; deeper inlining has not b
 // rest stay unknown.
 int finish_names(struct recording *self, finish_namer namer, void *context);
 
-// Notes that nobody writes it any more.
-void finish_over(struct recording *self);
+// Notes that nobody writes it any more, and of which run it is.
+void finish_run(struct recording *self, uint64_t run, uint32_t command_pid);
 
 // Sets what waitpid() said of the process.
 void finish_status(struct recording *self, int status, uint64_t duration_ms);

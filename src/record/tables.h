@@ -61,6 +61,8 @@ struct record_text {
     X(U32, parent_pid)                                                                             \
     X(U32, image)             /* 1, and one more after each exec that kept the pid */              \
     X(U32, inherits_from_pid) /* the forked parent whose live blocks it began with, or 0 */        \
+    X(U64, run)     /* the same in all recordings of one `mete run`; 0: none has finished it */    \
+    X(U32, run_pid) /* that of the command it ran; 0: not known any more */                        \
     X(U32, is_over) /* nobody wrote it any more when mete finished it, whatever `state` says */    \
     X(U32, thread_count) /* how many have counted; `threads` may have fewer rows */                \
     X(U32, execs)        /* of children that had no recording before */                            \

@@ -350,19 +350,20 @@ static json_t *head_of(const struct report_tree *tree)
 {
     const struct report_subject *main = &tree->subjects[0];
     const struct profile *profile = main->profile;
-    return OBJECT(
-        {"schema", json_integer(1)}, {"recording", text_or_null(main->path)},
-        {"process", process_of(main)}, {"totals", totals_of(profile)}, {"peak", peak_of(profile)},
-        {"timeline", array_of(profile, profile->timeline_count, point)},
-        {"sizes", array_of(profile, PROFILE_SIZES, total_size)},
-        {"modules", array_of(profile, profile->modules_count, module)},
-        {"threads", array_of(profile, profile->threads_count, thread)},
-        {"mappings", array_of(profile, profile->mappings_count, mapping)},
-        {"children", children_of(tree)}, {"lost", lost_of(profile)},
-        {"missing_bytes", count(profile->missing)}, {"contradictions", count(profile->unbelieved)},
-        {"live_over_time_interval_ms",
-         profile->point_count > 0 ? count(profile->interval_ms) : json_null()},
-        {"sites_hidden", count(profile->sites_hidden)});
+    return OBJECT({"schema", json_integer(1)}, {"recording", text_or_null(main->path)},
+                  {"process", process_of(main)}, {"totals", totals_of(profile)},
+                  {"peak", peak_of(profile)},
+                  {"timeline", array_of(profile, profile->timeline_count, point)},
+                  {"sizes", array_of(profile, PROFILE_SIZES, total_size)},
+                  {"modules", array_of(profile, profile->modules_count, module)},
+                  {"threads", array_of(profile, profile->threads_count, thread)},
+                  {"mappings", array_of(profile, profile->mappings_count, mapping)},
+                  {"children", children_of(tree)}, {"children_unlisted", count(tree->unlisted)},
+                  {"lost", lost_of(profile)}, {"missing_bytes", count(profile->missing)},
+                  {"contradictions", count(profile->unbelieved)},
+                  {"live_over_time_interval_ms",
+                   profile->point_count > 0 ? count(profile->interval_ms) : json_null()},
+                  {"sites_hidden", count(profile->sites_hidden)});
 }
 
 // The sites one by one, a line each: all of a large recording's at once would need gigabytes.

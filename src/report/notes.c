@@ -48,38 +48,39 @@ static void put_mend_of_system(struct line *line, const struct profile_module *m
     line_put(line, INK_NOTE, " or set DEBUGINFOD_URLS");
 }
 
-// What gives names to a module of the user's own.
-static void put_mend_of_own(struct line *line, const struct profile *profile, size_t index)
+// What gives names to a module of the user's own, in two parts around its name.
+struct own_mend {
+    const char *begin;
+    const char *end;
+};
+
+static struct own_mend mend_of_own(const struct profile *profile, size_t index)
 {
-    static const struct {
-        const char *begin;
-        const char *end;
-    } words[] = {
+    static const struct own_mend mends[] = {
         [PROFILE_FILE_THERE] = {"build ", " with -g"},
         [PROFILE_FILE_GONE] = {"put ", " back for 'mete report --embed'"},
         [PROFILE_FILE_CLOSED] = {"make ", " readable for 'mete report --embed'"},
     };
-    const enum profile_file file = profile_module_file(profile, index);
-    line_put(line, INK_NOTE, words[file].begin);
-    line_put_within(line, INK_NOTE, profile->modules[index].name,
-                    LINE_COLUMNS - strlen(words[file].end));
-    line_put(line, INK_NOTE, words[file].end);
+    return mends[profile_module_file(profile, index)];
 }
 
 // What gives names to the worst module of the system's and of the user's own.
 static void put_mend(struct line *line, const struct profile *profile, const size_t *order,
                      size_t count)
 {
+    static const char widest[] = "; install debug symbols for ... or set DEBUGINFOD_URLS";
     const char *joint = "  mend: ";
     bool has_system = false;
     bool has_own = false;
     for (size_t i = 0; i < count; i++) {
         const struct profile_module *module = &profile->modules[order[i]];
         const bool is_system = is_of_the_system(module->path);
-        const char *widest = is_system ? "; install debug symbols for ... or set DEBUGINFOD_URLS"
-                                       : "; make ... readable for 'mete report --embed'";
         if (is_system ? has_system : has_own) continue;
-        if (line->column + strlen(widest) > LINE_COLUMNS) continue;
+        struct own_mend own = {"", ""};
+        if (!is_system) own = mend_of_own(profile, order[i]);
+        const size_t need =
+            is_system ? strlen(widest) : strlen(joint) + strlen(own.begin) + 3 + strlen(own.end);
+        if (line->column + need > LINE_COLUMNS) continue;
         line_put(line, INK_NOTE, joint);
         joint = "; ";
         if (is_system) {
@@ -87,7 +88,9 @@ static void put_mend(struct line *line, const struct profile *profile, const siz
             put_mend_of_system(line, module);
         } else {
             has_own = true;
-            put_mend_of_own(line, profile, order[i]);
+            line_put(line, INK_NOTE, own.begin);
+            line_put_within(line, INK_NOTE, module->name, LINE_COLUMNS - strlen(own.end));
+            line_put(line, INK_NOTE, own.end);
         }
     }
     if (!has_system && !has_own) line_put(line, INK_NOTE, "  they lie in no file: generated code");

@@ -240,6 +240,14 @@ def test_what_ended_before_its_mete_was_killed_is_told_in_one_line(abandon, fake
     assert len(list((tmp_path / "all").iterdir())) == 3
 
 
+def test_a_static_program_that_goes_on_would_not_record(run, compile_words):
+    """It has our settings in its environment, but not us."""
+    program = compile_words("idle-static", "#include <unistd.h>\nint main(void) { sleep(3); }\n",
+                            ["-static"])
+    done = run("sh", "-c", f"{program} >&- 2>&- <&- & sleep 0.3")
+    assert not any("would record in" in line for line in done.said()), done
+
+
 IDLE = """
 #include <stdlib.h>
 #include <unistd.h>

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -119,6 +120,10 @@ def test_a_report_from_the_recordings_alone_is_the_same(mete, run, tmp_path):
     newest = report()  # the last that was written is a child
     assert newest.out.decode() == summary
     assert newest.said() == [f"mete: report: {main}, the newest here"]
+    # A copy is nobody's child.
+    shutil.copy(next(tmp_path.glob("sh.*.mete")), tmp_path / "copy.mete")
+    assert report(main).out.decode() == summary
+    (tmp_path / "copy.mete").unlink()
     alone = report("--no-children", main).out.decode()
     assert "Children" not in alone and "the largest of" not in alone
     children = json.loads(report("--json", main).out)["children"]
@@ -128,6 +133,31 @@ def test_a_report_from_the_recordings_alone_is_the_same(mete, run, tmp_path):
     told = [report(path.name).out.decode() for path in tmp_path.glob("perl.*.mete")]
     told = [text for text in told if text.startswith("perl -e 1\n")]
     assert len(told) == 2 and not any("the largest of" in text for text in told)
+
+
+def test_an_orphan_is_of_its_run(mete, run, tmp_path):
+    """Whoever made it is gone before it begins, so that it does not know its parent."""
+    done = run("-o", "a.mete", "sh", "-c", "(perl -e '$x = 1' &); sleep 0.7; exit 3")
+    assert "perl " in done.err.decode() or done.err.decode().startswith("perl "), done
+    told = call_mete(mete, ["report"], cwd=tmp_path, env={"LC_ALL": "C.UTF-8"})
+    again = call_mete(mete, ["report", "a.mete"], cwd=tmp_path, env={"LC_ALL": "C.UTF-8"})
+    assert told.out == again.out
+    pids = set(re.findall(r"^ +\S+ \S+ +\S+ \S+ +\d+ +\S+ (\d+)", done.err.decode(), re.M))
+    assert pids <= set(re.findall(r" (\d+)\b", told.out.decode())) and len(pids) >= 2, done
+
+
+def test_relations_without_a_run(mete, preload, tmp_path):
+    """Recordings that no mete finished are told apart by who started whom."""
+    env = {"LD_PRELOAD": preload, "METE": f"observe=yes,recording={tmp_path}/%n.%p.%i.mete"}
+    for _ in range(2):
+        done = subprocess.run(["sh", "-c", "perl -e 1; sh -c 'perl -e 2'; exit 3"], check=False,
+                              env={"PATH": "/usr/bin:/bin", **env}, timeout=60)
+        assert done.returncode == 3
+    for path in tmp_path.glob("sh.*.mete"):
+        told = json.loads(call_mete(mete, ["report", "--json", path]).out)
+        if told["process"]["command"][-1].startswith("perl -e 1"):
+            assert 2 <= len(told["children"]) <= 4, told["children"]
+            assert all(child["process"]["program"] for child in told["children"])
 
 
 def test_a_child_that_was_killed_is_so_in_a_report_too(mete, run, tmp_path):

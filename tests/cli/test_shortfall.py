@@ -120,7 +120,15 @@ def test_a_child_with_a_sanitizer_runs_as_without_mete(run, compile_words, compi
     # clang links AddressSanitizer in, whose malloc comes before ours and bears it.
     assert preload == "" or (compiler, flags) == ("clang", ["-fsanitize=address"])
     (line,) = done.said()
-    assert UNSEEN_ONE in line or "is built with" in line, done
+    assert f"1 program that was {UNSEEN_ONE}" in line or ") is built with " in line, done
+
+
+def test_a_sanitizer_under_a_loader_that_was_named_runs_too(run, compile_words):
+    """The loader has shifted the arguments by then."""
+    program = compile_words("sanitized", SANITIZED, ["-fsanitize=address"])
+    loader = "/lib64/ld-linux-x86-64.so.2"
+    done = run("sh", "-c", f"{loader} {program} a b; exit $?", env={"LD_PRELOAD": ""})
+    assert done.status == 3 and done.out.decode().splitlines()[1:] == ["a", "b", ""], done
 
 
 def test_a_sanitizer_finds_what_it_finds(run, compile_words):

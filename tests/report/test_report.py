@@ -258,7 +258,7 @@ def test_a_recording_is_not_its_own_child(report):
 
 def test_text_from_outside_is_harmless(report):
     out = report("hostile.mete")[1]
-    assert out.startswith("?[31mred?\nkilled by SIGSEGV after 0 ms")
+    assert out.startswith("$'\\033[31mred\\377'\nkilled by SIGSEGV after 0 ms"), out
     assert "读取;表格??" in out
     told = json.loads(report("--json", "hostile.mete")[1])
     assert told["process"]["program"] == "/bin/\033[31mred\ufffd"
