@@ -19,9 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BLOCKS = 10000, SIZE = 8000, NOBODY = 65534 };
+enum { BLOCKS = 5000, SIZE = 8000, NOBODY = 65534 };
 
-// 80 MB in pieces.
+// 40 MB in pieces: more than the heap keeps.
 static void use_and_free_much(void)
 {
     static char *blocks[BLOCKS];
