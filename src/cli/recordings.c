@@ -164,6 +164,11 @@ static int find_in(struct recordings *self, const struct live_folder *folder, pi
     return error;
 }
 
+void recordings_sort(struct recordings *self)
+{
+    if (self->count > 0) qsort(self->items, self->count, sizeof *self->items, by_pid_and_image);
+}
+
 int recordings_find(struct recordings *self, const struct live_folder *folders, size_t count,
                     pid_t main_pid)
 {
@@ -173,7 +178,7 @@ int recordings_find(struct recordings *self, const struct live_folder *folders, 
         const int failed = folders[i].fd >= 0 ? find_in(self, &folders[i], main_pid) : 0;
         if (failed) error = failed;
     }
-    if (self->count > 0) qsort(self->items, self->count, sizeof *self->items, by_pid_and_image);
+    recordings_sort(self);
     size_t kept = 0;
     for (size_t i = 0; i < self->count; i++) {
         struct recording *item = &self->items[i];

@@ -33,6 +33,9 @@ bool recording_parse_name(const char *name, pid_t *pid_out, unsigned *image_out)
 int recordings_find(struct recordings *self, const struct live_folder *folders, size_t count,
                     pid_t main_pid);
 
+// Puts them in the order of pids and images.
+void recordings_sort(struct recordings *self);
+
 // Which of them is that of the process that the command became: its last image's. `count` if there
 // is none.
 size_t recordings_own(const struct recordings *self, pid_t main_pid);

@@ -171,48 +171,8 @@ static void spread(const struct recordings *self, const size_t *origins, bool *i
     }
 }
 
-static int by_pid_and_image(const void *a, const void *b)
+static void keep_marked(struct recordings *self, const bool *is_marked)
 {
-    const struct recording *left = a;
-    const struct recording *right = b;
-    if (left->pid != right->pid) return left->pid < right->pid ? -1 : 1;
-    return (left->image > right->image) - (left->image < right->image);
-}
-
-// Leaves those of the same `mete run`, which has noted it in them; returns the command's pid.
-static pid_t keep_run(struct recordings *self, size_t index)
-{
-    const uint64_t run = self->items[index].facts.run;
-    pid_t root = 0;
-    size_t kept = 0;
-    for (size_t i = 0; i < self->count; i++) {
-        struct recording *item = &self->items[i];
-        if (item->facts.run == run && item->facts.run_pid != 0) root = (pid_t)item->facts.run_pid;
-        if (item->facts.run == run) {
-            self->items[kept++] = *item;
-        } else {
-            free(item->path);
-        }
-    }
-    self->count = kept;
-    qsort(self->items, self->count, sizeof *self->items, by_pid_and_image);
-    return root;
-}
-
-// Leaves `index` and what descends from it. False for want of memory.
-static bool keep_descendants(struct recordings *self, size_t index)
-{
-    bool *is_marked = calloc(self->count, sizeof *is_marked);
-    size_t *origins = calloc(self->count, sizeof *origins);
-    if (!is_marked || !origins) {
-        free(is_marked);
-        free(origins);
-        return false;
-    }
-    is_marked[index] = true;
-    for (size_t i = 0; i < self->count; i++) origins[i] = origin_of(self, i);
-    spread(self, origins, is_marked);
-    free(origins);
     size_t kept = 0;
     for (size_t i = 0; i < self->count; i++) {
         if (is_marked[i]) {
@@ -222,9 +182,48 @@ static bool keep_descendants(struct recordings *self, size_t index)
         }
     }
     self->count = kept;
+    recordings_sort(self);
+}
+
+// Marks those of the same `mete run`, which has noted it in them; returns the command's pid.
+static pid_t mark_run(const struct recordings *self, size_t index, bool *is_marked)
+{
+    const uint64_t run = self->items[index].facts.run;
+    pid_t root = 0;
+    for (size_t i = 0; i < self->count; i++) {
+        const struct recording_facts *facts = &self->items[i].facts;
+        is_marked[i] = facts->run == run;
+        if (is_marked[i] && facts->run_pid != 0) root = (pid_t)facts->run_pid;
+    }
+    return root;
+}
+
+// Leaves those of its run; *root_out: the command's pid. False for want of memory.
+static bool keep_run(struct recordings *self, size_t index, pid_t *root_out)
+{
+    bool *is_marked = calloc(self->count, sizeof *is_marked);
+    if (!is_marked) return false;
+    *root_out = mark_run(self, index, is_marked);
+    keep_marked(self, is_marked);
     free(is_marked);
-    qsort(self->items, self->count, sizeof *self->items, by_pid_and_image);
     return true;
+}
+
+// Leaves `index` and what descends from it. False for want of memory.
+static bool keep_descendants(struct recordings *self, size_t index)
+{
+    bool *is_marked = calloc(self->count, sizeof *is_marked);
+    size_t *origins = calloc(self->count, sizeof *origins);
+    const bool is_fine = is_marked && origins;
+    if (is_fine) {
+        is_marked[index] = true;
+        for (size_t i = 0; i < self->count; i++) origins[i] = origin_of(self, i);
+        spread(self, origins, is_marked);
+        keep_marked(self, is_marked);
+    }
+    free(is_marked);
+    free(origins);
+    return is_fine;
 }
 
 size_t relatives_index(const struct recordings *self, const char *path)
@@ -253,7 +252,7 @@ int relatives_find(const char *path, struct recordings *relatives_out, pid_t *ro
     const size_t own = relatives_index(&self, path);
     if (!error && own == self.count) error = -ENOENT;
     if (!error && self.items[own].facts.run != 0) {
-        *root_out = keep_run(&self, own);
+        if (!keep_run(&self, own, root_out)) error = -ENOMEM;
     } else if (!error) {
         size_t root = own;
         // Within the clock's slack two may seem to come from each other.

@@ -13,8 +13,7 @@ enum { CHILDREN_NAMED = 3, RUNNING_NAMED = 3, BLIND_NAMED = 3 };
 
 #define UNSEEN                                                                                     \
     "is linked statically or setuid, is built with a sanitizer, has no LD_PRELOAD and METE in "    \
-    "its "                                                                                         \
-    "environment ('env -i', sudo), or runs as another user or in another root (chroot)"
+    "its environment ('env -i', sudo), or runs as another user or in another root (chroot)"
 
 __attribute__((format(printf, 2, 3))) static void add(struct shortfall *self, const char *format,
                                                       ...)
@@ -164,16 +163,15 @@ static bool is_first_image(const struct recordings *recordings, size_t index)
 static size_t count_unseen(const struct shortfall_facts *facts)
 {
     const struct recordings *recordings = facts->recordings;
-    size_t unseen = 0;
-    size_t strays = 0; // who started them is gone, or has no recording
-    for (size_t i = 0; i < recordings->count; i++) unseen += recordings->items[i].facts.execs;
+    size_t started = 0;
+    size_t seen = 0;
     for (size_t i = 0; i < recordings->count; i++) {
         const struct recording *item = &recordings->items[i];
         const bool is_first = is_first_image(recordings, i) && item->facts.inherits_from_pid == 0;
-        if (!is_first || item->pid == facts->end->pid) continue;
-        strays++;
+        started += item->facts.execs;
+        seen += is_first && item->pid != facts->end->pid;
     }
-    return unseen > strays ? unseen - strays : 0;
+    return started > seen ? started - seen : 0;
 }
 
 // Whether there are recordings of any process but the command's own.
