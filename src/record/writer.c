@@ -134,8 +134,10 @@ void record_writer_detach(struct record_writer *self)
 
 static bool is_given(struct record_writer *self, enum record_table table, size_t done, size_t step)
 {
-    return shared_file_extend(&self->file, 1 + table, done + step) &&
-           shared_file_populate(self->tables[table].rows + done, step);
+    self->error = -ENOMEM;
+    if (!shared_file_extend(&self->file, 1 + table, done + step)) return false;
+    self->error = -ENOSPC;
+    return shared_file_populate(self->tables[table].rows + done, step);
 }
 
 // First one page, since most processes of a build do little and their recordings lie in memory to
@@ -146,6 +148,7 @@ static bool make_usable(struct record_writer *self, enum record_table which)
     struct record_writer_table *table = &self->tables[which];
     size_t whole = align_up((size_t)table->capacity * table->row_size, PAGE_SIZE);
     size_t done = align_up((size_t)table->usable * table->row_size, PAGE_SIZE);
+    self->error = -ENOSPC;
     if (table->usable == table->capacity) return false;
     size_t step = align_up(done / 2, PAGE_SIZE);
     if (step < STEP_MIN) step = done == 0 ? PAGE_SIZE : STEP_MIN;

@@ -25,6 +25,7 @@ struct record_writer {
         uint32_t capacity;
     } tables[RECORD_TABLE_COUNT];
     uint64_t refused; // rows that found no room
+    int error;        // why the last did not: -ENOMEM (address space) or -ENOSPC
 };
 
 // The least that a recording takes, in bytes of a file that is mostly holes.

@@ -25,7 +25,7 @@ static struct {
     volatile char *mark;    // not zero in the process that began the recording, nor in one that
                             // shares its memory; zero in a forked child
     struct lock *beginning; // in the same page: whoever begins the child's
-    bool is_refused;        // a child that could not
+    bool is_refused;        // it could not begin
     uintptr_t newborn;      // the block whose allocation is a child's first event
 } state;
 
@@ -116,12 +116,20 @@ static bool inherit_block(void *context, const struct heap_block *block)
     return true;
 }
 
+// What was begun had no room; returns why.
+static COLD int drop(void)
+{
+    int error = recorder.writer.error ? recorder.writer.error : -ENOMEM;
+    recorder_drop();
+    return error;
+}
+
 // 0 or -errno.
 static int reopen(bool is_within)
 {
     int error = recorder_reopen(is_within);
     if (error) return error;
-    if (!tally_begin() || !mappings_begin()) return -ENOMEM;
+    if (!tally_begin() || !mappings_begin()) return drop();
     course_begin();
     struct ledger_thread *thread = enter_thread();
     struct tally *tally = thread ? &thread->tally : tally_shared();
@@ -400,7 +408,7 @@ int ledger_begin(const struct recorder_options *options)
     if (code_find_module((uintptr_t)&ledger_begin, &own)) capture_set_own(own.start, own.end);
     int error = recorder_open(options);
     if (error) return error;
-    if (!tally_begin() || !sites_begin() || !mappings_begin()) return -ENOMEM;
+    if (!tally_begin() || !sites_begin() || !mappings_begin()) return drop();
     course_begin();
     heap_observe(&observer);
     return 0;
@@ -410,7 +418,8 @@ int ledger_begin(const struct recorder_options *options)
 // nor a child in which nothing has happened.
 static bool is_recording(void)
 {
-    return state.mark && *state.mark && recorder.process && recorder.process->pid == process_id();
+    return state.mark && *state.mark && !state.is_refused && recorder.process &&
+           recorder.process->pid == process_id();
 }
 
 bool ledger_end(enum record_state how)

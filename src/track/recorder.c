@@ -79,7 +79,14 @@ static void remove_file(uint32_t pid, uint32_t image)
 {
     char path[PATH_SIZE];
     record_writer_close(&recorder.writer);
+    recorder.process = NULL;
+    memset(recorder.lost, 0, sizeof recorder.lost);
     if (write_path(path, sizeof path, pid, image)) shared_file_remove(path);
+}
+
+void recorder_drop(void)
+{
+    if (recorder.process) remove_file(recorder.process->pid, recorder.process->image);
 }
 
 // A file, its clock, and who writes it. 0, or -errno.
@@ -93,8 +100,9 @@ static int begin_file(void)
     struct record_process *process =
         record_writer_add(&recorder.writer, RECORD_TABLE_process, &index);
     if (!process) {
+        error = recorder.writer.error;
         remove_file(pid, image);
-        return -ENOSPC;
+        return error;
     }
     recorder.start_ms = clock_coarse_ms();
     process->clock_real_ns = clock_real_ns();
@@ -145,8 +153,9 @@ int recorder_open(const struct recorder_options *options)
     if (error) return error;
     describe_process(options);
     if (!begin_losses()) {
-        remove_file(recorder.process->pid, recorder.process->image);
-        return -ENOSPC;
+        error = recorder.writer.error;
+        recorder_drop();
+        return error;
     }
     record_writer_publish(&recorder.writer, RECORD_TABLE_process);
     return 0;
@@ -171,8 +180,9 @@ static int begin_as_child(const struct record_writer *parent, struct record_proc
     if (error) return error;
     struct record_process *process = recorder.process;
     if (!copy_tables(parent) || !begin_losses()) {
-        remove_file(process->pid, process->image);
-        return -ENOSPC;
+        error = recorder.writer.error;
+        recorder_drop();
+        return error;
     }
     process->inherits_from_pid = was->pid;
     process->program = was->program;
@@ -206,7 +216,7 @@ int recorder_reopen(bool is_within)
 void recorder_refuse(int error)
 {
     struct record_lost *row = recorder.lost[LOSS_CHILD];
-    bool is_first = row && __atomic_fetch_add(&row->events, 1, __ATOMIC_RELAXED) == 0;
+    bool is_first = !row || __atomic_fetch_add(&row->events, 1, __ATOMIC_RELAXED) == 0;
     record_writer_detach(&recorder.writer);
     if (is_first && refused) refused(pattern, error);
 }

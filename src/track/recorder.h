@@ -58,6 +58,9 @@ struct recorder_options {
 // in place of %i the first number from 1 on for which there is no file yet. 0, or -errno.
 int recorder_open(const struct recorder_options *options);
 
+// Removes what was begun and cannot go on; there is no recording then.
+void recorder_drop(void);
+
 // In a forked child: another recording, which knows the modules, frames, stacks and sites of the
 // parent's under the same numbers, and none of its rows. 0, or -errno and it keeps no recording: to
 // the next. Whoever is within the recorder just now, further out on the same stack, goes on writing

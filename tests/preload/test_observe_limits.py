@@ -184,6 +184,25 @@ def test_a_disk_too_small_for_a_header_is_one_line(preload_for_all, run_native, 
 
 
 @needs_mounts
+def test_a_disk_that_is_full_anywhere_in_the_beginning(preload_for_all, run_native, tmp_path):
+    """Whichever row finds no room: an exec and an end look at what was begun."""
+    script = (
+        "for pages in $(seq 1 40); do mount -t tmpfs -o size=$((pages * 4))K none /mnt || exit 77; "
+        f"LD_PRELOAD={preload_for_all} METE=observe=yes,recording=/mnt/%p.%i.mete "
+        "sh -c 'cd / && exec /bin/sh -c \"exit 3\"'; echo $? $(ls /mnt | wc -l); umount /mnt; done")
+    done = run_native(["unshare", "-m", "sh", "-c", script])
+    if done.status == 77:
+        pytest.skip("tmpfs cannot be mounted here")
+    ends = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
+    assert len(ends) == 40 and {status for status, _ in ends} == {3}, done
+    # None at first; then one of the two; both where there is room.
+    assert ends[0][1] == 0 and ends[-1][1] == 2, ends
+    assert set(done.stderr.splitlines()) <= {
+        b"mete: nothing is recorded: No space left on device (make room there, or "
+        b"METE=recording=NAME records elsewhere): '/mnt/%p.%i.mete'"}, done
+
+
+@needs_mounts
 def test_where_there_is_no_room_at_all_the_summary_says_so(mete, run_native, known, tmp_path):
     script = (f"mount -t tmpfs -o size=1M none /dev/shm; "
               f"mount -t tmpfs -o size=64K none {tmp_path}; cd {tmp_path}; "
