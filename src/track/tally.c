@@ -80,12 +80,12 @@ bool tally_enter(struct tally *self)
     struct record_thread *thread =
         record_writer_add(&recorder.writer, RECORD_TABLE_threads, &self->slot);
     bool is_new = thread != NULL;
+    recorder.process->thread_count++; // also who finds no slot, and asks no more
     if (!thread) thread = take_left(&self->slot);
     if (thread) {
         thread->tid = process_thread_id();
         thread->is_alive = 1;
         process_thread_name((char *)thread->name);
-        recorder.process->thread_count++;
         if (is_new) {
             thread->first_ms = recorder_now_ms();
             record_writer_publish(&recorder.writer, RECORD_TABLE_threads);

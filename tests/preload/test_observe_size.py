@@ -10,6 +10,7 @@ from recording import MAGIC
 
 POINTS_MAX = 512
 SNAPSHOTS_MAX = 64
+THREADS_MAX = 4095
 
 
 @pytest.fixture(name="fast", scope="session")
@@ -103,6 +104,28 @@ def test_a_thousand_sites_of_many_threads_take_no_more(mete, observed, compile_p
         assert site["thread_count"] == threads and not site["peak_exact"]
         assert len(set(site["threads"])) == threads and set(site["threads"]) <= set(workers)
         assert site["at_peak_bytes"] <= site["peak_bytes"] <= 40 * threads
+
+
+def test_threads_past_the_limit_are_counted_together(mete, observed, compile_program):
+    """Of what they did only the stacks are unknown: nothing is lost, nor how many they were."""
+    threads, stacks = 4300, 2
+    done = observed(compile_program("crowd.c"), threads, stacks)
+    if done.status == 77:
+        pytest.skip("so many threads are not allowed here")
+    recording = done.only().check()
+    crowded = [site for site in recording.sites if "take_one" in site.stack]
+    (past,) = [site for site in recording.sites if site.kind == "thread"]
+    assert len(crowded) == stacks and not any(recording.lost.values())
+    known = sum(site.allocations for site in crowded)
+    assert past.allocations == threads * stacks - known
+    assert past.bytes_allocated == 40 * past.allocations
+    # Main and whoever began before the limit have rows of their own.
+    assert stacks * 4000 < known <= stacks * THREADS_MAX
+    assert sum(site.live_blocks for site in [*crowded, past]) == 0
+    told = json.loads(subprocess.run([mete, "report", "--json", recording.path],
+                                     capture_output=True, check=True).stdout)
+    assert told["process"]["threads"] == threads + 1 > len(told["threads"])
+    assert "4301 threads" in done.err.decode()
 
 
 def test_what_another_thread_frees_was_never_all_live(mete, observed, compile_program):

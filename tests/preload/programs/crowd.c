@@ -44,8 +44,12 @@ int main(int argc, char **argv)
     pthread_t *ids = calloc(threads, sizeof *ids);
     EXPECT(blocks != NULL && ids != NULL);
     EXPECT(pthread_barrier_init(&all, NULL, (unsigned)threads) == 0);
+    pthread_attr_t small;
+    EXPECT(pthread_attr_init(&small) == 0);
+    EXPECT(pthread_attr_setstacksize(&small, 64 * KIB) == 0);
     for (unsigned long i = 0; i < threads; i++) {
-        EXPECT(pthread_create(&ids[i], NULL, work, (void *)(uintptr_t)i) == 0);
+        // Where so many are not allowed that is no failure.
+        if (pthread_create(&ids[i], &small, work, (void *)(uintptr_t)i) != 0) _exit(77);
     }
     for (unsigned long i = 0; i < threads; i++) EXPECT(pthread_join(ids[i], NULL) == 0);
     free(ids);
