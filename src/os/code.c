@@ -117,18 +117,23 @@ bool code_module_holds(const struct code_module *module, uintptr_t address)
            (uintptr_t)object.dlfo_eh_frame == module->search_table;
 }
 
-bool code_find_module(uintptr_t address, struct code_module *module_out)
+bool code_locate(uintptr_t address, struct code_module *module_out)
 {
     struct dl_find_object object;
     if (_dl_find_object((void *)address, &object) != 0) return false;
-    struct code_module module = {
+    *module_out = (struct code_module){
         .start = (uintptr_t)object.dlfo_map_start,
         .end = (uintptr_t)object.dlfo_map_end,
         .bias = *(const uintptr_t *)object.dlfo_link_map, // its first member (SVR4's debugger ABI)
         .link_map = object.dlfo_link_map,
         .search_table = (uintptr_t)object.dlfo_eh_frame,
     };
-    if (module.search_table && !find_segment(&module)) probe_segment(&module);
-    *module_out = module;
+    return true;
+}
+
+bool code_find_module(uintptr_t address, struct code_module *module_out)
+{
+    if (!code_locate(address, module_out)) return false;
+    if (module_out->search_table && !find_segment(module_out)) probe_segment(module_out);
     return true;
 }

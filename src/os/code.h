@@ -43,3 +43,7 @@ bool code_module_holds(const struct code_module *module, uintptr_t address);
 
 // False: no module has code there (JIT, a trampoline, no code at all); *module_out is untouched.
 bool code_find_module(uintptr_t address, struct code_module *module_out);
+
+// The same without the memory around the search table, for which the kernel must be asked: unwind_*
+// are 0.
+bool code_locate(uintptr_t address, struct code_module *module_out);

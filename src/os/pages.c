@@ -8,6 +8,10 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 // Linux 5.14
+#endif
+
 static bool is_error(long result)
 {
     return (unsigned long)result >= (unsigned long)-4095L; // the kernel's range of -errno
@@ -52,6 +56,11 @@ void pages_purge(void *address, size_t size)
     if (!is_error(result)) return;
     // Locked pages (mlockall) are refused with EINVAL: they stay, and callers rely on zeroes.
     __builtin_memset(address, 0, size);
+}
+
+void pages_populate(void *address, size_t size)
+{
+    (void)syscall_4(SYS_madvise, (long)address, (long)size, MADV_POPULATE_WRITE, 0);
 }
 
 bool pages_wipe_on_fork(void *address, size_t size)

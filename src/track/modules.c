@@ -144,7 +144,7 @@ uint32_t modules_find(uintptr_t pc, uint64_t *offset_out)
 {
     *offset_out = pc;
     struct code_module code;
-    if (!code_find_module(pc, &code)) return RECORD_NONE;
+    if (!code_locate(pc, &code)) return RECORD_NONE;
     uint32_t found = RECORD_NONE;
     uint32_t count = recorder.writer.tables[RECORD_TABLE_modules].count;
     for (uint32_t i = 0; i < count && found == RECORD_NONE; i++) {
