@@ -1,5 +1,6 @@
 // Answers where the memory of a recorded program went.
 #include "cli/cmd.h"
+#include "cli/large_pages.h"
 #include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/recording_embed.h"
@@ -301,6 +302,7 @@ static int report(const struct cmd *self, char **words)
         say("report: '%s': options stand before FILE", words[i]);
         return STATUS_USAGE;
     }
+    large_pages_use();
     if (call.form == FORM_EMBED) {
         if (count > 0) return embed(words);
         say("report: --embed wants the FILE to write into");

@@ -2,6 +2,7 @@
 #include "base/pattern.h"
 #include "cli/cmd.h"
 #include "cli/environment.h"
+#include "cli/large_pages.h"
 #include "cli/live_folder.h"
 #include "cli/observable.h"
 #include "cli/output.h"
@@ -214,6 +215,7 @@ static void gather(const struct run_call *call, const struct child_end *end,
                    size_t *main_out)
 {
     char host[256] = "";
+    large_pages_use();
     (void)gethostname(host, sizeof host - 1); // no longer ones on Linux
     const struct keep_plan plan = {
         .pattern = call->output,
