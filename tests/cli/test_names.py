@@ -1,12 +1,14 @@
 """Names in recordings: written when the program has ended; what is shown never changes again."""
 
 import json
+import os
 import shutil
 import subprocess
 
 import pytest
 
 from conftest import call_mete
+from recording import unwrapped
 
 SOURCE = """
 #include <stdlib.h>
@@ -54,6 +56,22 @@ def test_a_program_is_called_what_it_was_started_as(mete, run, program, tmp_path
         told = json.loads(report(mete, "--json", "called.mete", cwd=tmp_path))["process"]
         assert (told["name"], told["program"]) == ("called", str(program))
         (tmp_path / "called.mete").unlink()
+
+
+def test_a_program_that_may_not_be_read_says_how_it_gets_names(mete, program, tmp_path):
+    """Even root needs a capability for that, which is taken away here."""
+    program.chmod(0o111)
+    words = [mete, "run", "-o", "a.mete", program]
+    if os.geteuid() == 0:
+        words = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all",
+                 *words]
+    done = call_mete(words[0], words[1:], cwd=tmp_path)
+    assert done.status == 0, done
+    said = unwrapped(done.err.decode())
+    assert "make keeps readable for 'mete report --embed'" in said, done
+    program.chmod(0o755)
+    assert call_mete(mete, ["report", "--embed", "a.mete"], cwd=tmp_path).status == 0
+    assert "holder" in report(mete, "a.mete", cwd=tmp_path)
 
 
 def test_the_next_command_skips_what_was_skipped(mete, run, program, tmp_path):

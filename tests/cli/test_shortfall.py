@@ -1,14 +1,18 @@
 """What `mete run` says at the end of what it could not see: of the command itself and of children
 that became programs in which nothing can be preloaded."""
 
+import collections
+import concurrent.futures
+import contextlib
 import os
+import pty
 import re
 import shutil
 import signal
 
 import pytest
 
-from conftest import call_mete
+from conftest import Done, call_mete
 
 # What it became is told where it did not come and go too fast to be seen.
 BECAME = re.compile(
@@ -131,6 +135,80 @@ def test_a_sanitizer_under_a_loader_that_was_named_runs_too(run, compile_words):
     assert done.status == 3 and done.out.decode().splitlines()[1:] == ["a", "b", ""], done
 
 
+STARTER = """
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+extern char **environ;
+int main(int argc, char **argv)
+{
+    char *own = getenv("LD_PRELOAD");
+    if (argc < 3 || !own) return 99;
+    if (argv[1][0] == 't') { // two variables, of which the last one holds
+        char *words[64] = {"LD_PRELOAD=/no/such.so"};
+        for (size_t i = 0; i < 62 && environ[i]; i++) words[i + 1] = environ[i];
+        execve(argv[2], argv + 2, words);
+        return 98;
+    }
+    int fd = open(argv[2], O_RDONLY | O_CLOEXEC);
+    if (argv[1][0] == 'd') {
+        unlink(argv[2]);
+    } else {
+        int copy = memfd_create("copy", MFD_CLOEXEC);
+        while (sendfile(copy, fd, NULL, 1 << 20) > 0);
+        fd = copy;
+    }
+    fexecve(fd, argv + 2, environ);
+    return 97;
+}
+"""
+
+
+@pytest.mark.parametrize("how", ["deleted", "memory", "two"])
+def test_a_sanitizer_in_an_odd_place_runs_too(run, compile_words, tmp_path, how):
+    """In a file that was deleted or never had a name; in an environment with LD_PRELOAD twice."""
+    starter = compile_words("starter", STARTER)
+    program = tmp_path / "sanitized"
+    shutil.copy(compile_words("sanitized", SANITIZED, ["-fsanitize=address"]), program)
+    done = run("sh", "-c", f"{starter} {how} {program} a b; exit $?")
+    assert done.status == 3, done
+    # Of the two variables the one that does not hold stays as it is.
+    preload = "/no/such.so" if how == "two" else ""
+    assert done.out.decode().splitlines()[1:] == ["a", "b", preload], done
+
+
+def test_a_loader_with_options_of_its_own_is_left_alone(run, compile_words):
+    """They are not known any more when we look, and the program would become another one."""
+    program = compile_words("sanitized", SANITIZED, ["-fsanitize=address"])
+    loader = "/lib64/ld-linux-x86-64.so.2 --inhibit-cache --library-path /lib/x86_64-linux-gnu"
+    done = run("sh", "-c", f"{loader} {program} a b; exit $?")
+    assert done.status == 1 and b"runtime does not come first" in done.err, done
+
+
+def test_a_pid_that_was_given_again_hides_nobody(run, static, tmp_path):
+    """Two programs of one pid, one after the other, are two."""
+    last = "/proc/sys/kernel/ns_last_pid"
+    if not os.access(last, os.W_OK):
+        pytest.skip("no pid can be given again here")
+    script = (f"perl -e 1 & p=$!; wait; echo $((p - 1)) >{last} || exit 77; "
+              f"perl -e 1 & [ $! = $p ] || exit 77; wait; {static}; exit 3")
+    for _ in range(10):  # others may be faster
+        for path in tmp_path.glob("*.mete"):
+            path.unlink()
+        done = run("sh", "-c", script)
+        if done.status != 77:
+            break
+    assert (done.status, done.said()) == (3, [
+        f"mete: not everything was seen: 1 program that was {UNSEEN_ONE}"]), done
+    # Both forks of one pid left a recording each, and both perls.
+    pids = collections.Counter(path.name.split(".")[1] for path in tmp_path.glob("*.mete"))
+    assert sorted(pids.values()) == [1, 4], done
+
+
 def test_a_sanitizer_finds_what_it_finds(run, compile_words):
     text = ("#include <stdlib.h>\n"
             "int main(void) { char *volatile p = malloc(9); free(p); free(p); }\n")
@@ -184,12 +262,39 @@ def test_what_was_not_seen_and_the_summary_are_one_page(run, static, compile_wor
         os.link(static, tmp_path / f"static-{i}")
         shutil.copy(allots, tmp_path / f"allots-{i}")
     script = "for i in 0 1 2 3 4 5 6 7; do ./static-$i; ./allots-$i; perl -e '$x = 1'; done"
-    for what, end in ((script, "exit 3"), (script, "exec ./static-0")):
-        done = run("-o", "a.mete", "bash", "-c", f"{what}; {end}")
-        lines = done.err.decode().splitlines()
-        assert len(lines) <= 40 and max(map(len, lines)) <= 80, done
-        assert "not everything was seen" in done.said()[0] and lines[-1].startswith("next "), done
+    for end in ("exit 3", "exec ./static-0"):
+        words = ("-o", "a.mete", "bash", "-c", f"{script}; {end}")
+        done = run(*words)
+        on_terminal = Done(*shown_on_a_terminal(run, *words))
+        for page in (done, on_terminal):
+            lines = page.err.decode().splitlines()
+            assert len(lines) <= 40 and max(map(len, lines)) <= 80, page
+            assert lines[-1].startswith("next "), page
+        assert on_terminal.err.startswith(b"\n"), "the summary begins after an empty line"
+        assert "not everything was seen" in done.said()[0], done
         assert re.search(r"\d (more|lines more)", " ".join(done.said())), done
+
+
+def shown_on_a_terminal(run, *words):
+    """The status, the output and what a terminal shows, without its colours."""
+    master, slave = pty.openpty()
+
+    def read_all():
+        seen = b""
+        with contextlib.suppress(OSError):  # at its end
+            while more := os.read(master, 4096):
+                seen += more
+        return seen
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        seen = pool.submit(read_all)
+        try:
+            done = run(*words, stderr=slave)
+        finally:
+            os.close(slave)
+        seen = re.sub(rb"\x1b\[\d*m|\r", b"", seen.result())
+    os.close(master)
+    return done.status, done.out, seen
 
 
 ALLOTS_ITSELF = """
