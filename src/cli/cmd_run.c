@@ -15,6 +15,7 @@
 #include "cli/run_place.h"
 #include "cli/run_summary.h"
 #include "cli/run_sweep.h"
+#include "cli/unrecorded.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -227,6 +228,7 @@ static void gather(const struct run_call *call, const struct child_end *end,
         .end = end,
         .run = live_folder_run(&folders[0]),
     };
+    unrecorded_settle(&folders[0], unrecorded_after(end->wall_ns));
     const int error = recordings_find(recordings, folders, FOLDERS, end->pid);
     if (error) say("run: cannot read '%s': %s", folders[0].path, strerror(-error));
     *main_out = recordings_main(recordings, end->pid);
@@ -281,9 +283,7 @@ static int observe(struct run_call *call, const struct obstacle *obstacle,
         *result = (struct run_result){
             .command = call->command,
             .pid = end.pid,
-            .status = end.status,
-            .usage = end.usage,
-            .wall_ns = end.wall_ns,
+            .end = child_end_known(&end),
             .recordings = recordings,
         };
         const bool has_room = !has_recordings || live_folder_has_room(&folders[0]);
@@ -352,7 +352,7 @@ static int run_and_tell(struct run_call *call, const struct obstacle *obstacle)
     struct run_result result;
     int status = observe(call, obstacle, &result, &recordings);
     if (!status) {
-        status = exit_status(result.status);
+        status = exit_status(result.end.status);
         const bool has_findings = run_summarize(&result, &call->summary, call->out);
         if (has_findings && call->error_status >= 0 && status == STATUS_OK) {
             status = call->error_status;

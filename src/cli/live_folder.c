@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,13 @@
 #define TARGET_LINK "target"
 #define TOLD_LINK "told"
 #define UNWANTED_LINK "unwanted"
+#define RUN_LINK "run"
+
+// What may be in it beside recordings.
+static const char *const links[] = {
+    ENVIRONMENT_LINK, TARGET_LINK, TOLD_LINK, UNWANTED_LINK, RUN_LINK,
+};
+enum { LINKS_COUNT = sizeof links / sizeof *links };
 
 enum { TRIES_MAX = 16 }; // of a name that another mete removed as fast as we made it
 
@@ -36,12 +44,19 @@ static bool is_memory(const char *folder, struct statfs *system)
     return statfs(folder, system) == 0 && system->f_type == TMPFS_MAGIC;
 }
 
+// A tmpfs without a limit says that it has no blocks at all, as some others do that do not know.
+static bool has_no_limit(const struct statfs *system)
+{
+    return system->f_blocks == 0;
+}
+
 static bool has_memory(const char *folder)
 {
     struct statfs system;
     if (!is_memory(folder, &system)) return false;
-    return (unsigned long long)system.f_bavail * (unsigned long long)system.f_bsize >=
-           memory_needed;
+    return has_no_limit(&system) ||
+           (unsigned long long)system.f_bavail * (unsigned long long)system.f_bsize >=
+               memory_needed;
 }
 
 // Whether the pattern of paths below a folder fits into its setting.
@@ -207,16 +222,28 @@ static bool has_links_alone(int fd)
     bool is_alone = true;
     for (const struct dirent *entry; is_alone && (entry = readdir(folder));) {
         const char *name = entry->d_name;
-        is_alone = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-                   strcmp(name, ENVIRONMENT_LINK) == 0 || strcmp(name, TARGET_LINK) == 0 ||
-                   strcmp(name, TOLD_LINK) == 0 || strcmp(name, UNWANTED_LINK) == 0;
+        is_alone = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+        for (size_t i = 0; i < LINKS_COUNT; i++) is_alone |= strcmp(name, links[i]) == 0;
     }
     closedir(folder);
     return is_alone;
 }
 
+void live_folder_set_run(const struct live_folder *self, uint64_t run)
+{
+    char number[32];
+    (void)snprintf(number, sizeof number, "%" PRIu64, run);
+    (void)symlinkat(number, self->fd, RUN_LINK); // without room for it, it is two runs
+}
+
 uint64_t live_folder_run(const struct live_folder *self)
 {
+    char number[32];
+    const ssize_t len = readlinkat(self->fd, RUN_LINK, number, sizeof number - 1);
+    if (len > 0) {
+        number[len] = '\0';
+        return strtoull(number, NULL, 10);
+    }
     struct stat folder = {0};
     (void)fstat(self->fd, &folder);
     uint64_t hash = 14695981039346656037u; // FNV-1a
@@ -231,6 +258,7 @@ bool live_folder_has_room(const struct live_folder *self)
 {
     struct statfs system;
     if (fstatfs(self->fd, &system) < 0) return true; // nobody says that it has none
+    if (has_no_limit(&system)) return true;
     return (unsigned long long)system.f_bavail * (unsigned long long)system.f_bsize >=
            recording_needed;
 }
@@ -246,10 +274,7 @@ bool live_folder_destroy(struct live_folder *self)
     if (self->fd >= 0) {
         // A process that outlives the command, and has its recording here, may yet start others.
         if (has_links_alone(self->fd)) {
-            (void)unlinkat(self->fd, ENVIRONMENT_LINK, 0);
-            (void)unlinkat(self->fd, TARGET_LINK, 0);
-            (void)unlinkat(self->fd, TOLD_LINK, 0);
-            (void)unlinkat(self->fd, UNWANTED_LINK, 0);
+            for (size_t i = 0; i < LINKS_COUNT; i++) (void)unlinkat(self->fd, links[i], 0);
         }
     }
     live_folder_close(self);

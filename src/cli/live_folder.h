@@ -43,7 +43,9 @@ bool live_folder_is_told(const struct live_folder *self);
 void live_folder_set_unwanted(const struct live_folder *self);
 bool live_folder_is_unwanted(const struct live_folder *self);
 
-// A number that tells its run from others: its name is one of a kind.
+// A number that tells its run from others: its name is one of a kind, unless it was set as another
+// folder's of the same run.
+void live_folder_set_run(const struct live_folder *self, uint64_t run);
 uint64_t live_folder_run(const struct live_folder *self);
 
 // Whether a recording finds room in it now.

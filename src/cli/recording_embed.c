@@ -215,7 +215,7 @@ int embedder_embed(struct embedder *self, const char *path, const struct embed_p
     int error = recording->missing > 0 || recording->unbelieved > 0 ? -ENODATA : 0;
     if (!error && plan->has_names) error = add_names(self, recording);
     if (plan->is_over) finish_run(recording, plan->run, (uint32_t)plan->command_pid);
-    if (!error && plan->status) finish_status(recording, *plan->status, plan->duration_ms);
+    if (!error && plan->end) finish_status(recording, plan->end);
     if (!error) error = replace(recording, path);
     recording_close(recording);
     return error;

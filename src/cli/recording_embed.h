@@ -2,6 +2,8 @@
 // ended, and not a byte too many. Belongs to the command line, which joins symbols and record here.
 #pragma once
 
+#include "record/process_end.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,8 +20,7 @@ struct embed_plan {
     bool is_over;      // its process has ended, as far as the caller could find out
     uint64_t run;      // where it is over: what tells its run from others
     pid_t command_pid; // of that
-    const int *status; // as wait() gave it; NULL: unknown
-    unsigned long long duration_ms;
+    const struct process_end *end; // NULL: unknown
 };
 
 // Writes the recording at `path` anew beside itself and puts that in its place. 0, or -errno and it

@@ -79,13 +79,13 @@ static void embed(struct keep *self, size_t index)
 {
     const struct recording *item = &self->recordings->items[index];
     const struct child_end *end = self->plan->end;
+    const struct process_end known = child_end_known(end);
     const struct embed_plan plan = {
         .has_names = self->plan->has_names,
         .is_over = true,
         .run = self->plan->run,
         .command_pid = end->pid,
-        .status = is_end_of_command(self, index) ? &end->status : NULL,
-        .duration_ms = end->wall_ns / 1000000,
+        .end = is_end_of_command(self, index) ? &known : NULL,
     };
     const int error = self->embedder ? embedder_embed(self->embedder, item->path, &plan) : -ENOMEM;
     if (error && self->nameless_count++ < LINES_MAX) {

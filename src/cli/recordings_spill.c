@@ -50,6 +50,7 @@ static bool has_disk(struct recordings_spill *self)
     if (live_folder_target(self->live, target, sizeof target)) {
         live_folder_set_target(self->disk, target);
     }
+    live_folder_set_run(self->disk, live_folder_run(self->live));
     return true;
 }
 

@@ -215,6 +215,15 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
+struct process_end child_end_known(const struct child_end *self)
+{
+    return (struct process_end){
+        .status = self->status,
+        .duration_ms = self->wall_ns / 1000000,
+        .end_ms = self->end_ns / 1000000,
+    };
+}
+
 int child_run(char **command, const struct environment *environment, const struct signal_hold *hold,
               const struct child_watch *watch, struct child_end *end_out, bool *is_exec_out)
 {
@@ -237,7 +246,8 @@ int child_run(char **command, const struct environment *environment, const struc
     const int signals = signalfd(-1, &waited, SFD_CLOEXEC); // without one nothing is watched
     wait_for_end(end.pid, watch, signals, &end);
     if (signals >= 0) close(signals);
-    end.wall_ns = now_ns() - begin;
+    end.end_ns = now_ns();
+    end.wall_ns = end.end_ns - begin;
     const int exec_error = exec_error_read(ends[0]);
     close(ends[0]);
     if (exec_error) {

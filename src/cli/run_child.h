@@ -10,6 +10,7 @@
 #pragma once
 
 #include "cli/environment.h"
+#include "record/process_end.h"
 
 #include <signal.h>
 #include <stdint.h>
@@ -37,7 +38,11 @@ struct child_end {
     struct rusage usage;
     bool has_children; // had some that it waited for
     uint64_t wall_ns;
+    uint64_t end_ns; // by CLOCK_MONOTONIC
 };
+
+// The same, as recordings take it.
+struct process_end child_end_known(const struct child_end *self);
 
 // What else is done while the program runs: a little, each time that there is something to read.
 struct child_watch {

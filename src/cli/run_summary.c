@@ -36,12 +36,14 @@ static void tell_started(const struct run_result *result, FILE *out)
     if (result->started >= result->recordings->count || result->started == result->main) return;
     const struct recording *item = &result->recordings->items[result->started];
     if (!item->is_dropped || result->shortfall.is_replaced) return;
-    const char *signal = WIFSIGNALED(result->status) ? sigabbrev_np(WTERMSIG(result->status)) : "";
+    const char *signal =
+        WIFSIGNALED(result->end.status) ? sigabbrev_np(WTERMSIG(result->end.status)) : "";
     char ending[64];
-    if (WIFSIGNALED(result->status)) {
+    if (WIFSIGNALED(result->end.status)) {
         (void)snprintf(ending, sizeof ending, "was killed by SIG%s", signal ? signal : "?");
     } else {
-        (void)snprintf(ending, sizeof ending, "ended with status %d", WEXITSTATUS(result->status));
+        (void)snprintf(ending, sizeof ending, "ended with status %d",
+                       WEXITSTATUS(result->end.status));
     }
     say_to(out, "run: '%s' (pid %d) %s; the largest process that it started follows",
            item->facts.program, (int)item->pid, ending);
@@ -67,8 +69,7 @@ bool run_summarize(const struct run_result *result, const struct summary_options
             ends_in_one(result) && (result->started == result->main || listed.has_started);
         const struct tree_end end = {
             .index = listed.has_started ? 1 : 0,
-            .status = result->status,
-            .duration_ms = result->wall_ns / 1000000,
+            .end = result->end,
         };
         // It has said why.
         const struct run_subjects all = {

@@ -22,9 +22,7 @@ struct summary_options {
 struct run_result {
     char **command;
     pid_t pid;
-    int status; // as wait() gave it
-    struct rusage usage;
-    uint64_t wall_ns;
+    struct process_end end;
     const struct recordings *recordings; // sorted by pid and image
     size_t main;                         // the main program's index, or the count if it left none
     size_t started;                      // the command's own, in the same way

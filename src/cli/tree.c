@@ -22,7 +22,7 @@ static int subject_open(struct tree *self, const char *command, const char *path
         say("%s: %s: %s", command, path, text);
         return STATUS_FAILED;
     }
-    if (end) finish_status(recording, end->status, end->duration_ms);
+    if (end) finish_status(recording, &end->end);
     struct profile *profile = profile_create(recording, options);
     if (!profile) {
         recording_close(recording);
@@ -34,9 +34,8 @@ static int subject_open(struct tree *self, const char *command, const char *path
     uint64_t age_ms = 0;
     const bool is_running = liveness_of_recording(path, &profile->process, &is_copy);
     // What rests says nothing of the time that goes by.
-    if (is_running && !is_copy && liveness_age(&profile->process, &age_ms) &&
-        age_ms > profile->process.duration_ms) {
-        profile->process.duration_ms = age_ms;
+    if (is_running && !is_copy && liveness_age(&profile->process, &age_ms)) {
+        profile_go_on(profile, age_ms);
     }
     const bool is_over = !is_running && profile->process.is_over;
     self->subjects[self->report.count++] = (struct report_subject){

@@ -2,6 +2,7 @@
 // command line.
 #pragma once
 
+#include "record/process_end.h"
 #include "report/report.h"
 
 #include <stddef.h>
@@ -15,8 +16,7 @@ struct tree {
 // What is known of a process beside its recording, in which it may be missing: what wait() said.
 struct tree_end {
     size_t index; // of the recording
-    int status;
-    unsigned long long duration_ms;
+    struct process_end end;
 };
 
 // Opens `count` recordings, at least one, the main program's first. 0, or a status after a message

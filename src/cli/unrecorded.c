@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 // So long a run may have used up all pids, and can pay for a look at every process. A guess.
@@ -20,21 +21,47 @@ static FILE *open_of(pid_t pid, const char *file)
     return fopen(path, "re");
 }
 
-// Whether such words stand in a file of a process's.
-static bool has_words(pid_t pid, const char *file, const char *words)
+// Whether such words stand in a line of what a process has mapped.
+static bool maps(pid_t pid, const char *words)
 {
-    FILE *opened = open_of(pid, file);
+    FILE *opened = open_of(pid, "maps");
     if (!opened) return false;
     char *line = NULL;
     size_t size = 0;
     bool has = false;
-    ssize_t read;
-    while (!has && (read = getline(&line, &size, opened)) > 0) {
-        has = memmem(line, (size_t)read, words, strlen(words)); // they may hold zeroes
-    }
+    while (!has && getline(&line, &size, opened) > 0) has = strstr(line, words);
     free(line);
     (void)fclose(opened);
     return has;
+}
+
+// Whether it was told to record there: of several places, as under a run within a run, the last
+// holds.
+static bool has_place(const char *variable, const char *place)
+{
+    static const char begin[] = "METE=";
+    static const char key[] = "recording=";
+    const char *last = NULL;
+    if (strncmp(variable, begin, sizeof begin - 1) != 0) return false;
+    for (const char *at = variable; (at = strstr(at, key)); at++) last = at;
+    return last && strstr(last, place);
+}
+
+// Whether a process's environment says so. The folder's name is one of a kind.
+static bool is_told(pid_t pid, const char *folder)
+{
+    char place[256];
+    const char *name = strrchr(folder, '/');
+    if (!name || snprintf(place, sizeof place, "%s/", name) >= (int)sizeof place) return false;
+    FILE *opened = open_of(pid, "environ");
+    if (!opened) return false;
+    char *variable = NULL;
+    size_t size = 0;
+    bool is = false;
+    while (!is && getdelim(&variable, &size, '\0', opened) > 0) is = has_place(variable, place);
+    free(variable);
+    (void)fclose(opened);
+    return is;
 }
 
 // The pid by which a process knows itself; 0 when it is gone.
@@ -50,18 +77,23 @@ static int own_pid(pid_t pid)
     return own;
 }
 
-// The folder's name is one of a kind. Of what a forked child has mapped there only what has its own
-// pid is its own.
+// Of what a forked child has mapped there only what has its own pid is its own.
 static bool is_unrecorded(pid_t pid, const char *folder)
 {
     char words[256];
-    const char *name = strrchr(folder, '/');
-    if (!name || snprintf(words, sizeof words, "%s/", name) >= (int)sizeof words) return false;
-    if (!has_words(pid, "environ", words)) return false;
+    if (!is_told(pid, folder)) return false;
     // Without our object it never will: a static program, say.
-    if (!has_words(pid, "maps", ENVIRONMENT_LINK)) return false;
-    (void)snprintf(words, sizeof words, "%s/%d.", name, own_pid(pid));
-    return !has_words(pid, "maps", words);
+    if (!maps(pid, ENVIRONMENT_LINK)) return false;
+    (void)snprintf(words, sizeof words, "%s/%d.", strrchr(folder, '/'), own_pid(pid));
+    return !maps(pid, words);
+}
+
+// Whether the loader is still at it: it records as soon as that is done. (What was forked has its
+// parent's recording mapped.)
+static bool is_being_loaded(pid_t pid, const char *folder)
+{
+    if (!is_told(pid, folder) || maps(pid, strrchr(folder, '/'))) return false;
+    return maps(pid, ENVIRONMENT_LINK) || (maps(pid, "/ld-linux") && !maps(pid, "/libc.so"));
 }
 
 static void read_name(struct unrecorded *self)
@@ -72,25 +104,51 @@ static void read_name(struct unrecorded *self)
     self->name[strcspn(self->name, "\n")] = '\0';
 }
 
+// The next process after that pid; 0: there are no more.
+static pid_t next_process(DIR *processes, pid_t after)
+{
+    for (const struct dirent *entry; (entry = readdir(processes));) {
+        char *end = NULL;
+        const unsigned long pid = strtoul(entry->d_name, &end, 10);
+        if (!*end && pid > (unsigned long)after) return (pid_t)pid;
+    }
+    return 0;
+}
+
 size_t unrecorded_find(const struct live_folder *folder, pid_t after, struct unrecorded *all,
                        size_t max)
 {
     DIR *processes = opendir("/proc");
     if (!processes) return 0;
     size_t count = 0;
-    for (const struct dirent *entry; (entry = readdir(processes));) {
-        char *end = NULL;
-        const unsigned long pid = strtoul(entry->d_name, &end, 10);
-        if (*end || pid <= (unsigned long)after) continue;
-        if (!is_unrecorded((pid_t)pid, folder->path)) continue;
+    for (pid_t pid; (pid = next_process(processes, after));) {
+        if (!is_unrecorded(pid, folder->path)) continue;
         if (count < max) {
-            all[count] = (struct unrecorded){.pid = (pid_t)pid};
+            all[count] = (struct unrecorded){.pid = pid};
             read_name(&all[count]);
         }
         count++;
     }
     closedir(processes);
     return count;
+}
+
+void unrecorded_settle(const struct live_folder *folder, pid_t after)
+{
+    // As long as a loader takes on a busy machine, and a little for what comes behind it. A guess.
+    enum { LOOKS = 40 };
+    static const struct timespec pause = {.tv_nsec = 5000000};
+    bool has_more = true;
+    for (int i = 0; has_more && i < LOOKS; i++) {
+        has_more = false;
+        DIR *processes = opendir("/proc");
+        if (!processes) return;
+        for (pid_t pid; !has_more && (pid = next_process(processes, after));) {
+            has_more = is_being_loaded(pid, folder->path);
+        }
+        closedir(processes);
+        if (has_more || i > 0) (void)nanosleep(&pause, NULL);
+    }
 }
 
 pid_t unrecorded_after(unsigned long long ns)

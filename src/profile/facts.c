@@ -158,7 +158,8 @@ static bool threads_read(struct profile *self)
 static bool timeline_read(struct profile *self)
 {
     const struct recording *recording = self->recording;
-    self->timeline = calloc(recording->timeline_count + 1, sizeof *self->timeline);
+    // And one for the end, and one more where it goes on.
+    self->timeline = calloc(recording->timeline_count + 2, sizeof *self->timeline);
     if (!self->timeline) return false;
     self->timeline_count = recording->timeline_count;
     const uint64_t interval_ms = recording->process->timeline_interval_ms;
@@ -259,7 +260,14 @@ static void timeline_end(struct profile *self)
     for (size_t i = 0; i < self->threads_count; i++) {
         end.allocations += self->threads[i].figures.allocations;
     }
-    self->timeline[self->timeline_count++] = end; // there is room for one more
+    self->timeline[self->timeline_count++] = end; // there is room
+}
+
+void profile_go_on(struct profile *self, uint64_t duration_ms)
+{
+    if (duration_ms <= self->process.duration_ms) return;
+    self->process.duration_ms = duration_ms;
+    timeline_end(self);
 }
 
 bool profile_facts(struct profile *self)

@@ -221,6 +221,9 @@ struct profile *profile_create(const struct recording *recording,
                                const struct profile_options *options);
 void profile_destroy(struct profile *self);
 
+// Its process lives, and has rested until now: so long has it lived.
+void profile_go_on(struct profile *self, uint64_t duration_ms);
+
 // A walk over the lines of a stack, from the innermost outward.
 struct profile_walk {
     const struct profile *profile;

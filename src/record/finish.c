@@ -189,11 +189,15 @@ void finish_run(struct recording *self, uint64_t run, uint32_t command_pid)
     self->process->run_pid = command_pid;
 }
 
-void finish_status(struct recording *self, int status, uint64_t duration_ms)
+void finish_status(struct recording *self, const struct process_end *end)
 {
-    self->process->state = RECORD_WAITED;
-    self->process->status = (uint32_t)status;
-    self->process->duration_ms = duration_ms;
+    struct record_process *process = self->process;
+    const uint64_t begin_ms = process->clock_monotonic_ms;
+    const uint64_t own_ms = end->end_ms > begin_ms ? end->end_ms - begin_ms : 0;
+    const bool is_younger = process->image > 1 && own_ms < end->duration_ms;
+    process->state = RECORD_WAITED;
+    process->status = (uint32_t)end->status;
+    process->duration_ms = is_younger ? own_ms : end->duration_ms;
 }
 
 int finish_write(const struct recording *self, int fd)

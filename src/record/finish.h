@@ -3,6 +3,7 @@
 // not know (tables of a newer mete) is left out. Uses libc's heap: for mete's own process alone.
 #pragma once
 
+#include "record/process_end.h"
 #include "record/reader.h"
 
 #include <stdbool.h>
@@ -33,8 +34,8 @@ int finish_names(struct recording *self, finish_namer namer, void *context);
 // Notes that nobody writes it any more, and of which run it is.
 void finish_run(struct recording *self, uint64_t run, uint32_t command_pid);
 
-// Sets what waitpid() said of the process.
-void finish_status(struct recording *self, int status, uint64_t duration_ms);
+// Sets that. A program that took another's place by exec has lived since then.
+void finish_status(struct recording *self, const struct process_end *end);
 
 // Writes the recording at the descriptor's place, which is the beginning of a file. 0 or -errno.
 int finish_write(const struct recording *self, int fd);

@@ -124,6 +124,8 @@ static json_t *process_of(const struct report_subject *subject)
         {"directory", text_or_null(process->directory)}, {"host", text_or_null(process->host)},
         {"mete", text_or_null(process->version)}, {"state", json_string(states[process->state])},
         {"is_running", json_boolean(subject->life == REPORT_RUNNING)},
+        {"is_over",
+         json_boolean(process->state != PROFILE_RUNNING || subject->life == REPORT_OVER)},
         {"status", status_of(process)}, {"signal", signal_of(process)},
         {"began_ms", count(process->begin_ms)}, {"duration_ms", count(process->duration_ms)});
 }
@@ -222,18 +224,19 @@ static json_t *thread(const struct profile *profile, size_t i)
         {"wasted_bytes", count(from->figures.wasted_allocated)});
 }
 
-static json_t *child_of(const struct report_subject *child)
+static json_t *child_of(const struct report_subject *child, bool is_starter)
 {
-    return OBJECT({"path", text_or_null(child->path)}, {"process", process_of(child)},
-                  {"totals", totals_of(child->profile)}, {"peak", peak_of(child->profile)},
-                  {"lost", lost_of(child->profile)});
+    return OBJECT({"path", text_or_null(child->path)}, {"is_starter", json_boolean(is_starter)},
+                  {"process", process_of(child)}, {"totals", totals_of(child->profile)},
+                  {"peak", peak_of(child->profile)}, {"lost", lost_of(child->profile)});
 }
 
 static json_t *children_of(const struct report_tree *tree)
 {
     json_t *array = json_array();
     for (size_t i = 1; array && i < tree->count; i++) {
-        if (json_array_append_new(array, child_of(&tree->subjects[i])) == 0) continue;
+        if (json_array_append_new(array, child_of(&tree->subjects[i], i == tree->started)) == 0)
+            continue;
         json_decref(array);
         return NULL;
     }

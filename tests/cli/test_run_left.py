@@ -71,7 +71,10 @@ def test_a_recording_of_what_still_runs_says_so(mete, tmp_path):
         for path in (live, copy):
             assert re.fullmatch(rf"still running after [\d.]+ m?s, pid {pid}", ending(path))
             told = json.loads(call_mete(mete, ["report", "--json", path]).out)
-            assert told["process"]["is_running"] is True
+            assert told["process"]["is_running"] and not told["process"]["is_over"]
+            # What it holds while it rests is shown up to now.
+            last = told["timeline"][-1]
+            assert last["time_ms"] == told["process"]["duration_ms"] and last["live_bytes"] > 0
         # Named anew it would be another file, and what comes would be lost.
         inode = os.stat(live).st_ino
         done = call_mete(mete, ["report", "--embed", live])
@@ -299,6 +302,53 @@ def test_a_forked_child_that_allocates_only_later_is_named_and_records(
         # What it did itself is what people are told.
         out = call_mete(mete, ["report", "--exact", child]).out.decode()
         assert re.search(r"12,345 +allocated in 1 allocation,", out), out
+
+
+def test_what_begins_as_its_command_ends_is_no_shortfall(run, tmp_path):
+    """The loader takes some milliseconds in which nothing is recorded yet."""
+    script = ("import subprocess, os; n = subprocess.DEVNULL; subprocess.Popen(['perl', '-e', "
+              "'sleep 1'], stdin=n, stdout=n, stderr=open('said', 'a')); os._exit(0)")
+    for _ in range(5):
+        done = run("/usr/bin/python3", "-c", script)
+        assert done.status == 0, done
+        assert not re.search("not everything was seen|is not empty", " ".join(done.said())), done
+    wait_until(lambda: not any(map(is_mapped, tmp_path.glob("*.mete"))))
+    assert (tmp_path / "said").read_text(encoding="utf-8") == ""
+
+
+def test_within_a_run_a_process_is_the_inner_ones(run, mete, memory, tmp_path):
+    """METE names both places, of which the last holds."""
+    (tmp_path / "inner").mkdir()
+    inner = (f"{mete} run -o inner/ --summary=inner/summary sh -c "
+             "'perl -e \"sleep 60\" >&- 2>&- <&- & echo $!; sleep 0.3'")
+    done = run("sh", "-c", inner)
+    pid = int(done.out)
+    try:
+        told = [line for line in done.said() if "still runs" in line]
+        assert len(told) == 1 and f"perl (pid {pid}) still runs and goes on" in told[0], done
+        only_folder(memory)  # the inner one's: the outer's is gone
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_two_folders_of_one_run_are_one_run(mete, memory, tmp_path):
+    """Of many processes those that have ended lie on the disk; a later run takes both."""
+    script = "for i in $(seq 90); do perl -e 1; done; echo ready; read line"
+    words = [mete, "run", "--no-symbols", "sh", "-c", script]
+    running = subprocess.Popen(
+        words, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env=clean_environment(XDG_RUNTIME_DIR=memory), preexec_fn=default_signals)
+    assert running.stdout.readline() == b"ready\n"
+    running.kill()
+    running.communicate(timeout=30)  # the shell reads the end of its input
+    assert list(tmp_path.glob(".mete-*")), "nothing was taken to the disk"
+    wait_until(lambda: not any(is_mapped(file) for file in memory.rglob("*.mete")))
+    done = call_mete(mete, ["run", "-o", "last.mete", "true"], cwd=tmp_path,
+                     env={"XDG_RUNTIME_DIR": memory})
+    assert done.status == 0 and not list(tmp_path.glob(".mete-*")), done
+    told = [json.loads(call_mete(mete, ["report", "--json", path]).out)
+            for path in tmp_path.glob("sh.*.mete")]
+    assert max(len(one["children"]) + one["children_unlisted"] for one in told) >= 90
 
 
 def test_nothing_of_a_mete_that_lives_is_touched(abandon, fake_mete, tmp_path):

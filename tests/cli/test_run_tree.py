@@ -153,11 +153,22 @@ def test_relations_without_a_run(mete, preload, tmp_path):
         done = subprocess.run(["sh", "-c", "perl -e 1; sh -c 'perl -e 2'; exit 3"], check=False,
                               env={"PATH": "/usr/bin:/bin", **env}, timeout=60)
         assert done.returncode == 3
+    commands = []
     for path in tmp_path.glob("sh.*.mete"):
         told = json.loads(call_mete(mete, ["report", "--json", path]).out)
         if told["process"]["command"][-1].startswith("perl -e 1"):
+            commands.append(told)
             assert 2 <= len(told["children"]) <= 4, told["children"]
             assert all(child["process"]["program"] for child in told["children"])
+    assert len([told for told in commands if told["process"]["inherits_from_pid"] is None]) == 2
+
+
+def test_what_a_command_became_has_lived_since_then(run, mete, tmp_path):
+    """Its rate and its graph are of its own time."""
+    done = run("-o", "a.mete", "sh", "-c", "sleep 1; exec perl -e 'my @a = (1 .. 9999)'")
+    told = json.loads(call_mete(mete, ["report", "--json", "a.mete"], cwd=tmp_path).out)
+    assert told["process"]["image"] == 2 and told["process"]["duration_ms"] < 900, done
+    assert told["timeline"][-1]["time_ms"] == told["process"]["duration_ms"]
 
 
 def test_a_child_that_was_killed_is_so_in_a_report_too(mete, run, tmp_path):
@@ -166,6 +177,9 @@ def test_a_child_that_was_killed_is_so_in_a_report_too(mete, run, tmp_path):
     assert told.startswith("ended without a word, or was killed; last heard of at "), done
     done = call_mete(mete, ["report", "a.mete"], cwd=tmp_path)
     assert told in done.out.decode().splitlines() and " left at the end in " in done.out.decode()
+    told = json.loads(call_mete(mete, ["report", "--json", "a.mete"], cwd=tmp_path).out)
+    assert told["process"]["state"] == "running" and told["process"]["is_over"]
+    assert [child["is_starter"] for child in told["children"]].count(True) == 1
 
 
 def test_without_children_the_command_is_told_of(run):

@@ -110,7 +110,8 @@ static void names_are_added_and_equal_texts_shared(void **state)
     const size_t bytes_before = recording->bytes_count;
     assert_int_equal(finish_names(recording, name_all, NULL), 0);
     assert_int_equal(recording->bytes_count, bytes_before + strlen("workw.ccaller"));
-    finish_status(recording, 9, 1234);
+    const struct process_end end = {.status = 9, .duration_ms = 1234};
+    finish_status(recording, &end);
 
     uint64_t size = 0;
     struct recording *again = written_and_read(recording, &size);
