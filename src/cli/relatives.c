@@ -1,6 +1,7 @@
 #include "cli/relatives.h"
 
 #include "cli/liveness.h"
+#include "cli/output.h"
 #include "record/tables.h"
 
 #include <dirent.h>
@@ -29,6 +30,8 @@ static bool is_named_like_one(const char *name, const char *own, size_t own_len)
 static bool read_one(int folder, const char *name, struct recording *item_out)
 {
     struct stat file;
+    // Before it is opened: who waits to write into a FIFO would be let go.
+    if (fstatat(folder, name, &file, 0) != 0 || !S_ISREG(file.st_mode)) return false;
     const int fd = openat(folder, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) return false;
     const bool is_file = fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
@@ -88,7 +91,12 @@ static int read_folder(struct recordings *self, const char *path)
     size_t looked = 0;
     for (const struct dirent *entry; !error && (entry = readdir(opened));) {
         if (!is_named_like_one(entry->d_name, own, own_len)) continue;
-        if (looked++ >= FILES_MAX) break;
+        if (looked++ >= FILES_MAX) {
+            say("report: there are more than %d recordings beside '%s': not all were looked at "
+                "for its children; FILE... names them",
+                FILES_MAX, path);
+            break;
+        }
         if (!read_one(dirfd(opened), entry->d_name, &item) || is_copy(self, &item)) continue;
         if (!add(self, &item, path, folder_len, entry->d_name)) error = -ENOMEM;
     }
@@ -104,9 +112,9 @@ static const int64_t apart_max_ms = 12 * 3600 * 1000;
 
 static bool is_close(const struct recording_facts *one, const struct recording_facts *other)
 {
-    const int64_t real_ms = (int64_t)(one->begin_ms - other->begin_ms);
-    const int64_t monotonic_ms = (int64_t)(one->begin_monotonic_ms - other->begin_monotonic_ms);
-    const int64_t apart_ms = real_ms - monotonic_ms;
+    const uint64_t real_ms = one->begin_ms - other->begin_ms;
+    const uint64_t monotonic_ms = one->begin_monotonic_ms - other->begin_monotonic_ms;
+    const int64_t apart_ms = (int64_t)(real_ms - monotonic_ms);
     return apart_ms < apart_max_ms && apart_ms > -apart_max_ms &&
            strcmp(one->host, other->host) == 0;
 }

@@ -164,7 +164,9 @@ static bool is_plain_call(const struct beginning *from)
     const char *before = from->arguments[0] - 1; // the zero that ends what stands before
     size_t length = 0;
     while (before[-1 - (long)length]) length++;
-    return begins_with(base_name(before - length), "ld");
+    const char *name = base_name(before - length);
+    return begins_with(name, "ld-linux") || begins_with(name, "ld.so") ||
+           begins_with(name, "ld-2.");
 }
 
 // Begins the program anew, without us in its environment. Comes back when that cannot be.

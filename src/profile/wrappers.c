@@ -27,6 +27,8 @@ static const char *const of_cplusplus[] = {
     "v8::internal::Al*WithRetry", "v8::internal::NewArray*", "node::*Malloc*",
     "node::UncheckedCalloc*", NULL,
 };
+// A trait of Rust's library on a type of its own; anybody's trait on it is theirs.
+#define OF_RUST(type) "<" type " as core::*", "<" type " as std::*"
 static const char *const of_rust[] = {
     "__rust_alloc*", "__rust_realloc", "__rg_alloc*", "__rg_realloc", "__rdl_alloc*",
     "__rdl_realloc", "__rustc::__r*", "alloc::alloc::*", "alloc::borrow::*", "alloc::boxed::*",
@@ -35,10 +37,11 @@ static const char *const of_rust[] = {
     "core::alloc::*", "core::array::*", "core::clone::*", "core::convert::*", "core::fmt::*",
     "core::iter::*", "core::mem::*", "core::ops::*", "core::option::*", "core::ptr::*",
     "core::result::*", "core::slice::*", "core::str::*", "hashbrown::*", "<alloc::*",
-    "<* as alloc::*", "<core::*", "<std::*", "<hashbrown::*", "<T as *", "<I as *", "<[T] as *",
-    "<str as *", "<&str as *", "<<*", "<u? as *", "<u?? as *", "<u??? as *", "<usize as *",
-    "<i? as *", "<i?? as *", "<i??? as *", "<isize as *", "<f?? as *", "<bool as *", "<char as *",
-    "<() as *", "<&* as core::*", "<* as core::ops::function::*", NULL,
+    "<* as alloc::*", "<core::*", "<std::*", "<hashbrown::*", OF_RUST("T"), OF_RUST("I"),
+    OF_RUST("[T]"), OF_RUST("str"), OF_RUST("<*"), OF_RUST("u?"), OF_RUST("u??"), OF_RUST("u???"),
+    OF_RUST("usize"), OF_RUST("i?"), OF_RUST("i??"), OF_RUST("i???"), OF_RUST("isize"),
+    OF_RUST("f??"), OF_RUST("bool"), OF_RUST("char"), OF_RUST("()"), OF_RUST("&*"),
+    "<* as core::ops::function::*", NULL,
 };
 static const char *const of_xmalloc[] = {
     "xmalloc*", "xcalloc*", "xrealloc*", "xzalloc*", "xnmalloc*", "xnrealloc*", "x2*realloc",

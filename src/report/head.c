@@ -66,7 +66,7 @@ static void put_command(struct line *line, const struct profile *profile, const 
                         size_t end)
 {
     const struct profile_process *process = &profile->process;
-    char *name = shell_word(program, line->style.has_unicode);
+    char *name = shell_command(program, line->style.has_unicode);
     line_put_begin(line, INK_BOLD, name ? name : program, end);
     free(name);
     for (size_t i = 1; i < process->command_count && line->column < end; i++) {

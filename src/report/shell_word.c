@@ -60,17 +60,27 @@ static void escape(const char *text, char *at)
     (void)stpcpy(at, "'");
 }
 
-char *shell_word(const char *text, bool has_unicode)
+static char *write_word(const char *text, bool has_unicode, bool may_be_plain)
 {
     const size_t size = strlen(text) * GROWTH_MAX + sizeof "$''";
     char *word = malloc(size);
     if (!word) return NULL;
     if (!is_shown(text, has_unicode, word, size)) {
         escape(text, word);
-    } else if (is_plain(text)) {
+    } else if (may_be_plain && is_plain(text)) {
         (void)stpcpy(word, text);
     } else {
         quote(text, word);
     }
     return word;
+}
+
+char *shell_word(const char *text, bool has_unicode)
+{
+    return write_word(text, has_unicode, true);
+}
+
+char *shell_command(const char *text, bool has_unicode)
+{
+    return write_word(text, has_unicode, !strchr(text, '='));
 }

@@ -7,3 +7,6 @@
 
 // To be freed; NULL for want of memory.
 char *shell_word(const char *text, bool has_unicode);
+
+// The same as the first of a command, where one with '=' would be an assignment.
+char *shell_command(const char *text, bool has_unicode);

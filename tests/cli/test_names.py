@@ -74,6 +74,21 @@ def test_a_program_that_may_not_be_read_says_how_it_gets_names(mete, program, tm
     assert "holder" in report(mete, "a.mete", cwd=tmp_path)
 
 
+def test_a_program_whose_name_would_be_an_assignment_is_quoted(run, program, tmp_path):
+    (tmp_path / "a=b").symlink_to(program)
+    assert run("./a=b", "c=d").err.decode().splitlines()[0] == "'a=b' c=d"
+
+
+def test_who_waits_to_write_into_a_fifo_is_left_alone(mete, run, program, tmp_path):
+    """What lies beside a recording is looked at, and only opened where it is a file."""
+    assert run("-o", "a.mete", program).status == 0
+    os.mkfifo(tmp_path / "b.mete")
+    with subprocess.Popen(["sh", "-c", "echo kept >b.mete"], cwd=tmp_path) as writer:
+        report(mete, "a.mete", cwd=tmp_path)
+        assert (tmp_path / "b.mete").read_bytes() == b"kept\n"
+        assert writer.wait(timeout=30) == 0
+
+
 def test_the_next_command_skips_what_was_skipped(mete, run, program, tmp_path):
     done = run("-o", "a.mete", "--skip=hold*", program)
     last = done.err.decode().splitlines()[-1]
