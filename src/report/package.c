@@ -25,6 +25,9 @@ struct wanted {
     size_t len;
     bool is_below_usr;
     bool is_merged; // either way will do
+    // What its package's name may have in it: the file's name begins with the first ("libperl"),
+    // and its folder's name is the second ("12" of cpp-12).
+    char words[2][NAME_MAX + 1];
 };
 
 struct list {
@@ -46,6 +49,29 @@ static bool wanted_init(struct wanted *self, const char *file)
     self->len = (size_t)len;
     return len > 1 && self->len < sizeof self->line && *file == '/' &&
            strchr(file, '\n') == NULL; // no list can name such a one
+}
+
+static void words_init(struct wanted *self, const char *file)
+{
+    const char *name = strrchr(file, '/') + 1;
+    const char *folder = name - 1;
+    while (folder > file && folder[-1] != '/') folder--;
+    const size_t lens[] = {strcspn(name, "0123456789-_."), (size_t)(name - folder) - 1};
+    const char *const starts[] = {name, folder};
+    for (size_t i = 0; i < 2; i++) {
+        const size_t len = lens[i] < sizeof self->words[i] ? lens[i] : 0;
+        memcpy(self->words[i], starts[i], len);
+        self->words[i][len] = '\0';
+    }
+}
+
+// Whether a package's name sounds as if it were that: a guess that saves reading all lists.
+static bool is_likely(const struct wanted *wanted, const char *entry)
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (strlen(wanted->words[i]) > 1 && strstr(entry, wanted->words[i])) return true;
+    }
+    return false;
 }
 
 static bool list_read(struct list *self, int folder, const char *name)
@@ -98,30 +124,46 @@ static size_t name_len(const char *entry)
     return end < PACKAGE_NAME_SIZE ? end : 0;
 }
 
-bool package_find(const char *lists, const char *file, char name[static PACKAGE_NAME_SIZE])
+struct search {
+    DIR *folder;
+    struct wanted wanted;
+    struct list list;
+    size_t count;
+    size_t bytes;
+};
+
+// Looks through the lists that are likely, or through the others.
+static bool search(struct search *self, bool likely, char name[static PACKAGE_NAME_SIZE])
 {
-    struct wanted *wanted = malloc(sizeof *wanted);
-    DIR *folder = wanted && wanted_init(wanted, file) ? opendir(lists) : NULL;
-    struct list list = {0};
-    bool is_found = false;
-    size_t bytes = 0;
-    size_t count = 0;
-    while (folder && !is_found && count < LISTS_MAX && bytes < BYTES_MAX) {
-        const struct dirent *entry = readdir(folder);
-        if (!entry) break;
+    rewinddir(self->folder);
+    for (const struct dirent *entry; (entry = readdir(self->folder));) {
         const size_t len = name_len(entry->d_name);
-        if (len == 0) continue;
-        count++;
-        if (!list_read(&list, dirfd(folder), entry->d_name)) continue;
-        bytes += list.size;
-        is_found = list_has(&list, wanted);
-        if (!is_found) continue;
+        if (len == 0 || is_likely(&self->wanted, entry->d_name) != likely) continue;
+        if (self->count++ >= LISTS_MAX || self->bytes >= BYTES_MAX) return false;
+        if (!list_read(&self->list, dirfd(self->folder), entry->d_name)) continue;
+        self->bytes += self->list.size;
+        if (!list_has(&self->list, &self->wanted)) continue;
         memcpy(name, entry->d_name, len);
         name[len] = '\0';
+        return true;
     }
-    if (folder) closedir(folder);
-    free(list.bytes);
-    free(wanted);
+    return false;
+}
+
+bool package_find(const char *lists, const char *file, char name[static PACKAGE_NAME_SIZE])
+{
+    struct search *self = calloc(1, sizeof *self);
+    if (!self) return false;
+    const bool is_named = wanted_init(&self->wanted, file);
+    self->folder = is_named ? opendir(lists) : NULL;
+    bool is_found = false;
+    if (self->folder) {
+        words_init(&self->wanted, file);
+        is_found = search(self, true, name) || search(self, false, name);
+        closedir(self->folder);
+    }
+    free(self->list.bytes);
+    free(self);
     return is_found;
 }
 
