@@ -238,10 +238,21 @@ def test_of_the_command_itself_it_is_known(run, compile_words):
     assert head[1].startswith("status 3 after "), head
 
 
-def test_of_two_images_at_once_both_ended_so(run, tmp_path):
-    """An emulator and the program in it are one process."""
-    emulator = shutil.which("qemu-x86_64")
-    if not emulator:
-        pytest.skip("qemu-user is not installed")
-    done = run(emulator, "/bin/ls", tmp_path)
-    assert head_of(done)[1].startswith("status 0 after "), done
+TWICE = """
+#include <dlfcn.h>
+#include <stdlib.h>
+int main(int argc, char **argv)
+{
+    void *second = dlmopen(LM_ID_NEWLM, argv[1], RTLD_NOW);
+    void *(*allocate)(size_t) = second ? (void *(*)(size_t))dlsym(second, "malloc") : NULL;
+    return argc != 2 || !allocate || !allocate(100000);
+}
+"""
+
+
+def test_of_two_images_at_once_both_ended_so(run, preload, compile_words):
+    """Two of us in one process, as when an emulator runs a program in its own."""
+    done = run(compile_words("twice", TWICE), preload)
+    head = head_of(done)
+    assert head[1].startswith("status 0 after ") and head[1].endswith(" (image 2)"), done
+    assert [line.split()[-1] for line in children_of(done)] == ["ended"], done
