@@ -137,7 +137,7 @@ def test_what_another_thread_frees_was_never_all_live(mete, observed, compile_pr
                           check=True)
     (site,) = [site for site in json.loads(told.stdout)["sites"]
                if any(frame["function"] == "make" for frame in site["frames"])]
-    assert site["allocations"] == site["frees"] > 10_000 and site["thread_count"] == 2
+    assert site["allocations"] == site["frees"] > 1000 and site["thread_count"] == 2
     # 64 in slots, one with each thread; and their moments are not quite the same.
     most = 2 * 1000 * 66
     assert 1000 <= site["peak_bytes"] <= most
