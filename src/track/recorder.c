@@ -78,9 +78,10 @@ static struct record_text arguments_text(const struct recorder_options *options)
 static void remove_file(uint32_t pid, uint32_t image)
 {
     char path[PATH_SIZE];
-    record_writer_close(&recorder.writer);
+    // First: a handler may come.
     recorder.process = NULL;
     memset(recorder.lost, 0, sizeof recorder.lost);
+    record_writer_close(&recorder.writer);
     if (write_path(path, sizeof path, pid, image)) shared_file_remove(path);
 }
 
