@@ -58,9 +58,9 @@ void pages_purge(void *address, size_t size)
     __builtin_memset(address, 0, size);
 }
 
-void pages_populate(void *address, size_t size)
+bool pages_populate(void *address, size_t size)
 {
-    (void)syscall_4(SYS_madvise, (long)address, (long)size, MADV_POPULATE_WRITE, 0);
+    return syscall_4(SYS_madvise, (long)address, (long)size, MADV_POPULATE_WRITE, 0) == 0;
 }
 
 bool pages_wipe_on_fork(void *address, size_t size)

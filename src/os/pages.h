@@ -23,9 +23,10 @@ bool pages_unmap(void *address, size_t size);
 // The bytes become zero and stop being resident; the address space stays.
 void pages_purge(void *address, size_t size);
 
-// Makes them resident at once, which is cheaper than a fault for each. A hint: where the kernel is
-// older than 5.14 they come one by one.
-void pages_populate(void *address, size_t size);
+// Makes whole pages writable without a fault, at once, which is cheaper than a fault for each.
+// False: the kernel is older than 5.14; or, where they are a file's, its file system has no room,
+// and a touch would be a SIGBUS.
+bool pages_populate(void *address, size_t size);
 
 // Will be zero in a forked child, but not in one that shares this memory. False: the kernel is
 // older than 4.14.

@@ -10,9 +10,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 // Linux 5.14
-#endif
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000 // Linux 4.17
 #endif
@@ -159,11 +156,6 @@ bool shared_file_extend(struct shared_file *self, unsigned piece, size_t size)
 void shared_file_remove(const char *path)
 {
     (void)syscall_4(SYS_unlinkat, AT_FDCWD, (long)path, 0, 0); // not there: as it should be
-}
-
-bool shared_file_populate(void *address, size_t size)
-{
-    return syscall_4(SYS_madvise, (long)address, (long)size, MADV_POPULATE_WRITE, 0) == 0;
 }
 
 void shared_file_detach(struct shared_file *self)

@@ -38,10 +38,6 @@ char *shared_file_piece(const struct shared_file *self, unsigned piece);
 // space, or a program has put something of its own there.
 bool shared_file_extend(struct shared_file *self, unsigned piece, size_t size);
 
-// Makes whole pages of it writable without a fault. False when the file system has no room: a touch
-// would be a SIGBUS.
-bool shared_file_populate(void *address, size_t size);
-
 // Puts private memory, all zero, in place of what is mapped, which no longer grows; the file stays
 // as it is.
 void shared_file_detach(struct shared_file *self);

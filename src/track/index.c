@@ -29,7 +29,7 @@ static struct index_table *grow(const struct index_table *old)
     struct index_table *table = pages_map(table_size(entries));
     if (!table) return NULL;
     // The entries fall on all of it at once.
-    if (old) pages_populate(table, table_size(entries));
+    if (old) (void)pages_populate(table, table_size(entries)); // or they come one by one
     table->mask = entries - 1;
     for (size_t i = 0; old && i <= old->mask; i++) {
         uint32_t value = atomic_load_explicit(&old->entries[i].value, memory_order_relaxed);

@@ -57,7 +57,7 @@ static void what_is_written_to_memory_is_in_the_file(void **state)
     (void)state;
     struct shared_file file;
     assert_int_equal(create(4 * PAGE_SIZE, &file), 0);
-    assert_true(shared_file_populate(file.bytes, 4 * PAGE_SIZE));
+    assert_true(pages_populate(file.bytes, 4 * PAGE_SIZE));
     memcpy(file.bytes + PAGE_SIZE, "words", 5);
     char words[5];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -140,7 +140,7 @@ static void pieces_grow_where_they_are_and_take_no_more_than_they_use(void **sta
     assert_ptr_equal(start, file.bytes + 2 * PAGE_SIZE);
     for (size_t pages = 2; pages <= 64; pages += pages / 2) {
         assert_true(shared_file_extend(&file, 1, pages * PAGE_SIZE));
-        assert_true(shared_file_populate(start, pages * PAGE_SIZE));
+        assert_true(pages_populate(start, pages * PAGE_SIZE));
         start[(pages - 1) * PAGE_SIZE] = (char)pages;
         assert_true(shared_file_extend(&file, 1, PAGE_SIZE)); // is there
     }
@@ -203,7 +203,7 @@ static void several_files_lie_apart(void **state)
     for (int i = 0; i < FILES; i++) {
         assert_int_equal(shared_file_create(path, three, 3, &files[i]), 0);
         assert_true(shared_file_extend(&files[i], 1, 64 * PAGE_SIZE));
-        assert_true(shared_file_populate(shared_file_piece(&files[i], 1), 64 * PAGE_SIZE));
+        assert_true(pages_populate(shared_file_piece(&files[i], 1), 64 * PAGE_SIZE));
         *shared_file_piece(&files[i], 1) = (char)i;
         assert_int_equal(unlink(path), 0);
     }
@@ -222,7 +222,7 @@ static void what_is_detached_is_private_and_zero(void **state)
     struct shared_file file;
     if (!create_three(&file)) return;
     char *start = shared_file_piece(&file, 1);
-    assert_true(shared_file_populate(start, PAGE_SIZE));
+    assert_true(pages_populate(start, PAGE_SIZE));
     *start = 'x';
     shared_file_detach(&file);
     assert_int_equal(*start, 0);
@@ -275,7 +275,7 @@ static int grow_within_limit(void)
     if (setrlimit(RLIMIT_AS, &limits)) return 99;
     if (!shared_file_extend(&file, 1, (size_t)2 << 20)) return 2;
     if (shared_file_extend(&file, 1, (size_t)8 << 20)) return 3;
-    return shared_file_populate(shared_file_piece(&file, 1), (size_t)2 << 20) ? 0 : 4;
+    return pages_populate(shared_file_piece(&file, 1), (size_t)2 << 20) ? 0 : 4;
 }
 
 static void a_limit_on_address_space_that_comes_later_stops_growth(void **state)
