@@ -109,7 +109,7 @@ int record_writer_open(struct record_writer *self, const char *path)
     if (file_size(shift) > limit.size) return limit.error;
     int error = make_file(path, shift, &self->file);
     if (error) return error;
-    if (!shared_file_populate(self->file.bytes, RECORD_HEADER_SIZE)) {
+    if (!pages_populate(self->file.bytes, RECORD_HEADER_SIZE)) {
         shared_file_close(&self->file);
         shared_file_remove(path);
         return -ENOSPC;
@@ -137,7 +137,9 @@ static bool is_given(struct record_writer *self, enum record_table table, size_t
     self->error = -ENOMEM;
     if (!shared_file_extend(&self->file, 1 + table, done + step)) return false;
     self->error = -ENOSPC;
-    return shared_file_populate(self->tables[table].rows + done, step);
+    if (!pages_populate(self->tables[table].rows + done, step)) return false;
+    self->error = 0;
+    return true;
 }
 
 // First one page, since most processes of a build do little and their recordings lie in memory to

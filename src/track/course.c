@@ -208,7 +208,9 @@ void course_tick(uint64_t now_ms)
     uint64_t next = atomic_load_explicit(&course.next_ms, memory_order_relaxed);
     while (next <= now_ms) {
         add_point(point);
-        next += recorder.process->timeline_interval_ms;
+        const uint64_t interval_ms = recorder.process->timeline_interval_ms; // doubled, perhaps
+        // None: this is a child that has no recording, and a handler of ours had forked it.
+        next = interval_ms > 0 ? next + interval_ms : UINT64_MAX;
     }
     uint32_t points = recorder.writer.tables[RECORD_TABLE_timeline].count;
     atomic_store_explicit(&course.epoch, course_epoch(course.shift, points / POINTS_PER_SNAPSHOT),

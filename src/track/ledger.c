@@ -46,6 +46,7 @@ static COLD void abandon(void)
     course_abandon();
     busy_at = 0;
     if (!self) return;
+    recorder_lose(LOSS_LEFT); // may be counted in part
     forget(self);
     memset(&self->calls, 0, sizeof self->calls); // one may be half written
 }
@@ -116,25 +117,35 @@ static bool inherit_block(void *context, const struct heap_block *block)
     return true;
 }
 
-// What was begun had no room; returns why.
-static COLD int drop(void)
+// Begins all of a recording, but for a child's sites. 0 or -errno.
+static int begin_parts(bool has_sites)
 {
-    int error = recorder.writer.error ? recorder.writer.error : -ENOMEM;
-    recorder_drop();
-    return error;
+    const bool is_fine = tally_begin() && (has_sites || sites_begin()) && mappings_begin();
+    if (!is_fine) return recorder.writer.error ? recorder.writer.error : -ENOMEM;
+    course_begin();
+    return 0;
+}
+
+// What lives belongs to the child's recording too.
+static int begin_with_inherited(void)
+{
+    int error = begin_parts(true);
+    if (error) return error;
+    struct ledger_thread *thread = enter_thread();
+    struct tally *tally = thread ? &thread->tally : tally_shared();
+    const struct memory_reader reader = memory_reader_own();
+    return heap_walk(&reader, (uintptr_t)&mete_heap_root, inherit_block, tally);
 }
 
 // 0 or -errno.
 static int reopen(bool is_within)
 {
-    int error = recorder_reopen(is_within);
+    struct recorder parent;
+    int error = recorder_reopen(&parent);
     if (error) return error;
-    if (!tally_begin() || !mappings_begin()) return drop();
-    course_begin();
-    struct ledger_thread *thread = enter_thread();
-    struct tally *tally = thread ? &thread->tally : tally_shared();
-    const struct memory_reader reader = memory_reader_own();
-    return heap_walk(&reader, (uintptr_t)&mete_heap_root, inherit_block, tally);
+    error = begin_with_inherited();
+    recorder_settle(&parent, error == 0, is_within);
+    return error;
 }
 
 // What the thread that forked knew of its parent's recording.
@@ -148,6 +159,10 @@ static bool begin_alone(uintptr_t here)
 {
     ledger_thread_forked();
     forget_parent();
+    if (state.is_refused) { // nor had the parent one to go on from
+        *state.mark = 1;
+        return false;
+    }
     bool is_within = busy_at != 0; // a handler forked
     busy_at = here;
     int error = reopen(is_within);
@@ -156,6 +171,7 @@ static bool begin_alone(uintptr_t here)
     busy_at = 0;
     if (!error) return true;
     state.is_refused = true;
+    self = NULL; // what it has lies in a file that is gone
     mappings_end();
     heap_observe(NULL);
     recorder_refuse(error);
@@ -408,10 +424,10 @@ int ledger_begin(const struct recorder_options *options)
     if (code_find_module((uintptr_t)&ledger_begin, &own)) capture_set_own(own.start, own.end);
     int error = recorder_open(options);
     if (error) return error;
-    if (!tally_begin() || !sites_begin() || !mappings_begin()) return drop();
-    course_begin();
-    heap_observe(&observer);
-    return 0;
+    error = begin_parts(false);
+    if (error) recorder_drop();
+    if (!error) heap_observe(&observer);
+    return error;
 }
 
 // Whether the calling process has a recording and is not one that only shares our memory (vfork),

@@ -1,9 +1,28 @@
 #include "track/look.h"
 
+#include "os/syscall.h"
+
+#include <signal.h>
+
 void look_forget(struct look *self)
 {
     self->is_ready = false;
-    self->is_running = false;
+    self->running_at = 0;
+}
+
+static bool is_on_alternate_stack(void)
+{
+    stack_t stack = {.ss_flags = SS_ONSTACK};
+    (void)syscall_2(SYS_sigaltstack, 0, (long)&stack); // refused: it may be
+    return stack.ss_flags & SS_ONSTACK;
+}
+
+// Whether who looked was left for good, too: its frames were where ours are.
+static bool is_gone(const struct look *self, uintptr_t here)
+{
+    const struct stack_bounds *own = &self->capture.bounds;
+    return here >= self->running_at && stack_bounds_hold(own, here) &&
+           stack_bounds_hold(own, self->running_at) && !is_on_alternate_stack();
 }
 
 // Whether who is busy called what runs now.
@@ -18,13 +37,14 @@ static bool is_called_by(const struct capture *capture, uintptr_t busy_at)
 
 bool look_is_abandoned(struct look *self, uintptr_t busy_at)
 {
-    if (self->is_running) return false;
-    self->is_running = true;
+    const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    if (self->running_at && !is_gone(self, here)) return false;
+    self->running_at = here;
     struct capture *capture = &self->capture;
     if (!self->is_ready) capture_init(capture);
     self->is_ready = true;
     capture_take(capture);
-    self->is_running = false;
+    self->running_at = 0;
     if (is_called_by(capture, busy_at)) return false;
     if (capture->end == RECORD_END_COMPLETE) return true;
     if (capture->end == RECORD_END_SIGNAL || capture->depth == 0) return false;

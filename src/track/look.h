@@ -14,8 +14,9 @@
 #include <stdint.h>
 
 struct look {
-    bool is_ready;   // `capture` has been initialized
-    bool is_running; // a handler that comes meanwhile may not look too
+    bool is_ready;        // `capture` has been initialized
+    uintptr_t running_at; // the stack pointer of who looks just now: a handler that comes meanwhile
+                          // may not look too; 0: nobody
     struct capture capture;
 };
 

@@ -18,6 +18,7 @@ static void (*refused)(const char *path, int error);
 
 static const char *const loss_words[LOSS_COUNT] = {
     [LOSS_SIGNAL] = "in a signal handler that interrupted the recorder",
+    [LOSS_LEFT] = "perhaps in part, as a handler jumped out of the recorder",
     [LOSS_ROOM] = RECORD_LOST_ROOM,
     [LOSS_MEMORY] = "no memory for the recorder",
     [LOSS_CHILD] = "forked children that could not record at all",
@@ -196,22 +197,33 @@ static int begin_as_child(const struct record_writer *parent, struct record_proc
     return 0;
 }
 
-int recorder_reopen(bool is_within)
+// Who is told that there is none has what is left of the parent's.
+static void restore(const struct recorder *parent)
 {
-    struct recorder parent = recorder; // its counts are ours since the fork
+    recorder = *parent;
+    held_lock_reset(&recorder.lock);
+}
+
+int recorder_reopen(struct recorder *parent_out)
+{
+    *parent_out = recorder; // its counts are ours since the fork
     struct record_process was = *recorder.process;
     held_lock_reset(&recorder.lock);
-    int error = begin_as_child(&parent.writer, &was);
-    if (error) {
-        // Who is told of this has what is left of the parent's.
-        recorder = parent;
-        held_lock_reset(&recorder.lock);
-    } else if (is_within) {
-        record_writer_detach(&parent.writer);
-    } else {
-        record_writer_close(&parent.writer);
-    }
+    int error = begin_as_child(&parent_out->writer, &was);
+    if (error) restore(parent_out);
     return error;
+}
+
+void recorder_settle(struct recorder *parent, bool is_kept, bool is_within)
+{
+    if (!is_kept) {
+        recorder_drop();
+        restore(parent);
+    } else if (is_within) {
+        record_writer_detach(&parent->writer);
+    } else {
+        record_writer_close(&parent->writer);
+    }
 }
 
 void recorder_refuse(int error)

@@ -15,6 +15,7 @@
 // Why an event is not in any site's figures; the words in the file are in recorder.c.
 enum recorder_loss {
     LOSS_SIGNAL, // in a signal handler that interrupted the recorder
+    LOSS_LEFT,   // one that a handler jumped out of: counted whole, in part or not at all
     LOSS_ROOM,   // no room in the file for what was new
     LOSS_MEMORY, // no memory for what stands beside it
     LOSS_CHILD,  // a forked child, with all that it did
@@ -62,12 +63,17 @@ int recorder_open(const struct recorder_options *options);
 void recorder_drop(void);
 
 // In a forked child: another recording, which knows the modules, frames, stacks and sites of the
-// parent's under the same numbers, and none of its rows. 0, or -errno and it keeps no recording: to
-// the next. Whoever is within the recorder just now, further out on the same stack, goes on writing
-// where the parent's was, to nowhere: `is_within`.
-int recorder_reopen(bool is_within);
+// parent's under the same numbers, and none of its rows. 0, and recorder_settle() follows, or
+// -errno and recorder_refuse() does.
+int recorder_reopen(struct recorder *parent_out);
 
-// After that failed: the parent's recording and, once, the user are told.
+// Lets go of the parent's recording, or, where the child's is not kept, of that. Whoever is within
+// the recorder just now, further out on the same stack, goes on writing where the parent's was, to
+// nowhere: `is_within`.
+void recorder_settle(struct recorder *parent, bool is_kept, bool is_within);
+
+// A child has none: the parent's recording and, once, the user are told. What is still written goes
+// nowhere.
 void recorder_refuse(int error);
 
 // The last words: how it ended, and when.

@@ -10,7 +10,7 @@
 enum { ROWS_KEPT_BACK = 8 }; // one of so many: more than there are threads
 
 // Both plus one; 0: none. Private memory beside the recording.
-static struct {
+static struct tally_state {
     _Atomic uint32_t *first; // of a site's rows
     _Atomic uint32_t *next;  // of the same site's
     size_t first_size;
@@ -41,15 +41,23 @@ static bool begin_shared(void)
     return true;
 }
 
+static void unmap(const struct tally_state *self)
+{
+    if (self->first) (void)pages_unmap(self->first, self->first_size);
+    if (self->next) (void)pages_unmap(self->next, self->next_size);
+}
+
 bool tally_begin(void)
 {
-    if (state.first) (void)pages_unmap(state.first, state.first_size);
-    if (state.next) (void)pages_unmap(state.next, state.next_size);
+    const struct tally_state was = state;
     state.first_size = links_size(RECORD_TABLE_sites);
     state.next_size = links_size(RECORD_TABLE_rows);
     state.first = pages_map(state.first_size);
     state.next = pages_map(state.next_size);
-    return state.first && state.next && begin_shared();
+    const bool is_fine = state.first && state.next && begin_shared();
+    unmap(is_fine ? &was : &state);
+    if (!is_fine) state = was;
+    return is_fine;
 }
 
 struct tally *tally_shared(void)

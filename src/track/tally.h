@@ -25,7 +25,7 @@ struct event {
 };
 
 // After recorder_open(), and in a forked child after recorder_reopen(): no rows, no threads. False
-// without memory.
+// without memory: then all is as it was.
 bool tally_begin(void);
 
 // Takes a slot for the calling thread. False without room: it shares.

@@ -203,6 +203,26 @@ def test_a_disk_that_is_full_anywhere_in_the_beginning(preload_for_all, run_nati
 
 
 @needs_mounts
+def test_generations_beside_a_disk_that_is_full_anywhere(
+        preload_for_all, run_native, compile_program):
+    """Whose recording finds no room, neither it nor what it forks notices; one line says so."""
+    script = (
+        "for pages in $(seq 12 52); do "
+        "mount -t tmpfs -o size=$((pages * 4))K none /mnt || exit 77; "
+        f"LD_PRELOAD={preload_for_all} METE=observe=yes,recording=/mnt/%p.%i.mete "
+        f"timeout 20 '{compile_program('generations.c')}'; echo $?; umount /mnt; done")
+    done = run_native(["unshare", "-m", "sh", "-c", script])
+    if done.status == 77:
+        pytest.skip("tmpfs cannot be mounted here")
+    assert done.stdout == 41 * b"0\n", done
+    # The process, or the first child that could not; and in each of these, what it cannot know.
+    assert 0 < len(done.stderr.splitlines()) <= 41 * 2, done
+    assert set(done.stderr.splitlines()) == {
+        b"mete: nothing is recorded: No space left on device (make room there, or "
+        b"METE=recording=NAME records elsewhere): '/mnt/%p.%i.mete'"}, done
+
+
+@needs_mounts
 def test_where_there_is_no_room_at_all_the_summary_says_so(mete, run_native, known, tmp_path):
     script = (f"mount -t tmpfs -o size=1M none /dev/shm; "
               f"mount -t tmpfs -o size=64K none {tmp_path}; cd {tmp_path}; "

@@ -17,7 +17,7 @@
 
 static struct look look;
 static uintptr_t busy_at;
-static bool is_abandoned;
+static volatile bool is_abandoned; // raise() is said to call nothing of ours
 static sigjmp_buf way_out;
 
 static NOINLINE void ask(void)
@@ -94,12 +94,55 @@ static void a_look_within_a_look_is_in_doubt(void **state)
 {
     (void)state;
     if (sigsetjmp(way_out, 1) == 0) count(jump);
-    look.is_running = true; // a handler interrupts it there
+    look.running_at = UINTPTR_MAX; // a handler interrupts it there, further up
     ask();
     assert_false(is_abandoned);
     look_forget(&look);
     ask();
     assert_true(is_abandoned);
+}
+
+static void a_look_that_was_left_itself_is_over(void **state)
+{
+    (void)state;
+    if (sigsetjmp(way_out, 1) == 0) count(jump);
+    ask(); // it knows the stack since
+    is_abandoned = false;
+    look.running_at = (uintptr_t)__builtin_frame_address(0) - 4096; // of frames that are gone
+    ask();
+    assert_true(is_abandoned);
+    assert_int_equal(look.running_at, 0);
+}
+
+static void handle_elsewhere(int signal)
+{
+    (void)signal;
+    look.running_at = (uintptr_t)__builtin_frame_address(0) - 4096;
+    ask();
+}
+
+// An alternate stack may lie within the thread's own, above whom the handler interrupted.
+static void on_an_alternate_stack_it_is_in_doubt(void **state)
+{
+    (void)state;
+    static char room[1 << 17];
+    char within[1 << 16];
+    char *const places[] = {room, within};
+    if (sigsetjmp(way_out, 1) == 0) count(jump);
+    ask();
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const stack_t stack = {.ss_sp = places[i], .ss_size = sizeof within};
+        const stack_t none = {.ss_flags = SS_DISABLE};
+        const struct sigaction action = {.sa_handler = handle_elsewhere, .sa_flags = SA_ONSTACK};
+        assert_int_equal(sigaltstack(&stack, NULL), 0);
+        assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+        is_abandoned = true;
+        raise(SIGUSR1);
+        assert_false(is_abandoned);
+        look.running_at = 0;
+        assert_int_equal(sigaltstack(&none, NULL), 0);
+    }
+    signal(SIGUSR1, SIG_DFL);
 }
 
 int main(void)
@@ -109,6 +152,8 @@ int main(void)
         cmocka_unit_test_setup(who_calls_back_is_not, begin),
         cmocka_unit_test_setup(who_is_interrupted_is_not, begin),
         cmocka_unit_test_setup(a_look_within_a_look_is_in_doubt, begin),
+        cmocka_unit_test_setup(a_look_that_was_left_itself_is_over, begin),
+        cmocka_unit_test_setup(on_an_alternate_stack_it_is_in_doubt, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
