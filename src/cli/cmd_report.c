@@ -1,6 +1,6 @@
 // Answers where the memory of a recorded program went.
 #include "cli/cmd.h"
-#include "cli/large_pages.h"
+#include "cli/kept_heap.h"
 #include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/recording_embed.h"
@@ -212,7 +212,10 @@ static int embed(char **paths)
     int status = STATUS_OK;
     for (; *paths; paths++) {
         const struct embed_plan plan = {.has_names = true};
-        const int error = embedder_embed(embedder, *paths, &plan);
+        struct embedded *made = NULL;
+        int error = embedder_make(embedder, *paths, &plan, &made);
+        if (!error) error = embedded_replace(made, *paths);
+        embedded_close(made);
         if (!error) {
             tell_nameless(*paths);
             continue;
@@ -302,7 +305,7 @@ static int report(const struct cmd *self, char **words)
         say("report: '%s': options stand before FILE", words[i]);
         return STATUS_USAGE;
     }
-    large_pages_use();
+    kept_heap_use();
     if (call.form == FORM_EMBED) {
         if (count > 0) return embed(words);
         say("report: --embed wants the FILE to write into");

@@ -2,7 +2,7 @@
 #include "base/pattern.h"
 #include "cli/cmd.h"
 #include "cli/environment.h"
-#include "cli/large_pages.h"
+#include "cli/kept_heap.h"
 #include "cli/live_folder.h"
 #include "cli/observable.h"
 #include "cli/output.h"
@@ -216,7 +216,7 @@ static void gather(const struct run_call *call, const struct child_end *end,
                    size_t *main_out)
 {
     char host[256] = "";
-    large_pages_use();
+    kept_heap_use();
     (void)gethostname(host, sizeof host - 1); // no longer ones on Linux
     const struct keep_plan plan = {
         .pattern = call->output,
@@ -240,9 +240,9 @@ static void gather(const struct run_call *call, const struct child_end *end,
     recordings_keep(recordings, *main_out, &plan, folders, FOLDERS);
 }
 
-static void spill_next(void *context)
+static void spill_next(void *context, pid_t pid)
 {
-    recordings_spill_next(context);
+    recordings_spill_next(context, pid);
 }
 
 // Where nothing is preloaded, there are no recordings either.

@@ -1,8 +1,9 @@
-// Large pages: lets mete's own heap lie in pages of 2 MiB where the kernel has them. A recording's
-// tables are read, sorted and written once, and of that a page fault for each 4 KiB is a large
-// part: a third of all that mete itself takes for a program of 9000 sites. Belongs to the command
-// line.
+// Kept heap: lets mete's own malloc keep what it once got from the kernel. A recording's tables are
+// read, sorted, written and freed one after the other; memory that is mapped anew for each of them
+// is a page fault for every 4 KiB. Not in pages of 2 MiB: they are taken from memory that rested
+// longest, which on a virtual machine its host has to find first, at ten times the price. Belongs
+// to the command line.
 #pragma once
 
-// From here on; where it cannot be, nothing changes. Before the first large allocation.
-void large_pages_use(void);
+// From here on. Before the first large allocation.
+void kept_heap_use(void);

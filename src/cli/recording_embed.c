@@ -156,27 +156,14 @@ static int add_names(struct embedder *self, struct recording *recording)
 // --- the file
 // ---------------------------------------------------------------------------------------
 
-static int replace(const struct recording *recording, const char *path)
-{
-    char fresh[PATH_MAX];
-    const int len = snprintf(fresh, sizeof fresh, "%s.new-XXXXXX", path);
-    if (len < 0 || (size_t)len >= sizeof fresh) return -ENAMETOOLONG;
-    const int fd = mkostemp(fresh, O_CLOEXEC);
-    if (fd < 0) return -errno;
-    int error = finish_write(recording, fd);
-    if (close(fd) < 0 && !error) error = -errno;
-    if (!error && rename(fresh, path) < 0) error = -errno;
-    if (error) (void)unlink(fresh);
-    return error;
-}
-
 int recording_compact(int fd, const char *target)
 {
     struct reader_problem problem;
     struct recording *recording = recording_read(fd, &problem);
     if (!recording) return problem.error ? -problem.error : -EBADMSG;
-    const int error = replace(recording, target);
-    recording_close(recording);
+    struct embedded *same = embedded_create(recording);
+    const int error = same ? embedded_replace(same, target) : -ENOMEM;
+    embedded_close(same);
     return error;
 }
 
@@ -205,7 +192,8 @@ static bool is_being_written(const char *path)
     return liveness == LIVENESS_SOME;
 }
 
-int embedder_embed(struct embedder *self, const char *path, const struct embed_plan *plan)
+int embedder_make(struct embedder *self, const char *path, const struct embed_plan *plan,
+                  struct embedded **made_out)
 {
     // Before it is read: nothing comes after that then.
     if (!plan->is_over && is_being_written(path)) return -EBUSY;
@@ -216,7 +204,10 @@ int embedder_embed(struct embedder *self, const char *path, const struct embed_p
     if (!error && plan->has_names) error = add_names(self, recording);
     if (plan->is_over) finish_run(recording, plan->run, (uint32_t)plan->command_pid);
     if (!error && plan->end) finish_status(recording, plan->end);
-    if (!error) error = replace(recording, path);
-    recording_close(recording);
-    return error;
+    if (error) {
+        recording_close(recording);
+        return error;
+    }
+    *made_out = embedded_create(recording);
+    return *made_out ? 0 : -ENOMEM;
 }

@@ -2,6 +2,7 @@
 // ended, and not a byte too many. Belongs to the command line, which joins symbols and record here.
 #pragma once
 
+#include "cli/embedded.h"
 #include "record/process_end.h"
 
 #include <stdbool.h>
@@ -23,11 +24,12 @@ struct embed_plan {
     const struct process_end *end; // NULL: unknown
 };
 
-// Writes the recording at `path` anew beside itself and puts that in its place. 0, or -errno and it
-// is as it was; -EBADMSG when it cannot be read as one, -ENODATA when something is missing from it
-// or contradicts the rest: written anew it would look as if it were whole; -EBUSY when a process
-// still writes it, which would go on in a file without a name.
-int embedder_embed(struct embedder *self, const char *path, const struct embed_plan *plan);
+// Reads the one at `path` and makes it whole. 0, to be closed, or -errno; -EBADMSG when it cannot
+// be read as one, -ENODATA when something is missing from it or contradicts the rest: written anew
+// it would look as if it were whole; -EBUSY when a process still writes it, which would go on in a
+// file without a name.
+int embedder_make(struct embedder *self, const char *path, const struct embed_plan *plan,
+                  struct embedded **made_out);
 
 // Writes the recording that is open for reading to `target`, in place of what is there, cut to its
 // size and otherwise as it is. The same errors.

@@ -84,7 +84,7 @@ static int copy_data(int from, int to)
         const int error = copy_range(from, to, at, end);
         if (error) return error;
     }
-    return fsync(to) == 0 ? 0 : -errno;
+    return 0;
 }
 
 // A file in the folder of `target` with another name, made by us; -errno when there is none.
@@ -113,18 +113,25 @@ static void sync_folder(const char *target)
     close(fd);
 }
 
-static int copy_to(const char *path, const char *target, bool replaces)
+static int copy_file(const char *path, int to)
 {
     const int from = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (from < 0) return -errno;
+    const int error = copy_data(from, to);
+    close(from);
+    return error;
+}
+
+// Puts what was made of the file at `path`, or a copy of it, in the place of `target`.
+static int write_to(const struct embedded *made, const char *path, const char *target,
+                    bool replaces)
+{
     char temporary[PATH_MAX];
     const int to = temporary_create(target, temporary, sizeof temporary);
-    if (to < 0) {
-        close(from);
-        return to;
-    }
-    int error = fchmod(to, 0600) == 0 ? copy_data(from, to) : -errno;
-    close(from);
+    if (to < 0) return to;
+    int error = fchmod(to, 0600) == 0 ? 0 : -errno;
+    if (!error) error = made ? embedded_write(made, to) : copy_file(path, to);
+    if (!error && fsync(to) < 0) error = -errno;
     if (close(to) < 0 && !error) error = -errno;
     if (!error) error = rename_to(temporary, target, replaces);
     if (error) {
@@ -136,12 +143,29 @@ static int copy_to(const char *path, const char *target, bool replaces)
     return 0;
 }
 
-int recording_move(const char *path, const char *target, bool may_replace)
+// *replaces_out: whether a recording stands there. 0 where it may be written.
+static int look(const char *target, bool may_replace, bool *replaces_out)
 {
     const int there = recording_move_look(target);
     if (there < 0) return there;
-    if (there == 1 && !may_replace) return -EEXIST;
+    *replaces_out = there == 1;
+    return *replaces_out && !may_replace ? -EEXIST : 0;
+}
+
+int recording_move(const char *path, const char *target, bool may_replace)
+{
+    bool replaces;
+    int error = look(target, may_replace, &replaces);
+    if (error) return error;
     (void)chmod(path, 0600); // in our own folder, so nobody has put a link there
-    const int error = rename_to(path, target, there == 1);
-    return error == -EXDEV ? copy_to(path, target, there == 1) : error;
+    error = rename_to(path, target, replaces);
+    return error == -EXDEV ? write_to(NULL, path, target, replaces) : error;
+}
+
+int recording_move_made(const struct embedded *made, const char *path, const char *target,
+                        bool may_replace)
+{
+    bool replaces;
+    const int error = look(target, may_replace, &replaces);
+    return error ? error : write_to(made, path, target, replaces);
 }

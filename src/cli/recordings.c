@@ -286,7 +286,10 @@ bool recordings_end_in_exec(const struct recordings *self, size_t index)
 
 void recordings_deinit(struct recordings *self)
 {
-    for (size_t i = 0; i < self->count; i++) free(self->items[i].path);
+    for (size_t i = 0; i < self->count; i++) {
+        free(self->items[i].path);
+        embedded_close(self->items[i].made);
+    }
     free(self->items);
     *self = (struct recordings){0};
 }

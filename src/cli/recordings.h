@@ -2,6 +2,7 @@
 // with the main program's picked out. Belongs to the command line.
 #pragma once
 
+#include "cli/embedded.h"
 #include "cli/live_folder.h"
 #include "cli/recording_facts.h"
 
@@ -17,6 +18,7 @@ struct recording {
     bool is_main;    // of the program that the run is about
     bool is_dropped; // was removed
     bool is_in_memory;
+    struct embedded *made; // what the main program's holds, once it is kept; or NULL
     struct recording_facts facts;
 };
 

@@ -74,8 +74,16 @@ static bool is_end_of_command(const struct keep *self, size_t index)
            item[1].pid != item->pid;
 }
 
-// Makes it whole where it lies: it is smaller then. One that cannot be is kept as it is.
-static void embed(struct keep *self, size_t index)
+static void say_nameless(struct keep *self, const struct recording *item, int error)
+{
+    if (self->nameless_count++ >= LINES_MAX) return;
+    say_to(self->plan->out,
+           "run: the recording of pid %d has no names: %s; 'mete report --embed' adds them later",
+           (int)item->pid, strerror(-error));
+}
+
+// Makes it whole. One that cannot be, NULL, is kept as it is.
+static struct embedded *make_whole(struct keep *self, size_t index)
 {
     const struct recording *item = &self->recordings->items[index];
     const struct child_end *end = self->plan->end;
@@ -87,17 +95,37 @@ static void embed(struct keep *self, size_t index)
         .command_pid = end->pid,
         .end = is_end_of_command(self, index) ? &known : NULL,
     };
-    const int error = self->embedder ? embedder_embed(self->embedder, item->path, &plan) : -ENOMEM;
-    if (error && self->nameless_count++ < LINES_MAX) {
-        say_to(
-            self->plan->out,
-            "run: the recording of pid %d has no names: %s; 'mete report --embed' adds them later",
-            (int)item->pid, strerror(-error));
+    struct embedded *made = NULL;
+    const int error =
+        self->embedder ? embedder_make(self->embedder, item->path, &plan, &made) : -ENOMEM;
+    if (error) say_nameless(self, item, error);
+    return made;
+}
+
+// It is smaller then.
+static void put_where_it_lies(struct keep *self, const struct recording *item,
+                              const struct embedded *made)
+{
+    const int error = embedded_replace(made, item->path);
+    if (error) say_nameless(self, item, error);
+}
+
+// Moves one to a name; what was made of it, or NULL, is written there at once, where it would have
+// to be copied anyway and there is room.
+static int move_to(struct keep *self, const struct recording *item, const struct embedded **made,
+                   const char *target, bool may_replace)
+{
+    if (*made && item->is_in_memory) {
+        const int error = recording_move_made(*made, item->path, target, may_replace);
+        if (!error || error == -EEXIST) return error;
     }
+    if (*made) put_where_it_lies(self, item, *made);
+    *made = NULL;
+    return recording_move(item->path, target, may_replace);
 }
 
 // Moves one to the first name that is free or holds an older recording.
-static void keep_one(struct keep *self, size_t index)
+static void keep_one(struct keep *self, size_t index, const struct embedded *made)
 {
     struct recording *item = &self->recordings->items[index];
     const char *pattern = self->plan->pattern;
@@ -113,7 +141,7 @@ static void keep_one(struct keep *self, size_t index)
             break;
         }
         if (!is_used(self, target)) {
-            error = recording_move(item->path, target, !is_late && refused[0] == '\0');
+            error = move_to(self, item, &made, target, !is_late && refused[0] == '\0');
             if (error == -EEXIST && !refused[0]) strcpy(refused, target);
         }
         if (error == -EEXIST) {
@@ -121,6 +149,7 @@ static void keep_one(struct keep *self, size_t index)
         }
     }
     if (error) {
+        if (made) put_where_it_lies(self, item, made);
         say_where_it_stays(self, item, target, error);
         return;
     }
@@ -145,8 +174,11 @@ static void keep(struct keep *self, size_t index, size_t main)
         item->is_dropped = true;
         (void)unlink(item->path); // a process that still has it mapped does not mind
     } else if (!item->is_alive) {
-        embed(self, index);
-        keep_one(self, index);
+        struct embedded *made = make_whole(self, index);
+        keep_one(self, index, made);
+        // What is in it is told soon; of the others little is.
+        if (item->is_main) item->made = made;
+        if (!item->is_main) embedded_close(made);
     } else if (self->alive_count++ < LINES_MAX && !self->plan->is_late) {
         say_to(self->plan->out, "run: %s (pid %d) still runs and goes on recording in '%s'",
                program_of(self, item), (int)item->pid, item->path);

@@ -3,6 +3,7 @@
 #include "cli/liveness.h"
 #include "cli/recording_embed.h"
 #include "cli/recordings.h"
+#include "record/tables.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -95,8 +96,18 @@ static int spill(struct recordings_spill *self, int fd, const char *name)
     return empty(self, name);
 }
 
+// Whether one that has ended is the last of the command's own process: the run is over.
+static bool ends_run(int fd, const char *name, pid_t command_pid)
+{
+    pid_t pid;
+    unsigned image;
+    if (!recording_parse_name(name, &pid, &image) || pid != command_pid) return false;
+    const struct recording_facts facts = recording_facts_read(fd);
+    return facts.has_process && facts.state != RECORD_EXECED;
+}
+
 // Looks after one that is perhaps over.
-static void settle(struct recordings_spill *self, const char *name)
+static void settle(struct recordings_spill *self, const char *name, pid_t command_pid)
 {
     struct stat file;
     int error = 0;
@@ -110,7 +121,7 @@ static void settle(struct recordings_spill *self, const char *name)
     } else if (is_over) {
         const uint64_t bytes = (uint64_t)file.st_blocks * 512;
         self->ended_bytes += bytes;
-        if (self->ended_bytes > ended_bytes_max) {
+        if (self->ended_bytes > ended_bytes_max && !ends_run(fd, name, command_pid)) {
             error = has_disk(self) ? spill(self, fd, name) : -ENOENT;
             if (!error) self->ended_bytes -= bytes;
             // One that cannot be read says nothing of others; a full disk does.
@@ -120,17 +131,17 @@ static void settle(struct recordings_spill *self, const char *name)
     close(fd);
 }
 
-static void look_at(struct recordings_spill *self, const char *name)
+static void look_at(struct recordings_spill *self, const char *name, pid_t command_pid)
 {
     pid_t pid;
     unsigned image;
     if (!recording_parse_name(name, &pid, &image)) return;
     successors_note(&self->successors, pid, image); // at once: it may end soon
-    settle(self, name);
+    settle(self, name, command_pid);
 }
 
 // Looks at all that are there: more ended at once than the kernel tells of.
-static void look_at_all(struct recordings_spill *self)
+static void look_at_all(struct recordings_spill *self, pid_t command_pid)
 {
     const int again = openat(self->live->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = again < 0 ? NULL : fdopendir(again);
@@ -145,12 +156,13 @@ static void look_at_all(struct recordings_spill *self)
     for (const struct dirent *entry; (entry = readdir(folder));) {
         pid_t pid;
         unsigned image;
-        if (recording_parse_name(entry->d_name, &pid, &image)) settle(self, entry->d_name);
+        if (!recording_parse_name(entry->d_name, &pid, &image)) continue;
+        settle(self, entry->d_name, command_pid);
     }
     closedir(folder);
 }
 
-void recordings_spill_next(struct recordings_spill *self)
+void recordings_spill_next(struct recordings_spill *self, pid_t command_pid)
 {
     // Room for one event with the longest name: no more are read at a time.
     union {
@@ -165,8 +177,8 @@ void recordings_spill_next(struct recordings_spill *self)
     // Several short ones may have come at once.
     for (ssize_t at = 0; at + (ssize_t)sizeof next.event <= size;) {
         const struct inotify_event *event = (const void *)(next.bytes + at);
-        if (event->mask & IN_Q_OVERFLOW) look_at_all(self);
-        if (event->len > 0) look_at(self, event->name);
+        if (event->mask & IN_Q_OVERFLOW) look_at_all(self, command_pid);
+        if (event->len > 0) look_at(self, event->name, command_pid);
         at += (ssize_t)(sizeof *event + event->len);
     }
 }

@@ -1,6 +1,7 @@
 // Recordings spill: keeps the recordings of processes that have ended from filling memory while a
 // run goes on: past a limit they are cut to their size and put beside the place where they end.
-// What lies in memory is bounded by that limit and by the processes that live. Belongs to the
+// What lies in memory is bounded by that limit and by the processes that live. What the command's
+// own process leaves at its end stays: then all are taken to their place at once. Belongs to the
 // command line.
 #pragma once
 
@@ -9,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct recordings_spill {
     int events; // that a file in the live folder is no longer written to; -1: nobody says so
@@ -29,7 +31,8 @@ struct recordings_spill {
 void recordings_spill_open(struct recordings_spill *self, const struct live_folder *live,
                            struct live_folder *disk, const char *beside, bool wants_children);
 
-// Looks after one recording that has ended, of those that `events` tells of.
-void recordings_spill_next(struct recordings_spill *self);
+// Looks after one recording that has ended, of those that `events` tells of. `command_pid`: of the
+// process with which the run ends.
+void recordings_spill_next(struct recordings_spill *self, pid_t command_pid);
 
 void recordings_spill_close(struct recordings_spill *self);

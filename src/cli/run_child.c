@@ -154,7 +154,7 @@ static bool should_relay(const siginfo_t *info, pid_t pid)
 
 // Returns when a signal of the set is there, at the latest. Without `signals`, which shows these,
 // at once.
-static void watch_until_signal(const struct child_watch *watch, int signals)
+static void watch_until_signal(const struct child_watch *watch, pid_t pid, int signals)
 {
     struct pollfd ends[] = {
         {.fd = signals, .events = POLLIN},
@@ -165,7 +165,7 @@ static void watch_until_signal(const struct child_watch *watch, int signals)
         const int count = poll(ends, 2, -1);
         if (count < 0 && errno == EINTR) continue; // we had been stopped
         if (count < 0 || ends[0].revents || ends[1].revents & ~POLLIN) return;
-        watch->ready(watch->context);
+        watch->ready(watch->context, pid);
     }
 }
 
@@ -177,7 +177,7 @@ static bool had_children(pid_t pid)
     return process_stat_read((uint32_t)pid, PROCESS_CHILDREN_FAULTS, &faults) && faults > 0;
 }
 
-// Waits as wait4 does, without stopping here.
+// Waits as waitpid does, without stopping here.
 static pid_t wait_once(pid_t pid, struct child_end *end)
 {
     siginfo_t info = {0};
@@ -185,7 +185,7 @@ static pid_t wait_once(pid_t pid, struct child_end *end)
     if (waitid(P_PID, (id_t)pid, &info, how) == 0 && info.si_pid == pid) {
         end->has_children = had_children(pid);
     }
-    return wait4(pid, &end->status, WNOHANG | WUNTRACED, &end->usage);
+    return waitpid(pid, &end->status, WNOHANG | WUNTRACED);
 }
 
 static void wait_for_end(pid_t pid, const struct child_watch *watch, int signals,
@@ -201,7 +201,7 @@ static void wait_for_end(pid_t pid, const struct child_watch *watch, int signals
             continue;
         }
         siginfo_t info;
-        watch_until_signal(watch, signals);
+        watch_until_signal(watch, pid, signals);
         if (sigwaitinfo(&set, &info) < 0) continue;
         // It may have ended, or have become another user's: then there is nobody to tell.
         if (should_relay(&info, pid)) (void)kill(pid, info.si_signo);

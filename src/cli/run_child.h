@@ -14,7 +14,6 @@
 
 #include <signal.h>
 #include <stdint.h>
-#include <sys/resource.h>
 #include <sys/types.h>
 
 enum { SIGNALS_CHANGED = 3 };
@@ -34,8 +33,7 @@ void signals_release(const struct signal_hold *self);
 
 struct child_end {
     pid_t pid;
-    int status; // as wait() gives it
-    struct rusage usage;
+    int status;        // as wait() gives it
     bool has_children; // had some that it waited for
     uint64_t wall_ns;
     uint64_t end_ns; // by CLOCK_MONOTONIC
@@ -46,8 +44,8 @@ struct process_end child_end_known(const struct child_end *self);
 
 // What else is done while the program runs: a little, each time that there is something to read.
 struct child_watch {
-    int fd; // -1: nothing
-    void (*ready)(void *context);
+    int fd;                                  // -1: nothing
+    void (*ready)(void *context, pid_t pid); // of the process that the command became
     void *context;
 };
 

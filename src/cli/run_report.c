@@ -31,7 +31,7 @@ bool run_report(const struct run_subjects *subjects, const struct summary_option
         .skip_count = options->skip_count,
     };
     struct tree tree;
-    const bool is_open = tree_open(&tree, "run", paths, count, &profile, subjects->end) == 0;
+    const bool is_open = tree_open(&tree, "run", paths, count, &profile, &subjects->known) == 0;
     if (is_open) {
         tree.report.unlisted = subjects->unlisted;
         tree.report.started = subjects->started;

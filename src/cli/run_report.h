@@ -18,9 +18,9 @@ struct run_subject {
 struct run_subjects {
     const struct run_subject *all;
     size_t count;
-    size_t unlisted;            // children besides
-    size_t started;             // index of the command's own; 0 where that is the main program
-    const struct tree_end *end; // of the command's process; NULL where it left no recording
+    size_t unlisted; // children besides
+    size_t started;  // index of the command's own; 0 where that is the main program
+    struct tree_known known;
 };
 
 // False after a message.

@@ -67,7 +67,9 @@ bool run_summarize(const struct run_result *result, const struct summary_options
         // A recording that could not be written anew, for want of room, says little of its end.
         const bool has_end =
             ends_in_one(result) && (result->started == result->main || listed.has_started);
-        const struct tree_end end = {
+        const struct tree_known known = {
+            .first = result->recordings->items[listed.items[0]].made,
+            .has_end = has_end,
             .index = listed.has_started ? 1 : 0,
             .end = result->end,
         };
@@ -77,7 +79,7 @@ bool run_summarize(const struct run_result *result, const struct summary_options
             .count = listed.count,
             .unlisted = listed.unlisted,
             .started = listed.has_started ? 1 : 0,
-            .end = has_end ? &end : NULL,
+            .known = known,
         };
         (void)run_report(&all, options, out);
     }

@@ -2,6 +2,7 @@
 
 #include "cli/liveness.h"
 #include "cli/output.h"
+#include "os/file.h"
 #include "record/finish.h"
 #include "record/reader.h"
 
@@ -11,8 +12,20 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int subject_open(struct tree *self, const char *command, const char *path,
-                        const struct profile_options *options, const struct tree_end *end)
+// What the file at `path` holds, as it would be read from it.
+static struct recording *recording_of(const struct embedded *made, const char *path)
+{
+    struct recording *recording = embedded_recording(made);
+    int fd = -1;
+    if (file_open(path, &fd) == 0) {
+        (void)file_size(fd, &recording->file_size, &recording->file_space); // else as it was
+        file_close(fd);
+    }
+    return recording;
+}
+
+// NULL after a message; else to be closed.
+static struct recording *read_one(const char *command, const char *path)
 {
     struct reader_problem problem;
     struct recording *recording = recording_open(path, &problem);
@@ -20,16 +33,25 @@ static int subject_open(struct tree *self, const char *command, const char *path
         char text[READER_PROBLEM_SIZE];
         reader_problem_text(&problem, text);
         say("%s: %s: %s", command, path, text);
-        return STATUS_FAILED;
     }
-    if (end) finish_status(recording, &end->end);
+    return recording;
+}
+
+static int subject_open(struct tree *self, const char *command, const char *path,
+                        const struct profile_options *options, const struct tree_known *known)
+{
+    const size_t index = self->report.count;
+    const struct embedded *made = known && index == 0 ? known->first : NULL;
+    struct recording *recording = made ? recording_of(made, path) : read_one(command, path);
+    if (!recording) return STATUS_FAILED;
+    if (known && known->has_end && index == known->index) finish_status(recording, &known->end);
     struct profile *profile = profile_create(recording, options);
     if (!profile) {
-        recording_close(recording);
+        if (!made) recording_close(recording);
         say("%s: %s: not enough memory to read it", command, path);
         return STATUS_FAILED;
     }
-    self->recordings[self->report.count] = recording;
+    self->recordings[index] = made ? NULL : recording;
     bool is_copy = false;
     uint64_t age_ms = 0;
     const bool is_running = liveness_of_recording(path, &profile->process, &is_copy);
@@ -49,7 +71,7 @@ static int subject_open(struct tree *self, const char *command, const char *path
 }
 
 int tree_open(struct tree *self, const char *command, const char *const *paths, size_t count,
-              const struct profile_options *options, const struct tree_end *end)
+              const struct profile_options *options, const struct tree_known *known)
 {
     *self = (struct tree){
         .subjects = calloc(count, sizeof *self->subjects),
@@ -62,8 +84,7 @@ int tree_open(struct tree *self, const char *command, const char *const *paths, 
     }
     self->report.subjects = self->subjects;
     for (size_t i = 0; i < count && !status; i++) {
-        status =
-            subject_open(self, command, paths[i], options, end && end->index == i ? end : NULL);
+        status = subject_open(self, command, paths[i], options, known);
     }
     if (status) tree_close(self);
     return status;

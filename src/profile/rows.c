@@ -10,6 +10,8 @@ struct finder {
     uint32_t *places;
     size_t place_count;
     uint64_t *chains; // by path
+    size_t path_capacity;
+    size_t row_capacity;
 };
 
 static uint64_t mix(uint64_t hash, uint32_t function)
@@ -157,6 +159,28 @@ static void owner_find(const struct profile *self, struct profile_site *site, ui
     }
 }
 
+// Makes room for one more in each array: there are far fewer than sites. False without memory.
+static bool reserve(struct profile *self, struct finder *finder)
+{
+    if (self->rows_count == finder->row_capacity) {
+        const size_t more = finder->row_capacity ? finder->row_capacity * 2 : 64;
+        struct profile_row *rows = reallocarray(self->rows, more, sizeof *rows);
+        if (!rows) return false;
+        self->rows = rows;
+        finder->row_capacity = more;
+    }
+    if (self->paths_count == finder->path_capacity) {
+        const size_t more = finder->path_capacity ? finder->path_capacity * 2 : 64;
+        struct profile_path *paths = reallocarray(self->paths, more, sizeof *paths);
+        if (paths) self->paths = paths;
+        uint64_t *chains = reallocarray(finder->chains, more, sizeof *chains);
+        if (chains) finder->chains = chains;
+        if (!paths || !chains) return false;
+        finder->path_capacity = more;
+    }
+    return true;
+}
+
 static bool path_find(struct profile *self, struct finder *finder, uint32_t row, uint64_t chain,
                       uint32_t *index_out)
 {
@@ -176,7 +200,7 @@ static bool path_find(struct profile *self, struct finder *finder, uint32_t row,
     return false;
 }
 
-// Puts one site to its row and path; both arrays have room for one of each site.
+// Puts one site to its row and path; both arrays have room for one more.
 static void site_place(struct profile *self, struct finder *finder, uint32_t *row_of_function,
                        struct profile_site *site)
 {
@@ -253,11 +277,8 @@ bool profile_rows(struct profile *self, const struct profile_options *options)
     struct finder finder = {.place_count = 64};
     while (finder.place_count < 2 * count) finder.place_count *= 2;
     finder.places = calloc(finder.place_count, sizeof *finder.places);
-    finder.chains = calloc(count + 1, sizeof *finder.chains);
     uint32_t *row_of_function = calloc(self->functions_count + 1, sizeof *row_of_function);
-    self->rows = calloc(count + 1, sizeof *self->rows);
-    self->paths = calloc(count + 1, sizeof *self->paths);
-    bool is_fine = finder.places && finder.chains && row_of_function && self->rows && self->paths;
+    bool is_fine = finder.places && row_of_function && reserve(self, &finder);
     for (size_t i = 0; is_fine && i < count; i++) {
         struct profile_site *site = &self->sites[i];
         const bool has_stack = site->node != PROFILE_NONE;
@@ -266,7 +287,9 @@ bool profile_rows(struct profile *self, const struct profile_options *options)
         site->row = PROFILE_NONE;
         site->owner = PROFILE_NONE;
         site->owner_line = PROFILE_NONE;
-        if (!site->is_hidden) site_place(self, &finder, row_of_function, site);
+        if (site->is_hidden) continue;
+        is_fine = reserve(self, &finder);
+        if (is_fine) site_place(self, &finder, row_of_function, site);
     }
     free(finder.places);
     free(finder.chains);

@@ -75,7 +75,7 @@ static int collect(struct symbol_table *self, Dwfl_Module *module, const struct 
     uint64_t bias;
     Elf *main_elf = dwfl_module_getelf(module, &bias);
     self->has_locals = elf_file_has_section(file, ".symtab");
-    self->symbols = calloc((size_t)all, sizeof *self->symbols);
+    self->symbols = reallocarray(NULL, (size_t)all, sizeof *self->symbols);
     if (!self->symbols) return -ENOMEM;
     for (int i = 0; i < all; i++) {
         GElf_Sym symbol;

@@ -301,7 +301,7 @@ def test_a_forked_child_that_allocates_only_later_is_named_and_records(
         assert (told["inherited"], told["inherited_bytes"]) == (1, 1000)
         # What it did itself is what people are told.
         out = call_mete(mete, ["report", "--exact", child]).out.decode()
-        assert re.search(r"12,345 +allocated in 1 allocation,", out), out
+        assert re.search(r"12,345 +allocated in 1 allocation\b", out), out
 
 
 def test_what_begins_as_its_command_ends_is_no_shortfall(run, tmp_path):
