@@ -1,6 +1,7 @@
 #include "cli/run_child.h"
 
 #include "cli/process_stat.h"
+#include "os/group_witness.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -143,13 +144,16 @@ static void stop_too(pid_t pid, int signal)
     if (!continues_by_itself(pid)) (void)kill(pid, SIGCONT);
 }
 
-static bool should_relay(const siginfo_t *info, pid_t pid)
+static bool should_relay(const siginfo_t *info, pid_t pid, struct group_witness *witness)
 {
     if (info->si_signo == SIGCHLD) return false;
     if (info->si_signo == SIGALRM) return true; // a clock set before mete was there
+    // What our whole group gets, the program has got. Asked of every signal: it is over then.
+    const bool is_groups = group_witness_saw(witness, info->si_signo) && getpgid(pid) == getpgrp();
     // A terminal that hangs up tells the leader of its session alone, which the program would be.
-    if (info->si_signo == SIGHUP && getsid(0) == getpid()) return info->si_pid != pid;
-    return is_sent_by_process(info) && info->si_pid != pid;
+    const bool is_hung_up = info->si_signo == SIGHUP && getsid(0) == getpid();
+    const bool is_for_us = is_sent_by_process(info) || is_hung_up;
+    return is_for_us && info->si_pid != pid && !is_groups;
 }
 
 // Returns when a signal of the set is there, at the latest. Without `signals`, which shows these,
@@ -189,7 +193,7 @@ static pid_t wait_once(pid_t pid, struct child_end *end)
 }
 
 static void wait_for_end(pid_t pid, const struct child_watch *watch, int signals,
-                         struct child_end *end)
+                         struct group_witness *witness, struct child_end *end)
 {
     sigset_t set = relayed_set();
     sigaddset(&set, SIGCHLD);
@@ -204,7 +208,7 @@ static void wait_for_end(pid_t pid, const struct child_watch *watch, int signals
         watch_until_signal(watch, pid, signals);
         if (sigwaitinfo(&set, &info) < 0) continue;
         // It may have ended, or have become another user's: then there is nobody to tell.
-        if (should_relay(&info, pid)) (void)kill(pid, info.si_signo);
+        if (should_relay(&info, pid, witness)) (void)kill(pid, info.si_signo);
     }
 }
 
@@ -244,7 +248,10 @@ int child_run(char **command, const struct environment *environment, const struc
     sigset_t waited = relayed_set();
     sigaddset(&waited, SIGCHLD);
     const int signals = signalfd(-1, &waited, SFD_CLOEXEC); // without one nothing is watched
-    wait_for_end(end.pid, watch, signals, &end);
+    struct group_witness witness = {0};
+    group_witness_begin(&witness);
+    wait_for_end(end.pid, watch, signals, &witness, &end);
+    group_witness_end(&witness);
     if (signals >= 0) close(signals);
     end.end_ns = now_ns();
     end.wall_ns = end.end_ns - begin;
