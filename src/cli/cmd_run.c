@@ -420,7 +420,7 @@ const struct cmd cmd_run = {
         "\n"
         "What cannot be observed is refused before it starts, with the reason: programs that\n"
         "are linked statically, setuid, with an allocator or a sanitizer inside, for another\n"
-        "machine or C library, or under a limit (ulimit -f, -v) too small for a recording; they\n"
+        "machine or C library, or under a limit (ulimit -f, -v, -d) too small for that; they\n"
         "run with --anyway, unobserved. What a process becomes or starts that is such a program\n"
         "is told at the end, as far as it left a trace. What runs in another root (chroot) finds\n"
         "nothing of mete there: install mete in it, and put 'mete run' behind chroot.\n",

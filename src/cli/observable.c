@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -304,16 +305,28 @@ struct obstacle observable_object(const char *path)
     return self;
 }
 
+// Private memory, used or not, that our tables and the first blocks of a heap take: 16 MiB,
+// measured.
+static const rlim_t data_size_min = 20U << 20;
+
 struct obstacle observable_limits(const char *program)
 {
     struct obstacle self = {.kind = OBSTACLE_NONE, .forbids_preload = true};
     const struct shared_file_limit limit = shared_file_limit();
     const size_t least = record_writer_size_min();
-    if (limit.size >= least) return self;
+    struct rlimit data = {RLIM_INFINITY, RLIM_INFINITY};
+    (void)getrlimit(RLIMIT_DATA, &data); // cannot fail
+    if (limit.size >= least && data.rlim_cur >= data_size_min) return self;
     const bool is_of_files = limit.error == -EFBIG;
     self.kind = OBSTACLE_ALL;
     (void)snprintf(self.subject, sizeof self.subject, "%.*s", (int)sizeof self.subject - 1,
                    program);
+    if (limit.size >= least) {
+        words(self.reason, "may have %llu KiB of data, and observed needs %llu KiB",
+              (unsigned long long)data.rlim_cur / 1024, (unsigned long long)data_size_min / 1024);
+        words(self.mend, "raise 'ulimit -d'");
+        return self;
+    }
     (void)snprintf(self.reason, sizeof self.reason,
                    "may make files of %zu KiB%s, and a recording needs %zu KiB", limit.size / 1024,
                    is_of_files ? "" : " in an eighth of its address space", least / 1024);

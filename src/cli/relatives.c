@@ -92,7 +92,7 @@ static int read_folder(struct recordings *self, const char *path)
     for (const struct dirent *entry; !error && (entry = readdir(opened));) {
         if (!is_named_like_one(entry->d_name, own, own_len)) continue;
         if (looked++ >= FILES_MAX) {
-            say("report: there are more than %d recordings beside '%s': not all were looked at "
+            say("report: there are more than %d names like one beside '%s': not all were looked at "
                 "for its children; FILE... names them",
                 FILES_MAX, path);
             break;

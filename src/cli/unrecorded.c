@@ -88,11 +88,25 @@ static bool is_unrecorded(pid_t pid, const char *folder)
     return !maps(pid, words);
 }
 
+// Whether it waits, for something else than memory or a disk, as no loader does.
+static bool is_waiting(pid_t pid)
+{
+    FILE *status = open_of(pid, "status");
+    char line[256];
+    char state = 'X'; // it is gone
+    while (status && fgets(line, sizeof line, status)) {
+        if (sscanf(line, "State: %c", &state) == 1) break;
+    }
+    if (status) (void)fclose(status);
+    return state != 'R' && state != 'D';
+}
+
 // Whether the loader is still at it: it records as soon as that is done. (What was forked has its
 // parent's recording mapped.)
 static bool is_being_loaded(pid_t pid, const char *folder)
 {
-    if (!is_told(pid, folder) || maps(pid, strrchr(folder, '/'))) return false;
+    if (is_waiting(pid) || !is_told(pid, folder)) return false;
+    if (maps(pid, strrchr(folder, '/'))) return false;
     return maps(pid, ENVIRONMENT_LINK) || (maps(pid, "/ld-linux") && !maps(pid, "/libc.so"));
 }
 
@@ -145,6 +159,7 @@ void unrecorded_settle(const struct live_folder *folder, pid_t after)
         if (!processes) return;
         for (pid_t pid; !has_more && (pid = next_process(processes, after));) {
             has_more = is_being_loaded(pid, folder->path);
+            if (has_more) after = pid - 1; // those before are not
         }
         closedir(processes);
         if (has_more || i > 0) (void)nanosleep(&pause, NULL);

@@ -22,6 +22,7 @@ static const char *mend_of(int error)
 {
     if (error == -EFBIG) return "raise ulimit -f";
     if (error == -ENOMEM) return "raise ulimit -v";
+    if (error == -EMFILE) return "raise ulimit -n";
     if (error == -ENOSPC || error == -EDQUOT) {
         return "make room there, or METE=recording=NAME records elsewhere";
     }

@@ -101,7 +101,7 @@ static void site_read(struct profile *self, struct profile_site *site)
     if (!row) return;
     const struct profile_process *process = &self->process;
     const bool has_ended = process->state != PROFILE_RUNNING && process->duration_ms > 0;
-    const bool is_late = has_ended && row->last_ms > process->duration_ms;
+    const uint64_t end_ms = has_ended ? process->duration_ms : UINT64_MAX;
     const struct record_site *from = &self->recording->sites[row->site];
     site->figures = row_figures(self->recording, row);
     site->peak_bytes = row->peak_bytes;
@@ -111,8 +111,8 @@ static void site_read(struct profile *self, struct profile_site *site)
     site->size_max = row->size_max;
     site->step_min = row->step_min;
     site->step_max = row->step_max;
-    site->first_ms = row->first_ms;
-    site->last_ms = is_late ? process->duration_ms : row->last_ms;
+    site->first_ms = row->first_ms < end_ms ? row->first_ms : end_ms;
+    site->last_ms = row->last_ms < end_ms ? row->last_ms : end_ms;
     for (size_t i = 0; i < PROFILE_SIZES; i++) self->sizes[i] += row->sizes[i];
 }
 

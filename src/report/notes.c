@@ -57,7 +57,7 @@ struct own_mend {
 static struct own_mend mend_of_own(const struct profile *profile, size_t index)
 {
     static const struct own_mend mends[] = {
-        [PROFILE_FILE_THERE] = {"build ", " with -g"},
+        [PROFILE_FILE_THERE] = {"build ", " with -g, unstripped"},
         [PROFILE_FILE_GONE] = {"put ", " back for 'mete report --embed'"},
         [PROFILE_FILE_CLOSED] = {"make ", " readable for 'mete report --embed'"},
     };

@@ -53,7 +53,7 @@ def test_a_recording_of_what_still_runs_says_so(mete, tmp_path):
     try:
         assert running.stdout.readline() == b"1\n"
         children = f"/proc/{running.pid}/task/{running.pid}/children"
-        pid = int(pathlib.Path(children).read_text(encoding="utf-8"))
+        pid = int(pathlib.Path(children).read_text(encoding="utf-8").split()[0])
         maps = pathlib.Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
         live = re.search(rf"/\S*/\.mete-\w+/{pid}\.1\.mete", maps).group()
         copy = tmp_path / "copy.mete"

@@ -423,10 +423,27 @@ static void no_peak_is_later_than_the_end(void **state)
     assert_int_equal(self->profile->process.duration_ms, 1004);
 }
 
+// The clock goes on after a process has said how long it lived.
+static void nothing_comes_after_the_end(void **state)
+{
+    struct fixture *self = *state;
+    struct sample *sample = &self->sample;
+    const uint32_t site = SAMPLE_SITE(sample, self->load, self->main);
+    const uint32_t row = sample_row(sample, site, self->thread, 1, 10, 0);
+    sample_row_at(sample, row)->first_ms = 8;
+    sample_row_at(sample, row)->last_ms = 9;
+    sample_process(sample)->state = RECORD_ENDED;
+    sample_process(sample)->duration_ms = 6;
+    const struct profile *profile = profile_of(self, NULL);
+    assert_int_equal(profile->sites[0].first_ms, 6);
+    assert_int_equal(profile->sites[0].last_ms, 6);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        CASE(nothing_comes_after_the_end),
         CASE(rows_of_several_threads_add_up),
         CASE(a_lone_row_knows_its_peak),
         CASE(no_peak_is_later_than_the_end),
