@@ -1,6 +1,7 @@
 #include "track/tally.h"
 
 #include "base/align.h"
+#include "base/float_bits.h"
 #include "os/pages.h"
 #include "os/process.h"
 #include "track/sites.h"
@@ -230,7 +231,8 @@ static COLD void row_catch_up(struct record_row *row, uint32_t epoch)
     }
     uint8_t snapshots = (uint8_t)epoch;
     while (row->snapshots < snapshots) {
-        row->live_over_time[row->snapshots++] = (float)row_bytes(row);
+        const uint32_t bits = float_bits(row_bytes(row));
+        memcpy(&row->live_over_time[row->snapshots++], &bits, sizeof bits);
     }
 }
 

@@ -302,6 +302,20 @@ def test_after_a_threads_end_and_after_mains(observed, events):
     assert not any(recording.lost.values())
 
 
+def test_callers_whose_stack_is_not_aligned(by_itself, run_native, preload_for_all,
+                                            compile_program):
+    """Generated and hand-written code gets along with libc's malloc on such a stack."""
+    askew = compile_program("askew.c")
+    assert run_native([askew]).status == 0
+    assert run_native([askew], preload=preload_for_all).status == 0
+    done, recordings = by_itself(askew)
+    assert (done.status, done.stderr) == (0, b""), done
+    assert len(recordings) == 2
+    # Six in each round, of which two are a realloc's; and what libc takes for itself.
+    assert sum(site.allocations for site in recordings[0].check().sites) >= 6 * 2200
+    assert sum(site.reallocations for site in recordings[0].sites) == 2 * 2200
+
+
 # --- signals
 
 

@@ -1,6 +1,7 @@
-"""Checks on what was built: which symbols an artefact shows, and which it asks libc for."""
+"""Checks on what was built: its code, the symbols it shows, and those it asks libc for."""
 
 import pathlib
+import re
 import subprocess
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -36,6 +37,13 @@ def exported(path):
 def imported(path):
     """What a shared library wants from others."""
     return symbols(path, "--dynamic", "--undefined-only")
+
+
+def vector_code(path):
+    """The lines of a library's code that use vector registers."""
+    done = subprocess.run(["objdump", "--disassemble", "--no-show-raw-insn", str(path)],
+                          stdout=subprocess.PIPE, text=True, check=True)
+    return [line for line in done.stdout.splitlines() if re.search(r"%[xyz]mm\d", line)]
 
 
 def difference(found, wanted, may_miss=False):
