@@ -102,30 +102,39 @@ static struct embedded *make_whole(struct keep *self, size_t index)
     return made;
 }
 
-// It is smaller then.
+// It is smaller then. What cannot be put there is forgotten.
 static void put_where_it_lies(struct keep *self, const struct recording *item,
-                              const struct embedded *made)
+                              struct embedded **made)
 {
-    const int error = embedded_replace(made, item->path);
-    if (error) say_nameless(self, item, error);
+    const int error = embedded_replace(*made, item->path);
+    if (!error) return;
+    say_nameless(self, item, error);
+    embedded_close(*made);
+    *made = NULL;
 }
 
-// Moves one to a name; what was made of it, or NULL, is written there at once, where it would have
-// to be copied anyway and there is room.
-static int move_to(struct keep *self, const struct recording *item, const struct embedded **made,
+// What was made of one, and whether it lies where the recording did.
+struct whole {
+    struct embedded *made; // NULL: the recording stays as it is
+    bool is_in_place;
+};
+
+// Moves one to a name. Where it would have to be copied anyway, what was made of it is written
+// there at once, if there is room.
+static int move_to(struct keep *self, const struct recording *item, struct whole *whole,
                    const char *target, bool may_replace)
 {
-    if (*made && item->is_in_memory) {
-        const int error = recording_move_made(*made, item->path, target, may_replace);
+    if (whole->made && !whole->is_in_place && item->is_in_memory) {
+        const int error = recording_move_made(whole->made, item->path, target, may_replace);
         if (!error || error == -EEXIST) return error;
     }
-    if (*made) put_where_it_lies(self, item, *made);
-    *made = NULL;
+    if (whole->made && !whole->is_in_place) put_where_it_lies(self, item, &whole->made);
+    whole->is_in_place = true;
     return recording_move(item->path, target, may_replace);
 }
 
 // Moves one to the first name that is free or holds an older recording.
-static void keep_one(struct keep *self, size_t index, const struct embedded *made)
+static void keep_one(struct keep *self, size_t index, struct whole *whole)
 {
     struct recording *item = &self->recordings->items[index];
     const char *pattern = self->plan->pattern;
@@ -141,7 +150,7 @@ static void keep_one(struct keep *self, size_t index, const struct embedded *mad
             break;
         }
         if (!is_used(self, target)) {
-            error = move_to(self, item, &made, target, !is_late && refused[0] == '\0');
+            error = move_to(self, item, whole, target, !is_late && refused[0] == '\0');
             if (error == -EEXIST && !refused[0]) strcpy(refused, target);
         }
         if (error == -EEXIST) {
@@ -149,7 +158,7 @@ static void keep_one(struct keep *self, size_t index, const struct embedded *mad
         }
     }
     if (error) {
-        if (made) put_where_it_lies(self, item, made);
+        if (whole->made && !whole->is_in_place) put_where_it_lies(self, item, &whole->made);
         say_where_it_stays(self, item, target, error);
         return;
     }
@@ -174,11 +183,11 @@ static void keep(struct keep *self, size_t index, size_t main)
         item->is_dropped = true;
         (void)unlink(item->path); // a process that still has it mapped does not mind
     } else if (!item->is_alive) {
-        struct embedded *made = make_whole(self, index);
-        keep_one(self, index, made);
+        struct whole whole = {.made = make_whole(self, index)};
+        keep_one(self, index, &whole);
         // What is in it is told soon; of the others little is.
-        if (item->is_main) item->made = made;
-        if (!item->is_main) embedded_close(made);
+        if (item->is_main) item->made = whole.made;
+        if (!item->is_main) embedded_close(whole.made);
     } else if (self->alive_count++ < LINES_MAX && !self->plan->is_late) {
         say_to(self->plan->out, "run: %s (pid %d) still runs and goes on recording in '%s'",
                program_of(self, item), (int)item->pid, item->path);

@@ -147,9 +147,9 @@ static void stop_too(pid_t pid, int signal)
 static bool should_relay(const siginfo_t *info, pid_t pid, struct group_witness *witness)
 {
     if (info->si_signo == SIGCHLD) return false;
-    if (info->si_signo == SIGALRM) return true; // a clock set before mete was there
     // What our whole group gets, the program has got. Asked of every signal: it is over then.
     const bool is_groups = group_witness_saw(witness, info->si_signo) && getpgid(pid) == getpgrp();
+    if (info->si_signo == SIGALRM) return !is_groups; // a clock set before mete was there, too
     // A terminal that hangs up tells the leader of its session alone, which the program would be.
     const bool is_hung_up = info->si_signo == SIGHUP && getsid(0) == getpid();
     const bool is_for_us = is_sent_by_process(info) || is_hung_up;
@@ -202,6 +202,7 @@ static void wait_for_end(pid_t pid, const struct child_watch *watch, int signals
         if (waited == pid && !WIFSTOPPED(end->status)) return;
         if (waited == pid) {
             stop_too(pid, WSTOPSIG(end->status));
+            group_witness_renew(witness);
             continue;
         }
         siginfo_t info;

@@ -120,7 +120,7 @@ static bool inherit_block(void *context, const struct heap_block *block)
 // Begins all of a recording, but for a child's sites. 0 or -errno.
 static int begin_parts(bool has_sites)
 {
-    const bool is_fine = tally_begin() && (has_sites || sites_begin()) && mappings_begin();
+    const bool is_fine = mappings_begin() && (has_sites || sites_begin()) && tally_begin();
     if (!is_fine) return recorder.writer.error ? recorder.writer.error : -ENOMEM;
     course_begin();
     return 0;

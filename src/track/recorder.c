@@ -18,7 +18,7 @@ static void (*refused)(const char *path, int error);
 
 static const char *const loss_words[LOSS_COUNT] = {
     [LOSS_SIGNAL] = "in a signal handler that interrupted the recorder",
-    [LOSS_LEFT] = "perhaps in part, as a handler jumped out of the recorder",
+    [LOSS_LEFT] = "left half-way by the jump of a handler",
     [LOSS_ROOM] = RECORD_LOST_ROOM,
     [LOSS_MEMORY] = "no memory for the recorder",
     [LOSS_CHILD] = "forked children that could not record at all",

@@ -363,7 +363,7 @@ def test_ctrl_c_reaches_the_program_once_and_it_may_go_on(mete, tmp_path):
 
 COUNTING = """
 import signal, sys
-for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGALRM):
     signal.signal(one, lambda number, _: print(signal.Signals(number).name, flush=True))
 print("ready", flush=True)
 for line in sys.stdin:
@@ -380,7 +380,7 @@ def test_a_signal_to_the_group_reaches_the_program_once_as_one_to_mete_does(mete
         assert running.stdout.readline() == "ready\n"
         for _ in range(3):
             for send in (os.killpg, os.kill):
-                for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+                for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
                     send(running.pid, number)
                     assert running.stdout.readline() == number.name + "\n"
                 # Two of one kind at once are one; and if one came again, it comes now.
@@ -393,16 +393,33 @@ def test_a_signal_to_the_group_reaches_the_program_once_as_one_to_mete_does(mete
 
 
 def test_after_a_key_what_is_sent_to_mete_still_reaches_the_program(mete, tmp_path):
-    script = "trap 'echo interrupted' INT; echo $PPID is rea''dy; while :; do sleep 0.05; done"
-    terminal = Terminal([mete, "run", "bash", "-c", script], tmp_path)
-    pid = int(terminal.wait_for(r"(\d+) is ready").group(1))
-    for _ in range(2):
+    terminal = Terminal([mete, "run", sys.executable, "-u", "-c", COUNTING], tmp_path)
+    terminal.wait_for("ready")
+    for _ in range(3):
         terminal.write("\x03")
-        terminal.wait_for("interrupted")
-        os.kill(pid, signal.SIGINT)
-        terminal.wait_for("interrupted")
-    os.kill(pid, signal.SIGTERM)
-    assert terminal.end() == 128 + signal.SIGTERM
+        terminal.wait_for("SIGINT")
+        time.sleep(0.2)  # two of one kind at once are one
+        os.kill(terminal.pid, signal.SIGINT)
+        terminal.wait_for("SIGINT")
+        time.sleep(0.2)
+    terminal.write("\x04")
+    assert terminal.end() == 0
+
+
+def test_a_signal_to_all_of_a_name_reaches_the_program(mete, tmp_path):
+    """The witness in our group is found by nothing of ours."""
+    words = [mete, "run", "--summary=/dev/null", sys.executable, "-u", "-c", COUNTING]
+    with subprocess.Popen(words, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          start_new_session=True, env=clean_environment(), text=True,
+                          preexec_fn=default_signals) as running:
+        assert running.stdout.readline() == "ready\n"
+        for kind in ("-x", "-f"):
+            pattern = "mete" if kind == "-x" else "mete run --summary=/dev/null"
+            subprocess.run(["pkill", "-TERM", "-s", str(running.pid), kind, pattern], check=True)
+            assert running.stdout.readline() == "SIGTERM\n"
+            time.sleep(0.2)
+        running.stdin.close()
+        assert running.wait() == 0
 
 
 def test_a_stopped_program_stops_mete_and_is_continued_with_it(mete, tmp_path):

@@ -11,7 +11,9 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -86,20 +88,60 @@ static void what_has_not_been_asked_for_yet_is_not_forgotten(void **state)
 static void none_has_seen_nothing(void **state)
 {
     (void)state;
-    struct group_witness none = {0};
+    struct group_witness none = {.program = -1};
     assert_false(group_witness_saw(&none, SIGTERM));
     group_witness_end(&none);
 }
 
-static void it_is_no_child_that_others_wait_for(void **state)
+static void it_ends_when_it_is_told(void **state)
 {
     (void)state;
-    assert_int_equal(waitpid(-1, NULL, 0), -1);
-    assert_int_equal(errno, ECHILD);
     const pid_t pid = witness.pid;
     group_witness_end(&witness);
     assert_int_equal(kill(pid, 0), -1);
+    assert_int_equal(waitpid(-1, NULL, 0), -1); // nothing is left of it
+    assert_int_equal(errno, ECHILD);
     group_witness_begin(&witness);
+}
+
+static void read_of_witness(const char *file, char *text, size_t size)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)witness.pid, file);
+    FILE *opened = fopen(path, "r");
+    assert_non_null(opened);
+    text[fread(text, 1, size - 1, opened)] = '\0';
+    (void)fclose(opened);
+}
+
+// By whatever of us somebody looks for it.
+static void it_is_not_found_by_our_name(void **state)
+{
+    (void)state;
+    char text[256] = "";
+    // It has our memory no more, but the kernel may still be giving it its words.
+    for (int i = 0; i < 1000 && !strstr(text, "[group witness]"); i++) {
+        (void)usleep(1000);
+        read_of_witness("cmdline", text, sizeof text);
+    }
+    assert_string_equal(text, "[group witness]");
+    read_of_witness("comm", text, sizeof text);
+    assert_null(strstr(text, "test"));
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%d/exe", (int)witness.pid);
+    const ssize_t length = readlink(path, text, sizeof text - 1);
+    assert_true(length > 0);
+    text[length] = '\0';
+    assert_null(strstr(text, "test_os"));
+}
+
+static void what_came_before_a_stop_is_over(void **state)
+{
+    (void)state;
+    kill(0, SIGTERM);
+    take(SIGTERM);
+    group_witness_renew(&witness);
+    assert_false(group_witness_saw(&witness, SIGTERM));
 }
 
 static void it_ends_with_us(void **state)
@@ -132,7 +174,9 @@ int main(void)
         cmocka_unit_test(what_comes_to_us_is_not),
         cmocka_unit_test(what_has_not_been_asked_for_yet_is_not_forgotten),
         cmocka_unit_test(none_has_seen_nothing),
-        cmocka_unit_test(it_is_no_child_that_others_wait_for),
+        cmocka_unit_test(it_ends_when_it_is_told),
+        cmocka_unit_test(it_is_not_found_by_our_name),
+        cmocka_unit_test(what_came_before_a_stop_is_over),
         cmocka_unit_test(it_ends_with_us),
     };
     return cmocka_run_group_tests(tests, begin, end);

@@ -340,7 +340,7 @@ def test_jumps_out_of_handlers_do_not_end_the_counting(observed, events):
     # How many the timer leaves time for is the machine's business.
     assert recording.by_function()["thread_site"].allocations > 200
     # What a jump went out of may be counted in its site and not in the totals.
-    left = recording.lost.pop("perhaps in part, as a handler jumped out of the recorder")
+    left = recording.lost.pop("left half-way by the jump of a handler")
     assert left <= 200
     assert sum(recording.lost.values()) == 0
 
