@@ -106,7 +106,9 @@ static void read_symbols(struct elf_facts *self, const struct byte_source *sourc
     const size_t count = table->sh_size / sizeof *symbols;
     for (size_t i = 0; symbols && names && i < count; i++) {
         if (symbols[i].st_name == 0 || symbols[i].st_name >= strings->sh_size) continue;
-        take_symbol(self, &symbols[i], names + symbols[i].st_name, table->sh_type == SHT_DYNSYM);
+        const char *name = names + symbols[i].st_name;
+        if (name[0] == '_' && name[1] == 'Z') continue; // C++ has ten thousands, and none of those
+        take_symbol(self, &symbols[i], name, table->sh_type == SHT_DYNSYM);
     }
     free(symbols);
     free(names);

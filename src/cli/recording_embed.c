@@ -21,8 +21,9 @@ struct embedder {
 // The names of one recording's frames while it is being finished.
 struct naming {
     struct symbols_name *names; // by frame
-    uint64_t *offsets;          // of one module at a time
-    size_t *frames;             // whose they are
+    size_t frame_count;
+    uint64_t *offsets; // of one module at a time
+    size_t *frames;    // whose they are
     struct symbols_name *found;
     char *kept; // the texts of a frame that keeps the names it has, each terminated
     size_t kept_size;
@@ -117,8 +118,9 @@ static size_t name_frame(void *context, const struct recording *recording, size_
                          struct finish_line *lines_out, size_t max)
 {
     struct naming *naming = context;
+    const bool is_known = frame < naming->frame_count && naming->names[frame].count > 0;
+    if (!is_known) return keep_names(naming, recording, frame, lines_out, max);
     const struct symbols_name *name = &naming->names[frame];
-    if (name->count == 0) return keep_names(naming, recording, frame, lines_out, max);
     size_t count = name->count < max ? name->count : max;
     for (size_t i = 0; i < count; i++) {
         const struct symbols_line *line = &name->lines[i];
@@ -128,28 +130,36 @@ static size_t name_frame(void *context, const struct recording *recording, size_
     return count;
 }
 
-static int add_names(struct embedder *self, struct recording *recording)
+static void naming_deinit(struct naming *self)
 {
-    const size_t count = recording->frames_count + 1; // calloc(0) may be NULL
-    struct naming naming = {
-        .names = calloc(count, sizeof *naming.names),
-        .offsets = calloc(count, sizeof *naming.offsets),
-        .frames = calloc(count, sizeof *naming.frames),
-        .found = calloc(count, sizeof *naming.found),
+    free(self->names);
+    free(self->offsets);
+    free(self->frames);
+    free(self->found);
+    free(self->kept);
+}
+
+// Finds the names of all frames. Whoever reads the modules' files is forked for each: until they
+// are known, no more is in memory than what asks for them.
+static int find_names(struct embedder *self, const char *path, struct naming *naming)
+{
+    struct reader_problem problem;
+    struct recording *code = recording_open_code(path, &problem);
+    if (!code) return problem.error ? -problem.error : -EBADMSG;
+    const size_t count = code->frames_count + 1; // calloc(0) may be NULL
+    *naming = (struct naming){
+        .names = calloc(count, sizeof *naming->names),
+        .offsets = calloc(count, sizeof *naming->offsets),
+        .frames = calloc(count, sizeof *naming->frames),
+        .found = calloc(count, sizeof *naming->found),
+        .frame_count = code->frames_count,
     };
-    int error = -ENOMEM;
-    if (naming.names && naming.offsets && naming.frames && naming.found) {
-        error = 0;
-        for (size_t i = 0; i < recording->modules_count && !error; i++) {
-            error = resolve_module(self, recording, i, &naming);
-        }
-        if (!error) error = finish_names(recording, name_frame, &naming);
+    const bool is_fine = naming->names && naming->offsets && naming->frames && naming->found;
+    int error = is_fine ? 0 : -ENOMEM;
+    for (size_t i = 0; i < code->modules_count && !error; i++) {
+        error = resolve_module(self, code, i, naming);
     }
-    free(naming.names);
-    free(naming.offsets);
-    free(naming.frames);
-    free(naming.found);
-    free(naming.kept);
+    recording_close(code);
     return error;
 }
 
@@ -192,22 +202,33 @@ static bool is_being_written(const char *path)
     return liveness == LIVENESS_SOME;
 }
 
+// 0, to be closed, or -errno.
+static int open_whole(const char *path, struct recording **recording_out)
+{
+    struct reader_problem problem;
+    struct recording *recording = recording_open(path, &problem);
+    if (!recording) return problem.error ? -problem.error : -EBADMSG;
+    *recording_out = recording;
+    return recording->missing > 0 || recording->unbelieved > 0 ? -ENODATA : 0;
+}
+
 int embedder_make(struct embedder *self, const char *path, const struct embed_plan *plan,
                   struct embedded **made_out)
 {
     // Before it is read: nothing comes after that then.
     if (!plan->is_over && is_being_written(path)) return -EBUSY;
-    struct reader_problem problem;
-    struct recording *recording = recording_open(path, &problem);
-    if (!recording) return problem.error ? -problem.error : -EBADMSG;
-    int error = recording->missing > 0 || recording->unbelieved > 0 ? -ENODATA : 0;
-    if (!error && plan->has_names) error = add_names(self, recording);
-    if (plan->is_over) finish_run(recording, plan->run, (uint32_t)plan->command_pid);
-    if (!error && plan->end) finish_status(recording, plan->end);
+    struct naming naming = {.names = NULL};
+    int error = plan->has_names ? find_names(self, path, &naming) : 0;
+    struct recording *recording = NULL;
+    if (!error) error = open_whole(path, &recording);
+    if (!error && plan->has_names) error = finish_names(recording, name_frame, &naming);
+    naming_deinit(&naming);
     if (error) {
         recording_close(recording);
         return error;
     }
+    if (plan->is_over) finish_run(recording, plan->run, (uint32_t)plan->command_pid);
+    if (plan->end) finish_status(recording, plan->end);
     *made_out = embedded_create(recording);
     return *made_out ? 0 : -ENOMEM;
 }

@@ -36,6 +36,8 @@ struct reader {
 static const uint32_t all_tables = (1U << RECORD_TABLE_COUNT) - 1;
 static const uint32_t process_tables =
     1U << RECORD_TABLE_process | 1U << RECORD_TABLE_threads | 1U << RECORD_TABLE_bytes;
+static const uint32_t code_tables =
+    1U << RECORD_TABLE_modules | 1U << RECORD_TABLE_frames | 1U << RECORD_TABLE_bytes;
 
 // How a column of the file becomes one of ours.
 struct conversion {
@@ -374,7 +376,8 @@ struct recording *recording_read_process(int fd, struct reader_problem *problem_
     return read_tables(fd, process_tables, problem_out);
 }
 
-struct recording *recording_open(const char *path, struct reader_problem *problem_out)
+static struct recording *open_tables(const char *path, uint32_t wanted,
+                                     struct reader_problem *problem_out)
 {
     int fd = -1;
     const int error = file_open(path, &fd);
@@ -384,9 +387,19 @@ struct recording *recording_open(const char *path, struct reader_problem *proble
         if (error == -ESPIPE) problem_out->fault = READER_NO_FILE;
         return NULL;
     }
-    struct recording *recording = recording_read(fd, problem_out);
+    struct recording *recording = read_tables(fd, wanted, problem_out);
     file_close(fd);
     return recording;
+}
+
+struct recording *recording_open(const char *path, struct reader_problem *problem_out)
+{
+    return open_tables(path, all_tables, problem_out);
+}
+
+struct recording *recording_open_code(const char *path, struct reader_problem *problem_out)
+{
+    return open_tables(path, code_tables, problem_out);
 }
 
 void recording_close(struct recording *self)

@@ -65,6 +65,9 @@ struct recording *recording_read(int fd, struct reader_problem *problem_out);
 // The same with the tables `process`, `threads` and `bytes` alone, as if there were no rows in the
 // others: what is said of the process as a whole is right.
 struct recording *recording_read_process(int fd, struct reader_problem *problem_out);
+
+// As recording_open() with the tables `modules`, `frames` and `bytes` alone.
+struct recording *recording_open_code(const char *path, struct reader_problem *problem_out);
 void recording_close(struct recording *self);
 
 enum { READER_PROBLEM_SIZE = 160 };

@@ -45,6 +45,21 @@ static bool is_in_code(Elf *elf, GElf_Word section)
     return (header.sh_flags & SHF_EXECINSTR) != 0;
 }
 
+// The answer for the section that was asked about last: most symbols are in one.
+struct section_asked {
+    Elf *elf;
+    GElf_Word section;
+    bool is_code;
+};
+
+static bool ask_section(struct section_asked *last, Elf *elf, GElf_Word section)
+{
+    if (elf != last->elf || section != last->section) {
+        *last = (struct section_asked){elf, section, is_in_code(elf, section)};
+    }
+    return last->is_code;
+}
+
 static size_t leading_underscores(const char *name)
 {
     return strspn(name, "_");
@@ -77,6 +92,7 @@ static int collect(struct symbol_table *self, Dwfl_Module *module, const struct 
     self->has_locals = elf_file_has_section(file, ".symtab");
     self->symbols = reallocarray(NULL, (size_t)all, sizeof *self->symbols);
     if (!self->symbols) return -ENOMEM;
+    struct section_asked asked = {.elf = NULL};
     for (int i = 0; i < all; i++) {
         GElf_Sym symbol;
         GElf_Word section;
@@ -86,7 +102,7 @@ static int collect(struct symbol_table *self, Dwfl_Module *module, const struct 
             dwfl_module_getsym_info(module, i, &symbol, &value, &section, &elf, NULL);
         if (!name || !*name) continue;
         int symbol_score = score(&symbol);
-        if (symbol_score == 0 || !is_in_code(elf, section)) continue;
+        if (symbol_score == 0 || !ask_section(&asked, elf, section)) continue;
         if (elf != main_elf) self->has_locals = true; // .gnu_debugdata
         self->symbols[self->count++] = (struct symbol){
             .value = value,
