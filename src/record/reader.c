@@ -310,15 +310,10 @@ static bool table_read(struct reader *self, enum record_table which, bool is_wan
     self->taken += count * plan.table->row_size;
     if (self->taken > READER_BYTES_MAX) return refuse(self, READER_TOO_LARGE, NULL);
     // One more than there are: the process always has its row, and no array is NULL.
-    const size_t size = (count + 1) * plan.table->row_size;
-    char *rows = malloc(size);
+    char *rows = calloc(count + 1, plan.table->row_size);
     if (!rows) return refuse_error(self, -ENOMEM);
     memcpy(rows_out, &rows, sizeof rows); // the pointers have a type each
-    // Rows that are not converted are read whole.
-    if (!plan.is_native) memset(rows, 0, size);
     if (count > 0 && !rows_read(self, &plan, rows, count, count_out)) return false;
-    const size_t have = *count_out * plan.table->row_size;
-    memset(rows + have, 0, size - have);
     if (is_process) *count_out = 1;
     return true;
 }
