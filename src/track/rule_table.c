@@ -38,6 +38,21 @@ static void keep(uintptr_t address, uint32_t generation, uint64_t bits)
     }
 }
 
+// A handler may jump out of here at any place: what it leaves is no module, or a whole one.
+static bool find_module(uintptr_t pc, struct code_module *recent)
+{
+    struct code_module found;
+    if (!code_find_module(pc, &found)) return false;
+    const struct link_map *link_map = found.link_map; // without it, it holds nothing
+    found.link_map = NULL;
+    recent->link_map = NULL;
+    atomic_signal_fence(memory_order_seq_cst);
+    *recent = found;
+    atomic_signal_fence(memory_order_seq_cst);
+    recent->link_map = link_map;
+    return true;
+}
+
 NOINLINE uint64_t rule_table_find_slow(uintptr_t address, uint32_t generation,
                                        struct code_module *recent)
 {
@@ -49,7 +64,7 @@ NOINLINE uint64_t rule_table_find_slow(uintptr_t address, uint32_t generation,
     }
     uintptr_t pc = address - 1; // of the call: what it returns to may be another function
     // libc unloads some modules without a word (those of iconv): what was there is asked anew.
-    if (!code_module_holds(recent, pc) && !code_find_module(pc, recent)) {
+    if (!code_module_holds(recent, pc) && !find_module(pc, recent)) {
         return rule_bits(rule_end(RECORD_END_NO_RULE)); // not kept: JIT code comes and goes
     }
     uint64_t bits = rule_bits(rule_compile(recent, pc));
