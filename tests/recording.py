@@ -16,6 +16,8 @@ TYPES = "BIQqf"
 TEXT = 5
 KINDS = ("stack", "before", "signal", "others", "itself", "thread")
 ENDS = ("complete", "no rule", "signal", "depth", "bounds", "unsupported")
+LEAK_STATES = ("unasked", "awaited", "scanned", "refused")
+LEAK_KINDS = ("direct", "indirect", "interior", "reachable", "inherited")
 STATES = ("running", "ended", "execed", "waited")
 # What a row and a thread both count; the sums over either are the process's.
 COUNTED = (
@@ -144,6 +146,10 @@ class Recording:
     @property
     def state(self):
         return STATES[self.process["state"]]
+
+    @property
+    def leak_state(self):
+        return LEAK_STATES[self.process["leak_state"]]
 
     def frame_names(self):
         """Per frame its lines' functions, innermost first, or module+offset."""

@@ -30,6 +30,8 @@ const struct setting settings_table[SETTINGS_COUNT] = {
      "malloc_stats to standard error at exit"},
     {"observe", SETTING_BOOL, offsetof(struct settings, observe), 0, 0, 1,
      "record who allocates what"},
+    {"leaks", SETTING_BOOL, offsetof(struct settings, leaks), 0, 0, 1,
+     "with observe: look for leaks at the end"},
     {"recording", SETTING_TEXT, offsetof(struct settings, recording), 0, 0, SETTINGS_TEXT_SIZE - 1,
      "the recording's path: %p pid, %i image"},
     {"arguments", SETTING_BOOL, offsetof(struct settings, arguments), 1, 0, 1,

@@ -24,6 +24,7 @@ struct settings {
     bool helper;           // whether a short-lived helper thread may return memory
     bool stats;            // whether malloc_stats' figures go to fd 2 at exit
     bool observe;          // whether allocations are recorded
+    bool leaks;            // whether the recorded process looks for leaks at its end
     bool arguments;        // whether the command line stands in the recording
     char recording[SETTINGS_TEXT_SIZE]; // pattern of the path of the recording: base/pattern.h
 };
@@ -47,7 +48,7 @@ struct setting {
 };
 
 enum {
-    SETTINGS_COUNT = 10,
+    SETTINGS_COUNT = 11,
     SETTINGS_PROBLEM_SIZE = 160, // a buffer of this size holds any line of settings_problem_text
 };
 extern const struct setting settings_table[SETTINGS_COUNT];

@@ -5,6 +5,7 @@
 
 extern const struct cmd cmd_env;
 extern const struct cmd cmd_help;
+extern const struct cmd cmd_leaks;
 extern const struct cmd cmd_report;
 extern const struct cmd cmd_run;
 extern const struct cmd cmd_version;

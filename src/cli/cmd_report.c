@@ -38,7 +38,7 @@ static const struct option options[] = {
     {.name = "sort",
      .kind = OPTION_VALUE,
      .value = "KEY",
-     .help = "by peak, live, bytes, allocations, temporary, wasted or left"},
+     .help = "by peak, live, bytes, allocations, temporary, wasted, left (not freed) or lost"},
     {.name = "filter",
      .kind = OPTION_VALUE,
      .value = "PATTERN",
@@ -84,7 +84,7 @@ static int take_key(struct report_call *call, const char *option, const char *va
         return is_folded ? take_form(call, FORM_FOLDED, true) : STATUS_OK;
     }
     say("report: '--%s=%s': the keys are peak, live, bytes, allocations%s", option, value,
-        is_folded ? " and temporary" : ", temporary, wasted and left");
+        is_folded ? " and temporary" : ", temporary, wasted, left and lost");
     return STATUS_USAGE;
 }
 

@@ -12,6 +12,7 @@
 #include "cli/recordings_keep.h"
 #include "cli/recordings_spill.h"
 #include "cli/run_child.h"
+#include "cli/run_leaks.h"
 #include "cli/run_place.h"
 #include "cli/run_summary.h"
 #include "cli/run_sweep.h"
@@ -27,6 +28,7 @@
 #include <unistd.h>
 
 enum {
+    STATUS_LEAKS = 1,          // unless --error-status says otherwise
     STATUS_NOT_RUNNABLE = 126, // as env says
     STATUS_NOT_FOUND = 127,
     STATUS_SIGNAL = 128, // and the signal's number
@@ -42,6 +44,8 @@ struct run_call {
     FILE *out;                // it, open
     bool runs_anyway;
     int error_status; // -1: none was asked for
+    bool looks_for_leaks;
+    bool fails_on_leak;
     struct environment_settings settings;
     char **command;
 };
@@ -67,15 +71,25 @@ static const struct option options[] = {
      .value = "PATTERN",
      .help = "functions that only pass on; may be repeated"},
     {.name = "full", .kind = OPTION_FLAG, .help = "show every stack in full"},
+    {.name = "leaks",
+     .kind = OPTION_VALUE,
+     .value = "WHICH",
+     .help =
+         "look at the end for blocks that nothing leads to: lost (the default); all: list those "
+         "in use, too; no"},
+    {.name = "fail-on-leak",
+     .kind = OPTION_FLAG,
+     .help = "end with --error-status (else 1) if some were lost"},
     {.name = "anyway", .kind = OPTION_FLAG, .help = "run also what cannot be observed"},
     {.name = "error-status",
      .kind = OPTION_VALUE,
      .value = "STATUS",
-     .help = "end with it if nothing was recorded and the program succeeded"},
+     .help = "end with it if nothing was recorded, or --fail-on-leak found some, and the program "
+             "succeeded"},
 };
 
 // Settings that are ours to choose.
-static const char *const without[] = {"observe", "recording", NULL};
+static const char *const without[] = {"observe", "recording", "leaks", NULL};
 
 static int take_number(const struct option *option, const char *value, unsigned long max,
                        unsigned long *number_out)
@@ -117,6 +131,18 @@ static int take_skip(struct run_call *call, const char *value)
     return STATUS_OK;
 }
 
+static int take_leaks(struct run_call *call, const char *value)
+{
+    const bool is_all = strcmp(value, "all") == 0;
+    if (!is_all && strcmp(value, "lost") != 0 && strcmp(value, "no") != 0) {
+        say("run: '--leaks=%s': it is one of lost, all and no", value);
+        return STATUS_USAGE;
+    }
+    call->looks_for_leaks = value[0] != 'n';
+    call->summary.lists_leaks = is_all;
+    return STATUS_OK;
+}
+
 static int take(void *context, const struct option *option, const char *value)
 {
     struct run_call *call = context;
@@ -124,6 +150,7 @@ static int take(void *context, const struct option *option, const char *value)
     if (option->setting) return environment_take(&call->settings, "run", option, value);
     if (option->letter == 'o') return take_output(call, value);
     if (strcmp(option->name, "skip") == 0) return take_skip(call, value);
+    if (strcmp(option->name, "leaks") == 0) return take_leaks(call, value);
     if (strcmp(option->name, "error-status") == 0) {
         unsigned long status = 0;
         const int error = take_number(option, value, 255, &status);
@@ -135,6 +162,7 @@ static int take(void *context, const struct option *option, const char *value)
     if (strcmp(option->name, "children") == 0) call->summary.has_children = truth;
     if (strcmp(option->name, "full") == 0) call->summary.is_full = truth;
     if (strcmp(option->name, "anyway") == 0) call->runs_anyway = truth;
+    if (strcmp(option->name, "fail-on-leak") == 0) call->fails_on_leak = truth;
     return STATUS_OK;
 }
 
@@ -202,8 +230,10 @@ static int prepare(struct run_call *call, const char *beside, struct live_folder
     live_folder_set_target(folder, call->output);
     char pattern[SETTINGS_TEXT_SIZE];
     live_folder_pattern(folder, pattern, sizeof pattern);
-    const bool fits = environment_add(&call->settings, "observe", "yes") &&
-                      environment_add(&call->settings, "recording", pattern);
+    const bool fits =
+        environment_add(&call->settings, "observe", "yes") &&
+        environment_add(&call->settings, "leaks", call->looks_for_leaks ? "yes" : "no") &&
+        environment_add(&call->settings, "recording", pattern);
     int status = STATUS_FAILED;
     if (!fits) say("run: more settings than fit into %zu bytes", sizeof call->settings.text);
     if (fits) status = environment_make(environment, "run", &call->settings, folder->path);
@@ -346,6 +376,16 @@ static bool summary_close(FILE *file, const char *path)
     return false;
 }
 
+static int leaks_status(const struct run_call *call, enum leaks_verdict verdict, int status)
+{
+    switch (verdict) {
+    case LEAKS_NONE: break;
+    case LEAKS_UNKNOWN: return STATUS_FAILED;
+    case LEAKS_FOUND: return call->error_status >= 0 ? call->error_status : STATUS_LEAKS;
+    }
+    return status;
+}
+
 static int run_and_tell(struct run_call *call, const struct obstacle *obstacle)
 {
     struct recordings recordings = {0};
@@ -356,6 +396,13 @@ static int run_and_tell(struct run_call *call, const struct obstacle *obstacle)
         const bool has_findings = run_summarize(&result, &call->summary, call->out);
         if (has_findings && call->error_status >= 0 && status == STATUS_OK) {
             status = call->error_status;
+        }
+        if (call->looks_for_leaks) {
+            const enum leaks_verdict verdict =
+                run_leaks_judge(&result, call->fails_on_leak, call->out);
+            if (call->fails_on_leak && exit_status(result.end.status) == STATUS_OK) {
+                status = leaks_status(call, verdict, status);
+            }
         }
     }
     recordings_deinit(&recordings);
@@ -368,11 +415,16 @@ static int run(const struct cmd *self, char **words)
         .summary = {.has_symbols = true, .has_children = true},
         .output = RECORDING_NAME_DEFAULT,
         .error_status = -1,
+        .looks_for_leaks = true,
     };
     call.summary.skips = call.skips;
     size_t read = 0;
     int status = options_read(self->name, self->options, words, take, &call, &read);
     if (status) return status;
+    if (call.fails_on_leak && !call.looks_for_leaks) {
+        say("run: '--fail-on-leak' wants leaks to be looked for; leave '--leaks=no' out");
+        return STATUS_USAGE;
+    }
     if (!words[read]) {
         say("run: which program? usage: mete run %s", self->usage);
         return STATUS_USAGE;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 const struct cmd *const commands[COMMANDS_COUNT] = {
-    &cmd_run, &cmd_report, &cmd_env, &cmd_version, &cmd_help,
+    &cmd_run, &cmd_report, &cmd_leaks, &cmd_env, &cmd_version, &cmd_help,
 };
 
 const struct cmd *command_find(const char *name)

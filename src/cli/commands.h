@@ -15,7 +15,7 @@ struct cmd {
     int (*exec)(const struct cmd *self, char **words);
 };
 
-enum { COMMANDS_COUNT = 5 };
+enum { COMMANDS_COUNT = 6 };
 extern const struct cmd *const commands[COMMANDS_COUNT];
 
 // The command of that name, or NULL after a message with the nearest one.

@@ -30,6 +30,12 @@ static bool begins_well(const struct reader_problem *problem)
     }
 }
 
+static void text_copy(char *to, size_t size, const struct recording *recording,
+                      struct record_text text)
+{
+    memcpy(to, recording_text(recording, text), text.size < size ? text.size : size - 1);
+}
+
 struct recording_facts recording_facts_read(int fd)
 {
     struct recording_facts self = {0};
@@ -44,9 +50,7 @@ struct recording_facts recording_facts_read(int fd)
     self.has_process = process->pid != 0;
     self.pid = process->pid;
     self.image = process->image;
-    const struct record_text host = process->host;
-    memcpy(self.host, recording_text(recording, host),
-           host.size < sizeof self.host ? host.size : sizeof self.host - 1);
+    text_copy(self.host, sizeof self.host, recording, process->host);
     self.state = process->state;
     self.parent_pid = process->parent_pid;
     self.execs = process->execs;
@@ -56,6 +60,10 @@ struct recording_facts recording_facts_read(int fd)
     self.run_pid = process->run_pid;
     self.duration_ms = process->duration_ms;
     self.peak_bytes = process->peak_bytes;
+    self.leak_state = process->leak_state;
+    self.lost_blocks = process->lost_blocks;
+    self.lost_bytes = process->lost_bytes;
+    text_copy(self.leak_reason, sizeof self.leak_reason, recording, process->leak_reason);
     self.inherits_from_pid = process->inherits_from_pid;
     for (size_t i = 0; i < recording->threads_count; i++) {
         self.allocations += recording->threads[i].allocations;

@@ -23,6 +23,10 @@ struct recording_facts {
     uint64_t duration_ms; // so far
     uint64_t peak_bytes;
     uint64_t allocations;
+    uint32_t leak_state; // enum record_leak_state
+    uint64_t lost_blocks;
+    uint64_t lost_bytes;
+    char leak_reason[96];       // of RECORD_LEAKS_REFUSED; cut where it is longer
     uint32_t inherits_from_pid; // the forked parent whose blocks peak and allocations contain, or 0
 };
 

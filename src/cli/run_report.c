@@ -13,6 +13,7 @@ static void print(struct tree *tree, const struct run_subject *subjects,
     }
     const struct report_style style = style_of(out, false);
     if (options->is_full) report_stacks(out, style, &tree->report.subjects[0], FIGURES_PEAK);
+    if (options->lists_leaks) report_leaks(out, style, &tree->report, true);
     report_summary(out, style, &tree->report, FIGURES_KEY_COUNT);
 }
 

@@ -3,6 +3,7 @@
 #include "base/align.h"
 #include "base/attributes.h"
 #include "base/panic.h"
+#include "os/own_pages.h"
 #include "os/pages.h"
 
 enum {
@@ -28,10 +29,10 @@ static void *cut_piece(size_t size)
 {
     if ((size_t)(state.end - state.cursor) < size) {
         size_t reserve_size = state.mapped_bytes == 0 ? RESERVE_SIZE_FIRST : RESERVE_SIZE;
-        char *reserve = pages_map(reserve_size); // the old one's rest is lost: under one piece
-        if (!reserve) {                          // close to a limit a little may still be had
+        char *reserve = own_pages_map(reserve_size); // the old one's rest is lost: under one piece
+        if (!reserve) {                              // close to a limit a little may still be had
             reserve_size = METADATA_PIECE_MAX;
-            reserve = pages_map(reserve_size);
+            reserve = own_pages_map(reserve_size);
         }
         if (!reserve) return NULL;
         state.mapped_bytes += reserve_size;
@@ -71,7 +72,7 @@ void metadata_give(enum metadata_kind kind, void *piece, size_t size)
 
 void *metadata_map(size_t size)
 {
-    void *memory = pages_map(size);
+    void *memory = own_pages_map(size);
     if (!memory) return NULL;
     lock_take(&state.lock);
     state.mapped_bytes += size;

@@ -119,3 +119,24 @@ struct span *span_map_next(uintptr_t address)
         address = align_down(address, PAGE_SIZE) + PAGE_SIZE;
     }
 }
+
+void span_map_bounds(uintptr_t *low_out, uintptr_t *high_out)
+{
+    struct span *first = span_map_next(0);
+    *low_out = first ? first->base : 0;
+    *high_out = 0;
+    uintptr_t address = leaves.end << SPAN_MAP_LEAF_SHIFT;
+    while (first && address > first->base) {
+        address -= PAGE_SIZE;
+        const struct span *span = NULL;
+        if (atomic_load_explicit(&span_map_root[address >> SPAN_MAP_LEAF_SHIFT],
+                                 memory_order_relaxed)) {
+            span = span_map_peek(address);
+        } else {
+            address = align_down(address, (size_t)1 << SPAN_MAP_LEAF_SHIFT);
+        }
+        if (!span) continue;
+        *high_out = span->base + span->size;
+        return;
+    }
+}

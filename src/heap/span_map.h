@@ -45,12 +45,25 @@ static ALWAYS_INLINE struct span *span_map_peek(uintptr_t address)
                                 memory_order_acquire);
 }
 
+// Asks memory for that slot, if it has a leaf.
+static ALWAYS_INLINE void span_map_prefetch(uintptr_t address)
+{
+    const struct span_slot *leaf =
+        atomic_load_explicit(&span_map_root[address >> SPAN_MAP_LEAF_SHIFT], memory_order_acquire);
+    if (LIKELY(leaf)) {
+        __builtin_prefetch(&leaf[address >> PAGE_SHIFT & (SPAN_MAP_LEAF_SLOTS - 1)]);
+    }
+}
+
 // The small, LARGE or DIRECT span that `address` lies in, or NULL. Any value may be asked.
 struct span *span_map_find(uintptr_t address);
 
 // The span in the first filled slot at or after `address`, or NULL. The caller holds the page
 // heap's lock. To go through all of them, go on at its end.
 struct span *span_map_next(uintptr_t address);
+
+// The addresses from the first filled slot to past the last; both 0 without any.
+void span_map_bounds(uintptr_t *low_out, uintptr_t *high_out);
 
 // Makes the leaves for that range. False when there is no memory for one.
 bool span_map_reserve(uintptr_t start, size_t size);

@@ -316,6 +316,7 @@ static void *take_listed(struct thread_heap *self, const struct need *need)
     }
     void **block = bin->free;
     bin->free = *block;
+    if (UNLIKELY(is_observed)) *block = NULL; // else it would lead to its neighbour
     if (UNLIKELY(is_observed && !reserve->withheld)) {
         reserve->withheld = bin->free;
         bin->free = NULL;

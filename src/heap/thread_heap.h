@@ -92,6 +92,7 @@ static ALWAYS_INLINE void *thread_heap_take_withheld(struct thread_heap *self, u
     uint64_t bit = span_bit((uintptr_t)block);
     if (UNLIKELY(pending & bit)) return NULL; // the slow path says what is wrong
     reserve->withheld = *block;
+    *block = NULL; // else it would lead to its neighbour
     uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
     atomic_store_explicit(&cell->live, live | bit, memory_order_relaxed);
     *span_out = span;

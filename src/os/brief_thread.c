@@ -1,11 +1,12 @@
 #include "os/brief_thread.h"
 
+#include "os/own_pages.h"
 #include "os/pages.h"
+#include "os/process.h"
 #include "os/syscall.h"
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <linux/prctl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -54,7 +55,7 @@ static struct memory *get_memory(void)
 {
     struct memory *memory = peek_memory();
     if (memory) return memory;
-    memory = pages_map(sizeof *memory);
+    memory = own_pages_map(sizeof *memory);
     if (!memory) return NULL;
     // Refused before Linux 4.14: then only fork()'s children know.
     (void)syscall_4(SYS_madvise, (long)memory, PAGE_SIZE, MADV_WIPEONFORK, 0);
@@ -63,15 +64,10 @@ static struct memory *get_memory(void)
     return memory;
 }
 
-static long get_seccomp_mode(void)
-{
-    return syscall_6(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0);
-}
-
 void brief_thread_allow(void)
 {
     if (state.is_allowed) return;
-    state.seccomp_mode = get_seccomp_mode();
+    state.seccomp_mode = process_seccomp_mode();
     state.pid = syscall_2(SYS_getpid, 0, 0);
     state.is_allowed = true;
 }
@@ -114,7 +110,7 @@ static bool may_be_made(struct memory *memory)
     struct presence *presence = &memory->presence;
     if (atomic_load_explicit(&presence->id, memory_order_acquire) != 0) return false;
     if (state.is_forbidden || syscall_2(SYS_getpid, 0, 0) != state.pid) return false;
-    return get_seccomp_mode() == state.seccomp_mode;
+    return process_seccomp_mode() == state.seccomp_mode;
 }
 
 static bool make(struct memory *memory, void (*work)(void))

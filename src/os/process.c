@@ -99,3 +99,8 @@ void process_thread_name(char name[static PROCESS_THREAD_NAME_SIZE])
     memset(name, 0, PROCESS_THREAD_NAME_SIZE);
     (void)syscall_4(SYS_prctl, PR_GET_NAME, (long)name, 0, 0);
 }
+
+long process_seccomp_mode(void)
+{
+    return syscall_6(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0);
+}

@@ -24,6 +24,9 @@ bool process_is_running_file(const char *path);
 // Makes another program of this process. Comes back with -errno when it cannot.
 int process_exec(const char *path, char *const *arguments, char *const *environment);
 
+// Under what seccomp filters the calling thread is: a number that changes with them.
+long process_seccomp_mode(void);
+
 // The calling thread's name.
 enum { PROCESS_THREAD_NAME_SIZE = 16 };
 void process_thread_name(char name[static PROCESS_THREAD_NAME_SIZE]);

@@ -20,6 +20,34 @@ static ALWAYS_INLINE uintptr_t registers_load(uintptr_t address)
     return word;
 }
 
+// What a call preserves, as it is where this is expanded; and where the thread's own is.
+enum { REGISTERS_PRESERVED = 6 };
+struct preserved_registers {
+    uintptr_t sp;
+    uintptr_t block; // libc's thread block
+    uintptr_t words[REGISTERS_PRESERVED];
+};
+
+static ALWAYS_INLINE struct preserved_registers registers_preserved(void)
+{
+    struct preserved_registers self;
+    __asm__ volatile("mov %%rsp, %0\n\t"
+                     "mov %%fs:0x10, %%rax\n\t" // its own address (ABI)
+                     "mov %%rax, %1\n\t"
+                     "mov %%rbx, %2\n\t"
+                     "mov %%rbp, %3\n\t"
+                     "mov %%r12, %4\n\t"
+                     "mov %%r13, %5\n\t"
+                     "mov %%r14, %6\n\t"
+                     "mov %%r15, %7"
+                     : "=m"(self.sp), "=m"(self.block), "=m"(self.words[0]), "=m"(self.words[1]),
+                       "=m"(self.words[2]), "=m"(self.words[3]), "=m"(self.words[4]),
+                       "=m"(self.words[5])
+                     :
+                     : "rax");
+    return self;
+}
+
 // What they will be when the function that this is expanded in has returned. That keeps a frame
 // pointer for it, which is where the ABI says; it must not become part of its caller.
 static ALWAYS_INLINE struct registers registers_of_caller(void)

@@ -41,9 +41,7 @@ static uintptr_t thread_block(void)
     return address;
 }
 
-// Where the stack begins, above its guard, on which libc's thread block stands, or 0: it stands on
-// none (the initial thread's), or libc is not as we know it.
-static uintptr_t find_stack(uintptr_t block)
+bool stack_bounds_of_block(uintptr_t block, struct stack_bounds *bounds_out)
 {
     const uintptr_t *words = (const uintptr_t *)block;
     for (int i = 0; i + 2 < THREAD_BLOCK_WORDS; i++) {
@@ -53,19 +51,21 @@ static uintptr_t find_stack(uintptr_t block)
         uintptr_t past_block = start + size - block; // where it ends
         if (start < block && size >= THREAD_STACK_MIN && size < start && guard_size < size &&
             past_block > 0 && past_block <= THREAD_BLOCK_MAX) {
-            return start + guard_size; // its lowest pages
+            // The guard is its lowest pages.
+            *bounds_out = (struct stack_bounds){.low = start + guard_size, .high = start + size};
+            return true;
         }
     }
-    return 0;
+    return false;
 }
 
 void stack_bounds_init(struct stack_bounds *self)
 {
     uintptr_t high = thread_block();
     uintptr_t size = THREAD_STACK_CERTAIN;
-    uintptr_t start = find_stack(high);
-    if (start) {
-        size = high - start;
+    struct stack_bounds whole;
+    if (stack_bounds_of_block(high, &whole)) {
+        size = high - whole.low;
     } else if (syscall_2(SYS_gettid, 0, 0) == syscall_2(SYS_getpid, 0, 0)) {
         high = align_down(getauxval(AT_RANDOM), sizeof(uintptr_t)); // above every frame
         size = initial_stack_size();

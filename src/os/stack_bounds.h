@@ -38,3 +38,8 @@ static ALWAYS_INLINE bool stack_bounds_hold(const struct stack_bounds *self, uin
 // The calling thread's frames lead from `sp` into the bounds: makes them hold it, and whatever lies
 // between. False when there is a hole between: it is another stack.
 bool stack_bounds_lower(struct stack_bounds *self, uintptr_t sp);
+
+// All of the stack that libc's thread block at `block` stands on, from above its guard to its end,
+// with the block and the thread's static TLS. False: it stands on none (the initial thread's), or
+// libc is not as we know it. Reads 2 KiB of the block.
+bool stack_bounds_of_block(uintptr_t block, struct stack_bounds *bounds_out);

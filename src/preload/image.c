@@ -4,6 +4,7 @@
 #include "base/attributes.h"
 #include "os/pages.h"
 #include "preload/export.h"
+#include "preload/observe.h"
 #include "track/ledger.h"
 
 #include <dlfcn.h>
@@ -47,7 +48,7 @@ void image_find(void)
     EXPORT int name parameters                                                                     \
     {                                                                                              \
         if (UNLIKELY(!next.name)) image_find();                                                    \
-        bool is_over = ledger_end(RECORD_EXECED);                                                  \
+        bool is_over = ledger_end(RECORD_EXECED, NULL);                                            \
         if (!is_over) ledger_child_execs(1);                                                       \
         int result = next.name arguments;                                                          \
         if (is_over) ledger_stay();                                                                \
@@ -140,7 +141,8 @@ EXPORT int execle(const char *path, const char *first, ...)
 EXPORT _Noreturn void _exit(int status)
 {
     if (UNLIKELY(!next._exit)) image_find();
-    (void)ledger_end(RECORD_ENDED); // nothing is recorded: nothing to say
+    const struct preserved_registers caller = registers_preserved();
+    observe_end(&caller);
     next._exit(status);
     __builtin_unreachable();
 }
@@ -153,7 +155,8 @@ EXPORT _Noreturn void _Exit(int status)
 EXPORT _Noreturn void quick_exit(int status)
 {
     if (UNLIKELY(!next.quick_exit)) image_find();
-    (void)ledger_end(RECORD_ENDED); // nothing is recorded: nothing to say
+    const struct preserved_registers caller = registers_preserved();
+    observe_quick_exit(&caller);
     next.quick_exit(status);
     __builtin_unreachable();
 }

@@ -11,9 +11,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
 
 static struct {
     bool is_on;
+    bool ends_quickly; // end_quickly() will be called, as the first to ask for it after all others
     int (*dlclose)(void *);
     int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 } state;
@@ -45,21 +48,6 @@ static void warn(const char *path, int error)
     console_write(line, text.length + 1);
 }
 
-void observe_begin(const struct settings *settings, int argument_count, char **arguments)
-{
-    if (!settings->observe) return;
-    const struct recorder_options options = {
-        .path = settings->recording[0] ? settings->recording : "%n.%p.%i.mete",
-        .has_arguments = settings->arguments,
-        .argument_count = argument_count,
-        .arguments = arguments,
-        .refused = warn,
-    };
-    int error = ledger_begin(&options);
-    state.is_on = error == 0;
-    if (error) warn(options.path, error);
-}
-
 void observe_forked(void)
 {
     if (state.is_on) ledger_forked();
@@ -70,9 +58,46 @@ void observe_confined(void)
     if (state.is_on) ledger_confine();
 }
 
-void observe_end(void)
+void observe_end(const struct preserved_registers *caller)
 {
-    if (state.is_on) (void)ledger_end(RECORD_ENDED); // nothing is recorded: nothing to say
+    if (state.is_on) (void)ledger_end(RECORD_ENDED, caller); // nothing is recorded: nothing to say
+}
+
+void observe_quick_exit(const struct preserved_registers *caller)
+{
+    if (!state.ends_quickly) observe_end(caller);
+}
+
+static void end_quickly(void)
+{
+    const struct preserved_registers caller = registers_preserved();
+    observe_end(&caller);
+}
+
+// Where libc keeps what a thread was given: behind the function that it runs, whose place is told
+// to debuggers in a row of three numbers (bits, count, bytes from the block's start; nptl_db).
+static size_t find_argument_offset(void)
+{
+    const uint32_t *row = dlsym(RTLD_DEFAULT, "_thread_db_pthread_start_routine");
+    const bool is_known = row && row[0] == 8 * sizeof(void *) && row[2] % sizeof(void *) == 0;
+    return is_known ? row[2] + sizeof(void *) : 0;
+}
+
+void observe_begin(const struct settings *settings, int argument_count, char **arguments)
+{
+    if (!settings->observe) return;
+    const struct recorder_options options = {
+        .path = settings->recording[0] ? settings->recording : "%n.%p.%i.mete",
+        .has_arguments = settings->arguments,
+        .argument_count = argument_count,
+        .arguments = arguments,
+        .refused = warn,
+    };
+    const struct leaks_options leaks = {.argument_offset = find_argument_offset()};
+    int error = ledger_begin(&options, settings->leaks ? &leaks : NULL);
+    state.is_on = error == 0;
+    if (state.is_on) state.ends_quickly = at_quick_exit(end_quickly) == 0;
+    if (error) warn(options.path, error);
 }
 
 EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,

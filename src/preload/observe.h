@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/settings.h"
+#include "os/registers.h"
 
 // Before main(). A recording that cannot be made is one line on fd 2, and the program runs on.
 void observe_begin(const struct settings *settings, int argument_count, char **arguments);
@@ -12,5 +13,7 @@ void observe_forked(void);
 // The process gives up all system calls but four.
 void observe_confined(void);
 
-// After main().
-void observe_end(void);
+// The process ends, called by the thread that ends it; after quick_exit()'s handlers where that
+// could be had.
+void observe_end(const struct preserved_registers *caller);
+void observe_quick_exit(const struct preserved_registers *caller);

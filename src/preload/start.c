@@ -189,5 +189,6 @@ __attribute__((constructor)) static void start_process(int argc, char **argv, ch
 __attribute__((destructor)) static void end_process(void)
 {
     if (start.prints_figures) figures_print();
-    observe_end();
+    const struct preserved_registers caller = registers_preserved();
+    observe_end(&caller);
 }

@@ -1,7 +1,7 @@
 #include "profile/figures.h"
 
 const char *const figures_key_names[FIGURES_KEY_COUNT] = {
-    "peak", "live", "bytes", "allocations", "temporary", "wasted", "left",
+    "peak", "live", "bytes", "allocations", "temporary", "wasted", "left", "lost",
 };
 
 static void add(int64_t *sum, int64_t value)
@@ -21,6 +21,8 @@ void figures_add(struct figures *self, const struct figures *other)
     self->reallocations += other->reallocations;
     self->inherited += other->inherited;
     self->inherited_bytes += other->inherited_bytes;
+    self->lost_blocks += other->lost_blocks;
+    self->lost_bytes += other->lost_bytes;
     add(&self->live_blocks, other->live_blocks);
     add(&self->live_bytes, other->live_bytes);
     add(&self->live_wasted, other->live_wasted);
@@ -56,6 +58,7 @@ int64_t figures_value(const struct figures *self, enum figures_key key)
     case FIGURES_ALLOCATIONS: return without(self->allocations, self->inherited);
     case FIGURES_TEMPORARY: return limited(self->temporary);
     case FIGURES_WASTED: return self->at_peak_wasted;
+    case FIGURES_LOST: return limited(self->lost_bytes);
     case FIGURES_KEY_COUNT: break;
     }
     return 0;

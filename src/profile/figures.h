@@ -17,6 +17,8 @@ struct figures {
     uint64_t reallocations;
     uint64_t inherited; // of the allocations, those of the forked parent; and their bytes
     uint64_t inherited_bytes;
+    uint64_t lost_blocks; // live ones that nothing leads to, as far as somebody looked
+    uint64_t lost_bytes;
     int64_t live_blocks;
     int64_t live_bytes;
     int64_t live_wasted;
@@ -34,6 +36,7 @@ enum figures_key {
     FIGURES_TEMPORARY,
     FIGURES_WASTED, // at the peak
     FIGURES_LEFT,   // another word for live
+    FIGURES_LOST,
     FIGURES_KEY_COUNT,
 };
 extern const char *const figures_key_names[FIGURES_KEY_COUNT];

@@ -20,6 +20,8 @@ struct profile_places {
 bool profile_facts(struct profile *self);
 // Frames, lines, functions.
 bool profile_names(struct profile *self, const struct profile_options *options);
+// What was found of leaks.
+bool profile_leaks(struct profile *self);
 // Sites and totals.
 bool profile_sites(struct profile *self);
 // Owners, rows, paths.

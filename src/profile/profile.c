@@ -18,8 +18,8 @@ struct profile *profile_create(const struct recording *recording,
     }
     self->recording = recording;
     self->places = places;
-    if (profile_facts(self) && profile_names(self, options) && profile_sites(self) &&
-        profile_rows(self, options)) {
+    if (profile_facts(self) && profile_names(self, options) && profile_leaks(self) &&
+        profile_sites(self) && profile_rows(self, options)) {
         return self;
     }
     profile_destroy(self);
@@ -49,5 +49,6 @@ void profile_destroy(struct profile *self)
     free(self->sites);
     free(self->rows);
     free(self->paths);
+    free(self->leaks.all);
     free(self);
 }

@@ -133,6 +133,40 @@ enum profile_kind { // as in the recording
     PROFILE_THREAD,
 };
 
+// What a look for leaks at the process's end found.
+enum profile_leak_kind { // as in the recording
+    PROFILE_LOST_DIRECT,
+    PROFILE_LOST_INDIRECT,
+    PROFILE_INTERIOR,
+    PROFILE_REACHABLE,
+    PROFILE_INHERITED,
+    PROFILE_LEAK_KINDS,
+};
+
+enum profile_leaks_state {
+    PROFILE_LEAKS_UNASKED,
+    PROFILE_LEAKS_AWAITED, // there was no end at which it could be done, or not yet
+    PROFILE_LEAKS_SCANNED,
+    PROFILE_LEAKS_REFUSED, // `reason`
+};
+
+struct profile_leak {
+    uint64_t blocks;
+    uint64_t bytes;
+    uint32_t site;
+    enum profile_leak_kind kind;
+};
+
+struct profile_leaks {
+    enum profile_leaks_state state;
+    const char *reason;
+    uint64_t duration_ms;     // for so long the process stood still
+    uint32_t thread_count;    // that were held still
+    struct profile_leak *all; // by kind, then by falling bytes
+    size_t count;
+    struct profile_leak sums[PROFILE_LEAK_KINDS];
+};
+
 struct profile_site {
     struct figures figures;
     int64_t peak_bytes; // a lower bound unless is_peak_exact
@@ -211,6 +245,8 @@ struct profile {
     size_t sites_count;
     size_t rows_count;
     size_t paths_count;
+
+    struct profile_leaks leaks;
 
     const struct recording *recording;
     struct profile_places *places;

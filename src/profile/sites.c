@@ -116,6 +116,16 @@ static void site_read(struct profile *self, struct profile_site *site)
     for (size_t i = 0; i < PROFILE_SIZES; i++) self->sizes[i] += row->sizes[i];
 }
 
+static void leaks_add(struct profile *self)
+{
+    for (size_t i = 0; i < self->leaks.count; i++) {
+        const struct profile_leak *leak = &self->leaks.all[i];
+        if (leak->kind > PROFILE_LOST_INDIRECT) continue;
+        self->sites[leak->site].figures.lost_blocks += leak->blocks;
+        self->sites[leak->site].figures.lost_bytes += leak->bytes;
+    }
+}
+
 // Events are the threads' sums, so that sites can be held against them. What is live, or was
 // inherited, the sites know.
 static void totals_sum(struct profile *self)
@@ -167,6 +177,7 @@ bool profile_sites(struct profile *self)
     const bool is_full =
         recording->sites_count >= RECORD_SITES_MAX || recording->nodes_count >= RECORD_NODES_MAX;
     if (self->unstacked > 0 && !is_full) self->wants_room = true;
+    leaks_add(self);
     totals_sum(self);
     peak_settle(self);
     return true;

@@ -40,6 +40,9 @@ static const struct record_column lost_columns[] = {RECORD_LOST_COLUMNS(COLUMN, 
 #define ROW struct record_mapping
 static const struct record_column mappings_columns[] = {RECORD_MAPPINGS_COLUMNS(COLUMN, COLUMNS)};
 #undef ROW
+#define ROW struct record_leak
+static const struct record_column leaks_columns[] = {RECORD_LEAKS_COLUMNS(COLUMN, COLUMNS)};
+#undef ROW
 #define ROW struct record_byte
 static const struct record_column bytes_columns[] = {RECORD_BYTES_COLUMNS(COLUMN, COLUMNS)};
 #undef ROW

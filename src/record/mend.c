@@ -102,6 +102,20 @@ static void rows_mend(struct recording *self)
     self->rows_count = kept;
 }
 
+static void leaks_mend(struct recording *self)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < self->leaks_count; i++) {
+        const struct record_leak leak = self->leaks[i];
+        if (leak.site >= self->sites_count || leak.kind >= RECORD_LEAK_KINDS) {
+            self->unbelieved++;
+            continue;
+        }
+        self->leaks[kept++] = leak;
+    }
+    self->leaks_count = kept;
+}
+
 static void names_mend(struct recording *self)
 {
     if (self->names_count > self->frames_count) {
@@ -175,6 +189,7 @@ void recording_mend(struct recording *self)
     nodes_mend(self);
     sites_mend(self);
     rows_mend(self);
+    leaks_mend(self);
     names_mend(self);
     totals_mend(self);
 }

@@ -16,10 +16,10 @@ enum { CHUNK_SIZE = 1 << 20 }; // read at a time where rows must be converted
 // The order of reading: a table before those that it points to, so that what a row of a growing
 // recording points to was there when its turn comes.
 static const enum record_table order[] = {
-    RECORD_TABLE_rows,    RECORD_TABLE_names,    RECORD_TABLE_lines,    RECORD_TABLE_sites,
-    RECORD_TABLE_nodes,   RECORD_TABLE_frames,   RECORD_TABLE_modules,  RECORD_TABLE_site_threads,
-    RECORD_TABLE_threads, RECORD_TABLE_timeline, RECORD_TABLE_mappings, RECORD_TABLE_lost,
-    RECORD_TABLE_process, RECORD_TABLE_bytes,
+    RECORD_TABLE_leaks,        RECORD_TABLE_rows,    RECORD_TABLE_names,    RECORD_TABLE_lines,
+    RECORD_TABLE_sites,        RECORD_TABLE_nodes,   RECORD_TABLE_frames,   RECORD_TABLE_modules,
+    RECORD_TABLE_site_threads, RECORD_TABLE_threads, RECORD_TABLE_timeline, RECORD_TABLE_mappings,
+    RECORD_TABLE_lost,         RECORD_TABLE_process, RECORD_TABLE_bytes,
 };
 
 struct reader {

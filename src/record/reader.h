@@ -7,6 +7,7 @@
 //   most; frames[i].module < modules_count or RECORD_NONE; sites[i].node likewise; rows[i].site <
 //   sites_count, of each site one row at most; rows[i].thread < threads_count or RECORD_NONE;
 //   rows[i].snapshots <= RECORD_SNAPSHOTS, and what they hold is finite; names[i] lies in `lines`;
+//   leaks[i].site < sites_count, and leaks[i].kind is one of ours;
 //   a site's threads lie in `site_threads`, and these in `threads` or are RECORD_NONE.
 // Uses libc's heap: for mete's own process alone. A recording belongs to one thread at a time.
 #pragma once

@@ -83,7 +83,13 @@ struct record_text {
     X(U32, peak_count)                                                                             \
     X(U32, is_peak_exact) /* one thread only allocated */                                          \
     X(U32, snapshot_interval_ms)                                                                   \
-    X(U32, timeline_interval_ms)
+    X(U32, timeline_interval_ms)                                                                   \
+    X(U32, leak_state)   /* enum record_leak_state */                                              \
+    X(TEXT, leak_reason) /* why it is RECORD_LEAKS_REFUSED */                                      \
+    X(U64, leak_ms)      /* how long the process stood still for it */                             \
+    X(U32, leak_threads) /* that were held still */                                                \
+    X(U64, lost_blocks)  /* the sums of the two lost kinds in `leaks` */                           \
+    X(U64, lost_bytes)
 
 enum record_state {
     RECORD_RUNNING = 0, // also: was killed
@@ -239,6 +245,29 @@ enum record_stack_end {
     X(U32, line)      /* 0 when unknown */                                                         \
     X(U32, is_inlined)
 
+// What a leak scan found: live blocks by site and by what leads to them.
+#define RECORD_LEAKS_COLUMNS(X, A)                                                                 \
+    X(U32, site)                                                                                   \
+    X(U32, kind) /* enum record_leak_kind */                                                       \
+    X(U64, blocks)                                                                                 \
+    X(U64, bytes)
+
+enum record_leak_state {
+    RECORD_LEAKS_UNASKED = 0,
+    RECORD_LEAKS_AWAITED = 1, // the scan was to come at the end; also: there was none such
+    RECORD_LEAKS_SCANNED = 2, // `leaks` is what it found
+    RECORD_LEAKS_REFUSED = 3, // `leak_reason` says why
+};
+
+enum record_leak_kind {
+    RECORD_LOST_DIRECT = 0,   // nothing leads to it, or in a circle
+    RECORD_LOST_INDIRECT = 1, // lost blocks alone lead to it
+    RECORD_INTERIOR = 2,      // in use, but nothing leads to its start
+    RECORD_REACHABLE = 3,     // in use
+    RECORD_INHERITED = 4,     // by a forked child: its parent's affair
+    RECORD_LEAK_KINDS,
+};
+
 // Every table: X(name, struct, columns).
 #define RECORD_TABLES(X)                                                                           \
     X(process, record_process, RECORD_PROCESS_COLUMNS)                                             \
@@ -252,6 +281,7 @@ enum record_stack_end {
     X(timeline, record_point, RECORD_TIMELINE_COLUMNS)                                             \
     X(lost, record_lost, RECORD_LOST_COLUMNS)                                                      \
     X(mappings, record_mapping, RECORD_MAPPINGS_COLUMNS)                                           \
+    X(leaks, record_leak, RECORD_LEAKS_COLUMNS)                                                    \
     X(bytes, record_byte, RECORD_BYTES_COLUMNS)                                                    \
     X(names, record_name, RECORD_NAMES_COLUMNS)                                                    \
     X(lines, record_line, RECORD_LINES_COLUMNS)

@@ -30,6 +30,7 @@ static const struct room rooms[RECORD_TABLE_COUNT] = {
     [RECORD_TABLE_timeline] = {RECORD_TIMELINE_MAX, RECORD_TIMELINE_MAX},
     [RECORD_TABLE_lost] = {16, 16},
     [RECORD_TABLE_mappings] = {8, 8},
+    [RECORD_TABLE_leaks] = {1 << 17, 1024},
     [RECORD_TABLE_bytes] = {1 << 22, 1 << 16},
 };
 enum { SHIFT_MAX = 9 };

@@ -139,8 +139,7 @@ size_t part_started(struct line *line, const struct report_tree *tree)
     return 1;
 }
 
-// A number where all numbers of the summary stand, and what it is.
-static void figure(struct line *line, const char *value, const char *name)
+void part_figure(struct line *line, const char *value, const char *name)
 {
     line_put_right(line, INK_BOLD, value, part_value_end(line));
     line_go(line, line->column + 2);
@@ -152,7 +151,7 @@ static void put_allocations(struct line *line, const struct profile *profile)
     const struct figures *totals = &profile->totals;
     char text[AMOUNT_SIZE];
     amount_bytes(text, figures_value(totals, FIGURES_BYTES), line->style.is_exact);
-    figure(line, text, "allocated in ");
+    part_figure(line, text, "allocated in ");
     const uint64_t allocations = (uint64_t)figures_value(totals, FIGURES_ALLOCATIONS);
     amount_count(text, allocations, line->style.is_exact);
     line_print(line, INK_PLAIN, "%s allocation%s", text, amount_plural(allocations));
@@ -179,20 +178,26 @@ static void put_rounding(struct line *line, const struct profile *profile)
     const struct figures *totals = &profile->totals;
     char text[AMOUNT_SIZE];
     amount_bytes(text, totals->at_peak_wasted, line->style.is_exact);
-    figure(line, text, "added by rounding at the peak");
+    part_figure(line, text, "added by rounding at the peak");
     amount_share(text, totals->at_peak_wasted, (int64_t)profile->process.peak_bytes);
     if (*text) line_print(line, INK_PLAIN, ", %s", text);
     line_end(line);
 }
 
-void part_figures(struct line *line, const struct profile *profile)
+size_t part_figures_lines(const struct profile *profile)
 {
+    return 4 + (profile->leaks.state != PROFILE_LEAKS_UNASKED);
+}
+
+void part_figures(struct line *line, const struct report_subject *subject)
+{
+    const struct profile *profile = subject->profile;
     const struct profile_process *process = &profile->process;
     const bool is_exact = line->style.is_exact;
     char text[AMOUNT_SIZE];
     char count[AMOUNT_SIZE];
     amount_bytes(text, (int64_t)process->peak_bytes, is_exact);
-    figure(line, text, "peak");
+    part_figure(line, text, "peak");
     amount_time(text, process->peak_ms, is_exact);
     amount_count(count, process->peak_blocks, is_exact);
     line_print(line, INK_PLAIN, ", at %s in %s block%s", text, count,
@@ -211,10 +216,11 @@ void part_figures(struct line *line, const struct profile *profile)
     const uint64_t live_count = live > 0 ? (uint64_t)live : 0;
     amount_bytes(text, profile->totals.live_bytes, is_exact);
     const bool may_go_on = process->state == PROFILE_RUNNING && !process->is_over;
-    figure(line, text, may_go_on ? "live" : "left at the end");
+    part_figure(line, text, may_go_on ? "live" : "left at the end");
     amount_count(count, live_count, is_exact);
     line_print(line, INK_PLAIN, " in %s block%s", count, amount_plural(live_count));
     line_end(line);
+    if (profile->leaks.state != PROFILE_LEAKS_UNASKED) part_lost(line, subject);
     put_allocations(line, profile);
     put_rounding(line, profile);
 }

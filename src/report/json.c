@@ -224,11 +224,41 @@ static json_t *thread(const struct profile *profile, size_t i)
         {"wasted_bytes", count(from->figures.wasted_allocated)});
 }
 
+// --- leaks, as sums
+
+static bool is_scanned(const struct profile *profile)
+{
+    return profile->leaks.state == PROFILE_LEAKS_SCANNED;
+}
+
+static json_t *sum_of(const struct profile *profile, enum profile_leak_kind kind)
+{
+    const struct profile_leak *sum = &profile->leaks.sums[kind];
+    return OBJECT({"blocks", count(sum->blocks)}, {"bytes", count(sum->bytes)});
+}
+
+static json_t *leaked_of(const struct profile *profile)
+{
+    if (!is_scanned(profile)) return json_null();
+    return OBJECT({"direct", sum_of(profile, PROFILE_LOST_DIRECT)},
+                  {"indirect", sum_of(profile, PROFILE_LOST_INDIRECT)});
+}
+
+static json_t *leaks_reason_of(const struct report_subject *subject)
+{
+    char words[96];
+    const char *reason = report_leaks_reason(subject, words);
+    return reason ? text(reason) : json_null();
+}
+
+// --- children
+
 static json_t *child_of(const struct report_subject *child, bool is_starter)
 {
     return OBJECT({"path", text_or_null(child->path)}, {"is_starter", json_boolean(is_starter)},
                   {"process", process_of(child)}, {"totals", totals_of(child->profile)},
-                  {"peak", peak_of(child->profile)}, {"lost", lost_of(child->profile)});
+                  {"peak", peak_of(child->profile)}, {"leaked", leaked_of(child->profile)},
+                  {"leaks_reason", leaks_reason_of(child)}, {"lost", lost_of(child->profile)});
 }
 
 static json_t *children_of(const struct report_tree *tree)
@@ -347,26 +377,85 @@ static json_t *site_of(const struct profile *profile, size_t index)
         {"frames", frames_of(profile, site)});
 }
 
+// --- leaks
+
+static const char *const leak_kinds[PROFILE_LEAK_KINDS] = {
+    "direct", "indirect", "interior", "reachable", "inherited",
+};
+
+static json_t *leak_of(const struct profile *profile, const struct profile_leak *leak)
+{
+    const struct profile_site *site = &profile->sites[leak->site];
+    const bool is_lost = leak->kind <= PROFILE_LOST_INDIRECT;
+    json_t *object =
+        OBJECT({"kind", json_string(leak_kinds[leak->kind])}, {"blocks", count(leak->blocks)},
+               {"bytes", count(leak->bytes)}, {"site", count(leak->site)});
+    // Of the others the site knows the stack.
+    if (object && is_lost && set(object, "frames", frames_of(profile, site)) != 0) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+// Those whose kind lies in [first, end), as far as the filter leaves them.
+static json_t *leaks_of(const struct profile *profile, int first, int end)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < profile->leaks.count; i++) {
+        const struct profile_leak *leak = &profile->leaks.all[i];
+        if ((int)leak->kind < first || (int)leak->kind >= end) continue;
+        if (profile->sites[leak->site].is_hidden) continue;
+        if (json_array_append_new(array, leak_of(profile, leak)) == 0) continue;
+        json_decref(array);
+        return NULL;
+    }
+    return array;
+}
+
+static json_t *reachable_of(const struct profile *profile)
+{
+    if (!is_scanned(profile)) return json_null();
+    const struct profile_leak *sum = &profile->leaks.sums[PROFILE_REACHABLE];
+    return OBJECT({"blocks", count(sum->blocks)}, {"bytes", count(sum->bytes)},
+                  {"interior", sum_of(profile, PROFILE_INTERIOR)},
+                  {"inherited", sum_of(profile, PROFILE_INHERITED)},
+                  {"sites", leaks_of(profile, PROFILE_INTERIOR, PROFILE_LEAK_KINDS)});
+}
+
+static json_t *lost_blocks_of(const struct profile *profile)
+{
+    return is_scanned(profile) ? leaks_of(profile, PROFILE_LOST_DIRECT, PROFILE_INTERIOR)
+                               : json_null();
+}
+
+static json_t *leaks_ms_of(const struct profile *profile)
+{
+    return is_scanned(profile) ? count(profile->leaks.duration_ms) : json_null();
+}
+
 // --- all of it
 
 static json_t *head_of(const struct report_tree *tree)
 {
     const struct report_subject *main = &tree->subjects[0];
     const struct profile *profile = main->profile;
-    return OBJECT({"schema", json_integer(1)}, {"recording", text_or_null(main->path)},
-                  {"process", process_of(main)}, {"totals", totals_of(profile)},
-                  {"peak", peak_of(profile)},
-                  {"timeline", array_of(profile, profile->timeline_count, point)},
-                  {"sizes", array_of(profile, PROFILE_SIZES, total_size)},
-                  {"modules", array_of(profile, profile->modules_count, module)},
-                  {"threads", array_of(profile, profile->threads_count, thread)},
-                  {"mappings", array_of(profile, profile->mappings_count, mapping)},
-                  {"children", children_of(tree)}, {"children_unlisted", count(tree->unlisted)},
-                  {"lost", lost_of(profile)}, {"missing_bytes", count(profile->missing)},
-                  {"contradictions", count(profile->unbelieved)},
-                  {"live_over_time_interval_ms",
-                   profile->point_count > 0 ? count(profile->interval_ms) : json_null()},
-                  {"sites_hidden", count(profile->sites_hidden)});
+    return OBJECT(
+        {"schema", json_integer(1)}, {"recording", text_or_null(main->path)},
+        {"process", process_of(main)}, {"totals", totals_of(profile)}, {"peak", peak_of(profile)},
+        {"timeline", array_of(profile, profile->timeline_count, point)},
+        {"sizes", array_of(profile, PROFILE_SIZES, total_size)},
+        {"modules", array_of(profile, profile->modules_count, module)},
+        {"threads", array_of(profile, profile->threads_count, thread)},
+        {"mappings", array_of(profile, profile->mappings_count, mapping)},
+        {"children", children_of(tree)}, {"children_unlisted", count(tree->unlisted)},
+        {"leaks", lost_blocks_of(profile)}, {"leaks_reason", leaks_reason_of(main)},
+        {"leaked", leaked_of(profile)}, {"reachable", reachable_of(profile)},
+        {"leaks_ms", leaks_ms_of(profile)}, {"lost", lost_of(profile)},
+        {"missing_bytes", count(profile->missing)}, {"contradictions", count(profile->unbelieved)},
+        {"live_over_time_interval_ms",
+         profile->point_count > 0 ? count(profile->interval_ms) : json_null()},
+        {"sites_hidden", count(profile->sites_hidden)});
 }
 
 // The sites one by one, a line each: all of a large recording's at once would need gigabytes.

@@ -15,9 +15,18 @@ void part_ending(const struct report_subject *subject, enum part_words words, ch
 // The program's own name, or the first argument's.
 const char *part_program(const struct profile *profile);
 
-// Peak, what is left, allocations, rounding: PART_FIGURES_LINES lines.
-enum { PART_FIGURES_LINES = 4 };
-void part_figures(struct line *line, const struct profile *profile);
+// Peak, what is left, what of it is lost where that was asked for, allocations, rounding.
+size_t part_figures_lines(const struct profile *profile);
+void part_figures(struct line *line, const struct report_subject *subject);
+
+// A number where all numbers of the summary stand, and what it is.
+void part_figure(struct line *line, const char *value, const char *name);
+
+// What a look for leaks has found, or why there was none: a line.
+void part_lost(struct line *line, const struct report_subject *subject);
+
+// A site's stack, a line a frame; the one that names its row is marked.
+void part_stack(struct line *line, const struct profile *profile, const struct profile_site *site);
 
 // The timeline, `rows` lines high and one for the time.
 void part_graph(struct line *line, const struct profile *profile, unsigned rows);

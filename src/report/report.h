@@ -48,6 +48,14 @@ void report_stacks(FILE *out, struct report_style style, const struct report_sub
 void report_full(FILE *out, struct report_style style, const struct report_subject *subject,
                  enum figures_key key);
 
+// What a look for leaks has found: who lost how much, and each stack in full; `has_all`: also those
+// of blocks that are in use.
+void report_leaks(FILE *out, struct report_style style, const struct report_tree *tree,
+                  bool has_all);
+
+// Why nobody has looked for leaks, in words that follow a colon; NULL: somebody has.
+const char *report_leaks_reason(const struct report_subject *subject, char text[static 96]);
+
 // All that is known of one site.
 void report_site(FILE *out, struct report_style style, const struct report_subject *subject,
                  size_t site);

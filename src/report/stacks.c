@@ -43,8 +43,7 @@ static void put_frame(struct line *line, const struct profile *profile, uint32_t
     line_end(line);
 }
 
-static void put_stack(struct line *line, const struct profile *profile,
-                      const struct profile_site *site)
+void part_stack(struct line *line, const struct profile *profile, const struct profile_site *site)
 {
     struct profile_walk walk = profile_walk_from(profile, site->node);
     uint32_t index = 0;
@@ -116,7 +115,7 @@ static void put_row_in_full(struct line *line, const struct profile *profile, ui
     line_end(line);
     for (uint32_t i = by_row->first[row]; i < by_row->first[row + 1]; i++) {
         put_site_line(line, profile, by_row->grouped[i]);
-        put_stack(line, profile, &profile->sites[by_row->grouped[i]]);
+        part_stack(line, profile, &profile->sites[by_row->grouped[i]]);
     }
     line_end(line);
 }
@@ -154,7 +153,7 @@ void report_full(FILE *out, struct report_style style, const struct report_subje
     struct line line = {.out = out, .style = style};
     part_head(&line, subject);
     line_end(&line);
-    part_figures(&line, subject->profile);
+    part_figures(&line, subject);
     line_end(&line);
     report_stacks(out, style, subject, key);
 }
@@ -280,7 +279,7 @@ void report_site(FILE *out, struct report_style style, const struct report_subje
         line_put(&line, INK_BOLD, profile->functions[profile->rows[site->row].function].name);
         line_end(&line);
     }
-    put_stack(&line, profile, site);
+    part_stack(&line, profile, site);
     line_end(&line);
     put_figures(&line, site);
     put_reallocations(&line, site);

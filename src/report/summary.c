@@ -10,14 +10,16 @@ struct plan {
     unsigned graph;
     size_t peak_rows;
     size_t peak_paths;
+    size_t lost_rows; // where there are any, which is worth more than how often others allocate
     size_t allocation_rows;
     size_t temporary_rows;
 };
 
 static const struct plan plans[] = {
-    {4, 6, 2, 4, 4}, {4, 5, 2, 4, 3}, {4, 5, 2, 3, 3}, {4, 5, 1, 3, 3}, {3, 5, 1, 3, 3},
-    {3, 5, 1, 3, 2}, {3, 4, 1, 3, 2}, {2, 4, 1, 2, 2}, {2, 3, 1, 2, 2}, {2, 3, 1, 2, 1},
-    {2, 3, 1, 1, 1}, {1, 3, 1, 1, 0}, {1, 2, 1, 1, 0}, {1, 2, 0, 0, 0}, {0, 1, 0, 0, 0},
+    {4, 6, 2, 4, 4, 4}, {4, 5, 2, 4, 4, 3}, {4, 5, 2, 4, 3, 3}, {4, 5, 1, 4, 3, 3},
+    {3, 5, 1, 4, 3, 3}, {3, 5, 1, 3, 3, 2}, {3, 4, 1, 3, 3, 2}, {2, 4, 1, 3, 2, 2},
+    {2, 3, 1, 3, 2, 2}, {2, 3, 1, 3, 2, 1}, {2, 3, 1, 3, 1, 1}, {1, 3, 1, 3, 1, 0},
+    {1, 2, 1, 2, 1, 0}, {1, 2, 0, 1, 0, 0}, {0, 1, 0, 1, 0, 0},
 };
 
 // A section with one ranking alone.
@@ -29,11 +31,12 @@ static const char *const titles[FIGURES_KEY_COUNT] = {
     [FIGURES_TEMPORARY] = "Who allocated for a moment: freed by the thread's next call",
     [FIGURES_WASTED] = "Whose sizes rounding made larger, at the peak",
     [FIGURES_LEFT] = "Who left what was not freed",
+    [FIGURES_LOST] = "Who lost what nothing leads to any more",
 };
 
 struct layout {
     unsigned graph;
-    struct part_ranking rankings[3];
+    struct part_ranking rankings[4];
     size_t ranking_count;
 };
 
@@ -70,13 +73,14 @@ static struct layout layout_choose(const struct profile *profile, enum figures_k
             if (paths == 0) return layout;
         }
     }
-    layout.ranking_count = 3;
+    layout.ranking_count = 4;
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         const struct plan *plan = &plans[i];
         layout.graph = has_graph ? plan->graph : 0;
         layout.rankings[0] = ranking_by(FIGURES_PEAK, plan->peak_rows, plan->peak_paths);
-        layout.rankings[1] = ranking_by(FIGURES_ALLOCATIONS, plan->allocation_rows, 0);
-        layout.rankings[2] = ranking_by(FIGURES_TEMPORARY, plan->temporary_rows, 0);
+        layout.rankings[1] = ranking_by(FIGURES_LOST, plan->lost_rows, plan->peak_paths > 0);
+        layout.rankings[2] = ranking_by(FIGURES_ALLOCATIONS, plan->allocation_rows, 0);
+        layout.rankings[3] = ranking_by(FIGURES_TEMPORARY, plan->temporary_rows, 0);
         if (layout_lines(profile, &layout) <= room) break;
     }
     return layout;
@@ -209,8 +213,11 @@ void part_foot(struct line *line, const struct report_tree *tree, enum figures_k
     const bool is_asked = key != FIGURES_KEY_COUNT;
     const bool is_left = !is_asked && profile->process.state != PROFILE_RUNNING &&
                          profile->totals.live_bytes > (int64_t)(profile->process.peak_bytes / 2);
+    const bool is_lost = !is_asked && profile->totals.lost_blocks > 0;
     line_put(line, INK_DIM, "next       ");
-    line_print(line, INK_PLAIN, "mete report %s ", is_left ? "--sort=left" : "--full");
+    if (is_lost) line_put(line, INK_PLAIN, "mete leaks ");
+    if (!is_lost)
+        line_print(line, INK_PLAIN, "mete report %s ", is_left ? "--sort=left" : "--full");
     if (is_asked) line_print(line, INK_PLAIN, "--sort=%s ", figures_key_names[key]);
     put_options(line, tree->options);
     put_path(line, INK_PLAIN, main->path);
@@ -226,8 +233,8 @@ void report_summary(FILE *out, struct report_style style, const struct report_tr
     const struct report_subject *main = &tree->subjects[0];
     const size_t notes = part_notes(NULL, main);
     const size_t children = part_children_lines(tree);
-    size_t taken = tree->lines_before + 2 + part_started(NULL, tree) + 1 + PART_FIGURES_LINES + 1 +
-                   PART_FOOT_LINES;
+    size_t taken = tree->lines_before + 2 + part_started(NULL, tree) + 1 +
+                   part_figures_lines(main->profile) + 1 + PART_FOOT_LINES;
     taken += part_damage(NULL, main->profile) + (notes > 0 ? notes + 1 : 0);
     taken += children > 0 ? children + 1 : 0;
     const size_t room = taken < REPORT_LINES_MAX ? REPORT_LINES_MAX - taken : 0;
@@ -236,7 +243,7 @@ void report_summary(FILE *out, struct report_style style, const struct report_tr
     part_head(&line, main);
     (void)part_started(&line, tree);
     line_end(&line);
-    part_figures(&line, main->profile);
+    part_figures(&line, main);
     line_end(&line);
     if (layout.graph > 0) {
         part_graph(&line, main->profile, layout.graph);

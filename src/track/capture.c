@@ -3,6 +3,7 @@
 #include "base/align.h"
 #include "os/pages.h"
 #include "os/registers.h"
+#include "track/own_code.h"
 #include "track/rule_table.h"
 
 #include <string.h>
@@ -44,27 +45,6 @@ struct walk {
     bool is_bp_noted;  // that frames depend on it
     bool is_too_wordy; // words did not fit: the next capture cannot check this one
 };
-
-static struct {
-    uintptr_t start;
-    uintptr_t size;
-} own;
-
-void capture_set_own(uintptr_t start, uintptr_t end)
-{
-    own.start = start;
-    own.size = end - start;
-}
-
-static ALWAYS_INLINE bool is_own(uintptr_t address)
-{
-    return address - own.start < own.size;
-}
-
-bool capture_is_own(uintptr_t address)
-{
-    return is_own(address);
-}
 
 void capture_init(struct capture *self)
 {
@@ -251,7 +231,7 @@ static ALWAYS_INLINE int leave_own(struct walk *self, enum stack_kind kind)
 {
     int end = WALK_ON;
     self->is_bp_noted = true; // nothing to note: it is the register's
-    while (end == WALK_ON && is_own(self->address)) {
+    while (end == WALK_ON && own_code_holds(self->address)) {
         end = step(self, kind);
         self->is_bp_noted = true;
     }
@@ -409,7 +389,7 @@ static ALWAYS_INLINE enum short_step short_walk(struct short_walk *self, struct 
 {
     struct capture_frame *frame = fresh;
     enum short_step step = SHORT_ON;
-    while (step == SHORT_ON && UNLIKELY(is_own(self->address))) {
+    while (step == SHORT_ON && UNLIKELY(own_code_holds(self->address))) {
         step = short_step(self, capture);
         if (step == SHORT_ARRIVED) return SHORT_GIVEN_UP; // within our own functions
     }

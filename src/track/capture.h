@@ -63,10 +63,6 @@ struct capture {
     struct capture_word words[CAPTURE_FRAMES_MAX];
 };
 
-// Which code is mete's: start <= return address < end. None unless told.
-void capture_set_own(uintptr_t start, uintptr_t end);
-bool capture_is_own(uintptr_t address);
-
 // In the thread that it is for, before its first capture.
 void capture_init(struct capture *self);
 

@@ -1,6 +1,7 @@
 #include "track/index.h"
 
 #include "base/align.h"
+#include "os/own_pages.h"
 #include "os/pages.h"
 
 enum { ENTRIES_MIN = 255 }; // with the table's head a page
@@ -26,7 +27,7 @@ static void put(struct index_table *table, uint64_t key, uint32_t more, uint32_t
 static struct index_table *grow(const struct index_table *old)
 {
     size_t entries = old ? (old->mask + 1) * 2 : ENTRIES_MIN + 1;
-    struct index_table *table = pages_map(table_size(entries));
+    struct index_table *table = own_pages_map(table_size(entries));
     if (!table) return NULL;
     // The entries fall on all of it at once.
     if (old) (void)pages_populate(table, table_size(entries)); // or they come one by one
@@ -64,7 +65,7 @@ size_t index_count(const struct index *self)
 
 static void unmap(struct index_table *table)
 {
-    if (table) (void)pages_unmap(table, table_size(table->mask + 1));
+    if (table) own_pages_unmap(table, table_size(table->mask + 1));
 }
 
 bool index_add_alone(struct index *self, uint64_t key, uint32_t more, uint32_t row)

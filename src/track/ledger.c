@@ -6,9 +6,11 @@
 #include "os/pages.h"
 #include "os/process.h"
 #include "os/thread.h"
+#include "track/birthmark.h"
 #include "track/capture.h"
 #include "track/course.h"
 #include "track/ledger_thread.h"
+#include "track/own_code.h"
 #include "track/rule_table.h"
 #include "track/sites.h"
 
@@ -22,11 +24,8 @@ static __thread bool is_deaf;      // what it allocates now is not the program's
 static __thread uintptr_t busy_at; // the stack pointer of who is counting; 0: nobody
 
 static struct {
-    volatile char *mark;    // not zero in the process that began the recording, nor in one that
-                            // shares its memory; zero in a forked child
-    struct lock *beginning; // in the same page: whoever begins the child's
-    bool is_refused;        // it could not begin
-    uintptr_t newborn;      // the block whose allocation is a child's first event
+    bool is_refused;   // a child could not begin its recording
+    uintptr_t newborn; // the block whose allocation is a child's first event
 } state;
 
 // Nothing is known of what came before.
@@ -92,22 +91,13 @@ static void thread_gone(void)
 // --- a forked child
 // ---------------------------------------------------------------------------------
 
-static bool mark_process(void)
-{
-    char *mark = pages_map(PAGE_SIZE);
-    if (!mark) return false;
-    (void)pages_wipe_on_fork(mark, PAGE_SIZE); // refused: a child would write its parent's
-    *mark = 1;
-    state.mark = mark;
-    state.beginning = (struct lock *)(mark + PAGE_SIZE / 2);
-    return true;
-}
-
 // What lived at the fork is the child's too.
 static bool inherit_block(void *context, const struct heap_block *block)
 {
     struct tally *tally = context;
-    if (block->site == SITE_BEFORE || block->start == state.newborn) return true;
+    if (block->start == state.newborn) return true;
+    leaks_inherit(block->start);
+    if (block->site == SITE_BEFORE) return true;
     const struct event event = {0, block->site, block->size, block->block_size};
     if (tally_allocation(tally, &event)) {
         tally_inherit(tally, &event);
@@ -131,6 +121,7 @@ static int begin_with_inherited(void)
 {
     int error = begin_parts(true);
     if (error) return error;
+    leaks_forked();
     struct ledger_thread *thread = enter_thread();
     struct tally *tally = thread ? &thread->tally : tally_shared();
     const struct memory_reader reader = memory_reader_own();
@@ -160,13 +151,13 @@ static bool begin_alone(uintptr_t here)
     ledger_thread_forked();
     forget_parent();
     if (state.is_refused) { // nor had the parent one to go on from
-        *state.mark = 1;
+        birthmark_set();
         return false;
     }
     bool is_within = busy_at != 0; // a handler forked
     busy_at = here;
     int error = reopen(is_within);
-    *state.mark = 1;
+    birthmark_set();
     state.newborn = 0;
     busy_at = 0;
     if (!error) return true;
@@ -183,10 +174,10 @@ static bool begin_alone(uintptr_t here)
 static COLD bool begin_in_child(uintptr_t here)
 {
     is_deaf = true; // a handler that comes meanwhile would meet a half-open recording
-    lock_take(state.beginning);
-    bool has_begun = *state.mark;
+    lock_take(birthmark.lock);
+    bool has_begun = birthmark_is_set();
     bool is_well = has_begun ? !state.is_refused : begin_alone(here);
-    lock_give(state.beginning);
+    lock_give(birthmark.lock);
     is_deaf = false;
     return is_well;
 }
@@ -205,7 +196,7 @@ struct turn {
 static NOINLINE struct turn turn_begin_slow(uintptr_t here)
 {
     if (is_deaf) return (struct turn){.is_lost = true};
-    if (!*state.mark && !begin_in_child(here)) return (struct turn){.is_lost = true};
+    if (!birthmark_is_set() && !begin_in_child(here)) return (struct turn){.is_lost = true};
     if (busy_at && self && look_is_abandoned(&self->look, busy_at)) abandon();
     if (busy_at) {
         bool is_locked = recorder_try();
@@ -231,7 +222,7 @@ static ALWAYS_INLINE struct ledger_thread *turn_begin(void)
     if (UNLIKELY(!thread || busy_at)) return NULL;
     busy_at = (uintptr_t)__builtin_frame_address(0);
     atomic_signal_fence(memory_order_seq_cst); // a handler of this thread sees us busy
-    if (LIKELY(*state.mark)) return thread;
+    if (LIKELY(birthmark_is_set())) return thread;
     busy_at = 0; // a handler came before it could see that, and forked: we are the child
     return NULL;
 }
@@ -305,7 +296,7 @@ static ALWAYS_INLINE uint32_t count(struct tally *tally, const struct event *eve
 
 static NOINLINE uint32_t allocated_slow(const struct allocation *it)
 {
-    if (!*state.mark) state.newborn = (uintptr_t)it->block;
+    if (!birthmark_is_set()) state.newborn = (uintptr_t)it->block;
     struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
     if (turn.is_lost) return SITE_BEFORE;
     uint32_t site_alone = turn.is_within ? SITE_SIGNAL : SITE_THREAD;
@@ -417,30 +408,32 @@ static const struct heap_observer observer = {
 // --- beginning and end
 // ------------------------------------------------------------------------------
 
-int ledger_begin(const struct recorder_options *options)
+int ledger_begin(const struct recorder_options *options, const struct leaks_options *leaks)
 {
-    if (!mark_process()) return -ENOMEM;
-    struct code_module own;
-    if (code_find_module((uintptr_t)&ledger_begin, &own)) capture_set_own(own.start, own.end);
+    if (!birthmark_begin()) return -ENOMEM;
+    own_code_find();
     int error = recorder_open(options);
     if (error) return error;
     error = begin_parts(false);
     if (error) recorder_drop();
-    if (!error) heap_observe(&observer);
-    return error;
+    if (error) return error;
+    heap_observe(&observer);
+    if (leaks) leaks_begin(leaks);
+    return 0;
 }
 
 // Whether the calling process has a recording and is not one that only shares our memory (vfork),
 // nor a child in which nothing has happened.
 static bool is_recording(void)
 {
-    return state.mark && *state.mark && !state.is_refused && recorder.process &&
+    return birthmark.word && birthmark_is_set() && !state.is_refused && recorder.process &&
            recorder.process->pid == process_id();
 }
 
-bool ledger_end(enum record_state how)
+bool ledger_end(enum record_state how, const struct preserved_registers *caller)
 {
     if (!is_recording()) return false;
+    if (caller && !busy_at) leaks_find(caller);
     course_end();
     recorder_end(how);
     return true;
@@ -459,7 +452,7 @@ void ledger_child_execs(int step)
 
 void ledger_forked(void)
 {
-    if (!state.mark || *state.mark) return;
+    if (!birthmark.word || birthmark_is_set()) return;
     if (busy_at) {
         (void)begin_in_child((uintptr_t)__builtin_frame_address(0));
     } else {
@@ -469,7 +462,7 @@ void ledger_forked(void)
 
 void ledger_thread_comes(void)
 {
-    if (LIKELY(*state.mark)) return;
+    if (LIKELY(birthmark_is_set())) return;
     struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
     if (!turn.is_lost) turn_end_slow(&turn);
 }

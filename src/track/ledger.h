@@ -9,15 +9,18 @@
 // handlers; nothing here allocates from the heap or touches errno.
 #pragma once
 
+#include "track/leaks.h"
 #include "track/mappings.h"
 #include "track/recorder.h"
 
-// Opens the recording and observes. 0, or -errno and nothing is observed.
-int ledger_begin(const struct recorder_options *options);
+// Opens the recording and observes; `leaks`, if not NULL: and looks for leaks at the end. 0, or
+// -errno and nothing is observed.
+int ledger_begin(const struct recorder_options *options, const struct leaks_options *leaks);
 
 // The process ends, or tries to become another image, as it chose to: what happens after this is
-// counted too. False when it has no recording.
-bool ledger_end(enum record_state how);
+// counted too. `caller`: whose registers and stack are looked at for leaks; NULL: it does not end.
+// False when it has no recording.
+bool ledger_end(enum record_state how, const struct preserved_registers *caller);
 
 // After ledger_end() was true: it goes on.
 void ledger_stay(void);

@@ -1,6 +1,7 @@
 #include "track/ledger_thread.h"
 
 #include "base/align.h"
+#include "os/own_pages.h"
 #include "os/pages.h"
 
 static struct {
@@ -14,7 +15,7 @@ struct ledger_thread *ledger_thread_take(void)
     struct ledger_thread *self = state.left;
     if (self) state.left = self->next_left;
     held_lock_give(&state.lock);
-    return self ? self : pages_map(align_up(sizeof(struct ledger_thread), PAGE_SIZE));
+    return self ? self : own_pages_map(align_up(sizeof(struct ledger_thread), PAGE_SIZE));
 }
 
 void ledger_thread_give(struct ledger_thread *self)

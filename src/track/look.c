@@ -1,6 +1,7 @@
 #include "track/look.h"
 
 #include "os/syscall.h"
+#include "track/own_code.h"
 
 #include <signal.h>
 
@@ -30,7 +31,7 @@ static bool is_called_by(const struct capture *capture, uintptr_t busy_at)
 {
     for (uint32_t i = 0; i < capture->depth; i++) {
         const struct capture_frame *frame = &capture->frames[i];
-        if (frame->slot < busy_at && capture_is_own(frame->address)) return true;
+        if (frame->slot < busy_at && own_code_holds(frame->address)) return true;
     }
     return false;
 }

@@ -1,6 +1,7 @@
 #include "track/sites.h"
 
 #include "base/align.h"
+#include "os/own_pages.h"
 #include "os/pages.h"
 #include "track/index.h"
 #include "track/modules.h"
@@ -30,7 +31,7 @@ static bool add_site(const struct record_site *site, uint32_t *index_out)
 bool sites_begin(void)
 {
     uint32_t count = recorder.writer.tables[RECORD_TABLE_nodes].capacity + 1;
-    sites_known.nodes = pages_map(align_up(count * sizeof *sites_known.nodes, PAGE_SIZE));
+    sites_known.nodes = own_pages_map(align_up(count * sizeof *sites_known.nodes, PAGE_SIZE));
     if (!sites_known.nodes) return false;
     sites_known.count = count;
     static const struct record_site first[] = {

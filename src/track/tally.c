@@ -2,6 +2,7 @@
 
 #include "base/align.h"
 #include "base/float_bits.h"
+#include "os/own_pages.h"
 #include "os/pages.h"
 #include "os/process.h"
 #include "track/sites.h"
@@ -44,8 +45,8 @@ static bool begin_shared(void)
 
 static void unmap(const struct tally_state *self)
 {
-    if (self->first) (void)pages_unmap(self->first, self->first_size);
-    if (self->next) (void)pages_unmap(self->next, self->next_size);
+    if (self->first) own_pages_unmap(self->first, self->first_size);
+    if (self->next) own_pages_unmap(self->next, self->next_size);
 }
 
 bool tally_begin(void)
@@ -53,8 +54,8 @@ bool tally_begin(void)
     const struct tally_state was = state;
     state.first_size = links_size(RECORD_TABLE_sites);
     state.next_size = links_size(RECORD_TABLE_rows);
-    state.first = pages_map(state.first_size);
-    state.next = pages_map(state.next_size);
+    state.first = own_pages_map(state.first_size);
+    state.next = own_pages_map(state.next_size);
     const bool is_fine = state.first && state.next && begin_shared();
     unmap(is_fine ? &was : &state);
     if (!is_fine) state = was;

@@ -4,6 +4,7 @@
 #include "shapes.h"
 
 #include "base/attributes.h"
+#include "track/own_code.h"
 #include "track/rule_table.h"
 
 #include <setjmp.h>
@@ -155,14 +156,14 @@ static void own_frames_are_left_out(void **state)
     expect_full_stack(capture, RECORD_END_COMPLETE);
     uint32_t depth = capture->depth;
     uintptr_t innermost = capture->frames[depth - 1].address;
-    capture_set_own(innermost - 256, innermost + 256); // expect_full_stack(), or some of it
+    own_code_set(innermost - 256, innermost + 256); // expect_full_stack(), or some of it
     for (int i = 0; i < 3; i++) {
         capture_take(capture);
         assert_int_equal(capture->depth, depth - 1); // of this function itself
         for (uint32_t k = capture->unchanged; k < capture->depth; k++) capture->nodes[k] = k;
         capture_keep(capture);
     }
-    capture_set_own(0, 0);
+    own_code_set(0, 0);
     free(capture);
 }
 

@@ -2,6 +2,8 @@
 // counted again; one that a handler interrupted, or that called back, is not.
 #include "track/look.h"
 
+#include "track/own_code.h"
+
 #include "full_unwind.h"
 
 #include "base/attributes.h"
@@ -38,7 +40,7 @@ static int begin(void **state)
     (void)state;
     extern const char __start_own_code[];
     extern const char __stop_own_code[];
-    capture_set_own((uintptr_t)__start_own_code, (uintptr_t)__stop_own_code);
+    own_code_set((uintptr_t)__start_own_code, (uintptr_t)__stop_own_code);
     look_forget(&look);
     is_abandoned = false;
     return 0;
@@ -82,7 +84,7 @@ static void raise_it(void)
 static void who_is_interrupted_is_not(void **state)
 {
     (void)state;
-    capture_set_own(0, 0); // so that it is the signal's frame that tells
+    own_code_set(0, 0); // so that it is the signal's frame that tells
     signal(SIGUSR1, handle);
     is_abandoned = true;
     count(raise_it);

@@ -1,0 +1,106 @@
+// Answers which blocks a recorded program lost: live at its end, and nothing led to them.
+#include "cli/cmd.h"
+#include "cli/kept_heap.h"
+#include "cli/output.h"
+#include "cli/style.h"
+#include "cli/tree.h"
+
+#include "report/report.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SKIPS_MAX = 64 }; // patterns on one command line
+
+struct leaks_call {
+    bool has_all;
+    bool is_json;
+    bool is_exact;
+    const char *skips[SKIPS_MAX];
+    struct profile_options options;
+};
+
+static const struct option options[] = {
+    {.name = "all", .kind = OPTION_FLAG, .help = "list the blocks that are in use, too"},
+    {.name = "filter",
+     .kind = OPTION_VALUE,
+     .value = "PATTERN",
+     .help = "only stacks through a function, file or module like this"},
+    {.name = "skip",
+     .kind = OPTION_VALUE,
+     .value = "PATTERN",
+     .help = "functions or modules that only allocate for others; again for more"},
+    {.name = "json", .kind = OPTION_FLAG, .help = "print what 'mete report --json' does"},
+    {.name = "exact", .kind = OPTION_FLAG, .help = "print exact numbers"},
+};
+
+static int take(void *context, const struct option *option, const char *value)
+{
+    struct leaks_call *call = context;
+    const bool is_yes = value[0] == 'y';
+    if (strcmp(option->name, "all") == 0) call->has_all = is_yes;
+    if (strcmp(option->name, "json") == 0) call->is_json = is_yes;
+    if (strcmp(option->name, "exact") == 0) call->is_exact = is_yes;
+    if (strcmp(option->name, "filter") == 0) call->options.filter = value;
+    if (strcmp(option->name, "skip") == 0) {
+        if (call->options.skip_count == SKIPS_MAX) {
+            say("leaks: more than %d patterns to skip", SKIPS_MAX);
+            return STATUS_USAGE;
+        }
+        call->skips[call->options.skip_count++] = value;
+        call->options.skips = call->skips;
+    }
+    return STATUS_OK;
+}
+
+static int print(const struct leaks_call *call, const char *path)
+{
+    struct tree tree;
+    const int status = tree_open(&tree, "leaks", &path, 1, &call->options, NULL);
+    if (status) return status;
+    int error = 0;
+    if (call->is_json) {
+        error = report_json(stdout, &tree.report);
+    } else {
+        report_leaks(stdout, style_of(stdout, call->is_exact), &tree.report, call->has_all);
+    }
+    tree_close(&tree);
+    if (error) say("leaks: out of memory");
+    return error ? STATUS_FAILED : STATUS_OK;
+}
+
+static int leaks(const struct cmd *self, char **words)
+{
+    struct leaks_call call = {.has_all = false};
+    size_t read = 0;
+    const int status = options_read(self->name, self->options, words, take, &call, &read);
+    if (status) return status;
+    words += read;
+    if (words[0] && words[1]) return command_refuse(self, words[1]);
+    kept_heap_use();
+    if (words[0]) return print(&call, words[0]);
+    char *newest = tree_newest("leaks");
+    if (!newest) return STATUS_FAILED;
+    say("leaks: %s, the newest here", newest);
+    const int printed = print(&call, newest);
+    free(newest);
+    return printed;
+}
+
+const struct cmd cmd_leaks = {
+    .name = "leaks",
+    .usage = "[OPTIONS] [FILE]",
+    .question = "what did nobody free, and can nobody any more?",
+    .summary = "Lists the blocks that a recorded program lost",
+    .detail =
+        "A block is lost when it is not freed and nothing leads to it: no register or stack of\n"
+        "a thread, no thread-local or global variable, no mapping of the program's, and no\n"
+        "block that something leads to. A pointer into the middle of a block leads to it. Of\n"
+        "lost blocks that others lead to, these are lost \"with others\"; of a circle one\n"
+        "stands for all. 'mete run' looks when the program ends, unless with --leaks=no; what\n"
+        "is not freed, lost or not, is shown by 'mete report --sort=left'.\n"
+        "FILE is a recording; without one, that of the newest run in this folder.\n",
+    .options = {options, sizeof options / sizeof *options, false, NULL},
+    .exec = leaks,
+};

@@ -1,0 +1,59 @@
+#include "cli/run_leaks.h"
+
+#include "cli/output.h"
+#include "record/tables.h"
+
+enum { TOLD_MAX = 3 }; // processes that have a line each
+
+static const char *reason_of(const struct recording_facts *facts)
+{
+    switch (facts->leak_state) {
+    case RECORD_LEAKS_UNASKED: return "its METE= says otherwise";
+    case RECORD_LEAKS_REFUSED: return facts->leak_reason;
+    default: return "it did not end by exit(), _exit() or quick_exit()";
+    }
+}
+
+static bool is_known(const struct run_result *result, size_t index, bool is_asked, FILE *out)
+{
+    if (index >= result->recordings->count) {
+        if (is_asked) say_to(out, "run: nobody looked for leaks: there is no recording");
+        return false;
+    }
+    const struct recording *item = &result->recordings->items[index];
+    if (item->facts.leak_state == RECORD_LEAKS_SCANNED) return true;
+    if (is_asked) {
+        say_to(out, "run: nobody looked for leaks in '%s' (pid %d): %s", item->facts.program,
+               (int)item->pid, reason_of(&item->facts));
+    }
+    return false;
+}
+
+static void tell(const struct recording *item, FILE *out)
+{
+    const unsigned long long blocks = item->facts.lost_blocks;
+    say_to(out, "run: '%s' (pid %d) lost %llu block%s: mete leaks %s", item->facts.program,
+           (int)item->pid, blocks, blocks == 1 ? "" : "s", item->path);
+}
+
+enum leaks_verdict run_leaks_judge(const struct run_result *result, bool is_asked, FILE *out)
+{
+    const struct recordings *recordings = result->recordings;
+    size_t count = 0;
+    bool is_found = false;
+    for (size_t i = 0; i < recordings->count; i++) {
+        const struct recording *item = &recordings->items[i];
+        if (item->facts.lost_blocks == 0) continue;
+        is_found = true;
+        if (i == result->main || item->is_dropped) continue;
+        if (count++ < TOLD_MAX) tell(item, out);
+    }
+    if (count > TOLD_MAX) {
+        say_to(out, "run: and %zu more processes lost some", count - TOLD_MAX);
+    }
+    const bool has_main = is_known(result, result->main, is_asked, out);
+    const bool is_same = result->started == result->main;
+    const bool has_started = is_same || is_known(result, result->started, is_asked, out);
+    if (is_found) return LEAKS_FOUND;
+    return has_main && has_started ? LEAKS_NONE : LEAKS_UNKNOWN;
+}

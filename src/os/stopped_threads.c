@@ -1,0 +1,369 @@
+#include "os/stopped_threads.h"
+
+#include "base/align.h"
+#include "base/attributes.h"
+#include "base/text.h"
+#include "os/own_pages.h"
+#include "os/pages.h"
+#include "os/parked_threads.h"
+#include "os/syscall.h"
+#include "os/thread_list.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/prctl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum {
+    STACK_SIZE = 64 * 1024, // of the task
+    ROUNDS_MAX = 1000,      // of looking for threads that others made meanwhile
+    POLL_NS = 20 * 1000,    // between two looks at whether a thread has stopped
+    POLLS_MAX = 100 * 1000, // 2 s and more: a thread in a disk's hands may take that long
+    AVOIDANCES_MAX = 50,    // times that a thread is let out of code to be avoided
+};
+
+// What the task and its maker share.
+static struct {
+    struct stopped_threads *threads;
+    struct stopping_options options;
+    long pid;
+    long caller;                // the thread that is not stopped
+    int error;                  // why not all are
+    _Atomic uint32_t may_begin; // the task has the right to stop them
+    _Atomic uint32_t is_done;   // the maker may look
+    _Atomic uint32_t may_go;    // the task shall let them go and end
+    _Atomic uint32_t task;      // its id; the kernel writes 0 when it is gone
+    long task_id;
+    char *stack;
+} state;
+
+// --- waiting
+// -------------------------------------------------------------------------------------
+
+static void sleep_ns(long ns)
+{
+    struct timespec span = {.tv_nsec = ns};
+    (void)syscall_2(SYS_nanosleep, (long)&span, 0);
+}
+
+static void wait_until_set(_Atomic uint32_t *word, const _Atomic uint32_t *alive)
+{
+    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    while (atomic_load_explicit(word, memory_order_acquire) == 0) {
+        if (alive && atomic_load_explicit(alive, memory_order_acquire) == 0) return;
+        (void)syscall_4(SYS_futex, (long)word, FUTEX_WAIT, 0, (long)&moment);
+    }
+}
+
+static void set(_Atomic uint32_t *word)
+{
+    // release: pairs with the acquire in wait_until_set()
+    atomic_store_explicit(word, 1, memory_order_release);
+    (void)syscall_4(SYS_futex, (long)word, FUTEX_WAKE, 1, 0);
+}
+
+static bool count_thread(void *context, int tid)
+{
+    (void)tid;
+    ++*(size_t *)context;
+    return true;
+}
+
+// --- in the task
+// ---------------------------------------------------------------------------------
+
+static long trace(long request, int tid, unsigned long address, unsigned long data)
+{
+    return syscall_4(SYS_ptrace, request, tid, (long)address, (long)data);
+}
+
+static struct stopped_thread *find_thread(int tid)
+{
+    struct stopped_threads *self = state.threads;
+    for (size_t i = self->count; i-- > 0;) {
+        if (self->threads[i].tid == tid) return &self->threads[i];
+    }
+    return NULL;
+}
+
+struct round {
+    size_t found; // that were not known
+};
+
+// Asks a thread that is new to stop.
+static bool ask(void *context, int tid)
+{
+    struct round *round = context;
+    struct stopped_threads *self = state.threads;
+    if (tid == (int)state.caller || find_thread(tid)) return true;
+    if (self->count == self->capacity) {
+        state.error = -ENOMEM;
+        return false;
+    }
+    struct stopped_thread *thread = &self->threads[self->count];
+    *thread = (struct stopped_thread){.tid = tid, .is_initial = tid == (int)state.pid};
+    long error = trace(PTRACE_SEIZE, tid, 0, 0);
+    if (error == -ESRCH || (error && thread_list_has_ended(state.pid, tid))) {
+        thread->is_gone = true; // counted: the initial thread's name stays as long as the process
+        self->count++;
+        return true;
+    }
+    if (error) {
+        state.error = (int)error;
+        return false;
+    }
+    self->count++;
+    round->found++;
+    (void)trace(PTRACE_INTERRUPT, tid, 0, 0); // it may have ended meanwhile: then waiting says so
+    return true;
+}
+
+// Waits until a thread that was asked has stopped, or has ended. False: it does not.
+static bool wait_for_stop(struct stopped_thread *thread)
+{
+    for (int i = 0; i < POLLS_MAX; i++) {
+        int status = 0;
+        long waited = syscall_4(SYS_wait4, thread->tid, (long)&status, __WALL | WNOHANG, 0);
+        if (waited == thread->tid && WIFSTOPPED(status)) {
+            // By a signal that was on its way to it, or because we asked.
+            thread->signal = status >> 16 ? 0 : WSTOPSIG(status);
+            return true;
+        }
+        if (waited == thread->tid || waited == -ECHILD) {
+            thread->is_gone = true;
+            return true;
+        }
+        if (i > 10) sleep_ns(POLL_NS);
+    }
+    return false;
+}
+
+static bool read_place(struct stopped_thread *thread, struct user_regs_struct *registers)
+{
+    struct iovec piece = {.iov_base = registers, .iov_len = sizeof *registers};
+    if (trace(PTRACE_GETREGSET, thread->tid, NT_PRSTATUS, (unsigned long)&piece) != 0) return false;
+    thread->pc = registers->rip;
+    thread->sp = registers->rsp;
+    thread->block = registers->fs_base;
+    return true;
+}
+
+static void read_registers(struct stopped_thread *thread)
+{
+    struct stopped_threads *self = state.threads;
+    struct user_regs_struct registers;
+    if (!read_place(thread, &registers)) {
+        thread->is_gone = true; // killed at this moment
+        return;
+    }
+    thread->first_word = self->word_count;
+    uint64_t *words = &self->words[self->word_count];
+    memcpy(words, &registers, sizeof registers);
+    size_t count = sizeof registers / sizeof *words;
+    struct iovec piece = {
+        .iov_base = &words[count],
+        .iov_len = (STOPPED_WORDS_MAX - count) * sizeof *words,
+    };
+    if (trace(PTRACE_GETREGSET, thread->tid, NT_X86_XSTATE, (unsigned long)&piece) == 0) {
+        count += piece.iov_len / sizeof *words;
+    }
+    thread->word_count = count;
+    self->word_count += count;
+}
+
+// Lets a thread out of code that is to be avoided, if it leaves that soon.
+static bool leave_avoided(struct stopped_thread *thread)
+{
+    struct user_regs_struct registers;
+    for (int i = 0; i < AVOIDANCES_MAX && !thread->is_gone; i++) {
+        if (!read_place(thread, &registers)) return true;
+        if (thread->pc - state.options.avoid_start >=
+            state.options.avoid_end - state.options.avoid_start) {
+            return true;
+        }
+        (void)trace(PTRACE_CONT, thread->tid, 0, (unsigned long)thread->signal);
+        thread->signal = 0;
+        if (i > 3) sleep_ns(POLL_NS);
+        (void)trace(PTRACE_INTERRUPT, thread->tid, 0, 0);
+        if (!wait_for_stop(thread)) return false;
+    }
+    return true;
+}
+
+static void stop_all(void)
+{
+    struct stopped_threads *self = state.threads;
+    struct round round = {.found = 1};
+    for (int i = 0; i < ROUNDS_MAX && round.found > 0 && !state.error; i++) {
+        size_t first = self->count;
+        round.found = 0;
+        int error = thread_list_read(state.pid, ask, &round);
+        if (error && !state.error) state.error = error;
+        for (size_t j = first; j < self->count; j++) {
+            struct stopped_thread *thread = &self->threads[j];
+            if (!thread->is_gone && !wait_for_stop(thread)) state.error = -EBUSY;
+        }
+    }
+    if (round.found > 0 && !state.error) state.error = -EAGAIN;
+    for (size_t j = 0; j < self->count && !state.error; j++) {
+        struct stopped_thread *thread = &self->threads[j];
+        if (!leave_avoided(thread)) state.error = -EBUSY;
+        if (!thread->is_gone) read_registers(thread);
+    }
+}
+
+static void let_all_go(void)
+{
+    struct stopped_threads *self = state.threads;
+    for (size_t i = 0; i < self->count; i++) {
+        const struct stopped_thread *thread = &self->threads[i];
+        if (!thread->is_gone) {
+            (void)trace(PTRACE_DETACH, thread->tid, 0, (unsigned long)thread->signal);
+        }
+    }
+}
+
+static void run_task(void)
+{
+    (void)syscall_2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL); // it has nothing to do alone
+    wait_until_set(&state.may_begin, NULL);
+    stop_all();
+    set(&state.is_done);
+    if (!state.error) wait_until_set(&state.may_go, NULL);
+    let_all_go();
+}
+
+// --- its maker
+// -----------------------------------------------------------------------------------
+
+// The task runs on a stack of its own and must never return into its maker's frame.
+static long clone_task(char *stack_end)
+{
+    long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED | CLONE_PARENT_SETTID |
+                 CLONE_CHILD_CLEARTID;
+    long result;
+    register long r10 __asm__("r10") = (long)&state.task;
+    register long r8 __asm__("r8") = 0;
+    register void (*r12)(void) __asm__("r12") = run_task;
+    __asm__ volatile("syscall\n\t"
+                     "test %%eax, %%eax\n\t"
+                     "jnz 1f\n\t"
+                     "xor %%ebp, %%ebp\n\t" // outermost frame, for unwinders
+                     "call *%%r12\n\t"
+                     "xor %%edi, %%edi\n\t"
+                     "mov %[exit], %%eax\n\t"
+                     "syscall\n\t"
+                     "hlt\n"
+                     "1:"
+                     : "=a"(result)
+                     : "a"((long)SYS_clone), "D"(flags), "S"(stack_end), "d"(&state.task), "r"(r10),
+                       "r"(r8), "r"(r12), [exit] "i"(SYS_exit)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+static bool take_memory(struct stopped_threads *self, size_t thread_count)
+{
+    // Others may come while these are stopped.
+    self->capacity = 2 * thread_count + 64;
+    self->word_capacity = self->capacity * STOPPED_WORDS_MAX;
+    size_t list_size = align_up(self->capacity * sizeof *self->threads, PAGE_SIZE);
+    size_t words_size = self->word_capacity * sizeof *self->words;
+    self->memory_size = STACK_SIZE + list_size + words_size;
+    char *memory = own_pages_map(self->memory_size);
+    if (!memory) return false;
+    self->memory = memory;
+    state.stack = memory;
+    self->threads = (void *)(memory + STACK_SIZE);
+    self->words = (void *)(memory + STACK_SIZE + list_size);
+    return true;
+}
+
+// Waits until the task is gone, and takes its leave from the kernel.
+static void bury_task(void)
+{
+    while (atomic_load_explicit(&state.task, memory_order_acquire) != 0) {
+        const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+        uint32_t id = atomic_load_explicit(&state.task, memory_order_relaxed);
+        if (id) (void)syscall_4(SYS_futex, (long)&state.task, FUTEX_WAIT, id, (long)&moment);
+    }
+    (void)syscall_4(SYS_wait4, state.task_id, 0, __WALL, 0);
+}
+
+static void give_memory(struct stopped_threads *self)
+{
+    if (self->memory) own_pages_unmap(self->memory, self->memory_size);
+    *self = (struct stopped_threads){0};
+}
+
+static int seize(struct stopped_threads *self, const struct stopping_options *options)
+{
+    int error = 0;
+    state.threads = self;
+    state.options = *options;
+    state.pid = syscall_2(SYS_getpid, 0, 0);
+    state.caller = syscall_2(SYS_gettid, 0, 0);
+    state.error = 0;
+    atomic_store(&state.may_begin, 0);
+    atomic_store(&state.is_done, 0);
+    atomic_store(&state.may_go, 0);
+    atomic_store(&state.task, 1); // until the kernel does
+    state.task_id = clone_task(state.stack + STACK_SIZE);
+    if (state.task_id > 0) {
+        // Yama lets nobody trace but ancestors, and whom one names. Without it this is refused.
+        (void)syscall_2(SYS_prctl, PR_SET_PTRACER, state.task_id);
+        set(&state.may_begin);
+        wait_until_set(&state.is_done, &state.task);
+        error = state.error;
+        if (!error && atomic_load(&state.is_done) == 0) error = -ECANCELED; // it was killed
+        if (error) bury_task();
+        (void)syscall_2(SYS_prctl, PR_SET_PTRACER, 0);
+    } else {
+        error = (int)state.task_id;
+        atomic_store(&state.task, 0);
+    }
+    return error;
+}
+
+int threads_stop(struct stopped_threads *self, const struct stopping_options *options)
+{
+    *self = (struct stopped_threads){0};
+    size_t thread_count = 0;
+    if (!thread_list_is_ours()) return -ESRCH;
+    int error = thread_list_read(syscall_2(SYS_getpid, 0, 0), count_thread, &thread_count);
+    if (error || thread_count == 1) return error;
+    if (!take_memory(self, thread_count)) return -ENOMEM;
+    error = options->parks_only ? -EPERM : seize(self, options);
+    if (error == 0 || error == -ENOMEM) {
+        if (error) give_memory(self);
+        return error;
+    }
+    self->count = 0;
+    self->word_count = 0;
+    self->is_parked = true;
+    error = threads_park(self, options);
+    if (error) give_memory(self);
+    return error;
+}
+
+void threads_resume(struct stopped_threads *self)
+{
+    if (!self->memory) return;
+    if (self->is_parked) {
+        threads_unpark(self);
+    } else {
+        set(&state.may_go);
+        bury_task();
+    }
+    give_memory(self);
+}

@@ -1,0 +1,90 @@
+#include "os/thread_list.h"
+
+#include "base/text.h"
+#include "os/syscall.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { LIST_SIZE = 4 * 1024 }; // of a directory at a time
+
+static long open_task_folder(long pid)
+{
+    char path[48];
+    struct text text = text_in(path, sizeof path);
+    text_add(&text, "/proc/");
+    text_add_decimal(&text, (size_t)pid);
+    text_add(&text, "/task");
+    return syscall_4(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+}
+
+static int read_number(const char *text)
+{
+    int number = 0;
+    for (; *text >= '0' && *text <= '9'; text++) number = number * 10 + (*text - '0');
+    return *text == '\0' ? number : 0;
+}
+
+struct directory_entry {
+    uint64_t inode;
+    int64_t offset;
+    uint16_t size;
+    uint8_t type;
+    char name[];
+};
+
+// Calls `see` for each thread. 0 or -errno.
+int thread_list_read(long pid, bool (*see)(void *context, int tid), void *context)
+{
+    _Alignas(8) char entries[LIST_SIZE];
+    long folder = open_task_folder(pid);
+    if (folder < 0) return (int)folder;
+    long count;
+    bool goes_on = true;
+    do {
+        count = syscall_4(SYS_getdents64, folder, (long)entries, sizeof entries, 0);
+        for (long at = 0; at < count && goes_on;) {
+            const struct directory_entry *entry = (const void *)&entries[at];
+            int tid = read_number(entry->name);
+            if (tid > 0) goes_on = see(context, tid);
+            at += entry->size;
+        }
+    } while (count > 0 && goes_on);
+    (void)syscall_2(SYS_close, folder, 0);
+    return count < 0 ? (int)count : 0;
+}
+
+bool thread_list_is_ours(void)
+{
+    char ours[64];
+    char theirs[sizeof ours];
+    struct text text = text_in(ours, sizeof ours);
+    text_add_decimal(&text, (size_t)syscall_2(SYS_getpid, 0, 0));
+    text_add(&text, "/task/");
+    text_add_decimal(&text, (size_t)syscall_2(SYS_gettid, 0, 0));
+    long count = syscall_4(SYS_readlinkat, AT_FDCWD, (long)"/proc/thread-self", (long)theirs,
+                           (long)sizeof theirs);
+    return count == (long)text.length && memcmp(ours, theirs, text.length) == 0;
+}
+
+bool thread_list_has_ended(long pid, int tid)
+{
+    char path[64];
+    char words[512];
+    struct text text = text_in(path, sizeof path);
+    text_add(&text, "/proc/");
+    text_add_decimal(&text, (size_t)pid);
+    text_add(&text, "/task/");
+    text_add_decimal(&text, (size_t)tid);
+    text_add(&text, "/stat");
+    long fd = syscall_4(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0) return true;
+    long count = syscall_4(SYS_read, fd, (long)words, sizeof words - 1, 0);
+    (void)syscall_2(SYS_close, fd, 0);
+    if (count <= 0) return true;
+    words[count] = '\0';
+    const char *after_name = strrchr(words, ')'); // the name may hold anything
+    return after_name && (after_name[2] == 'Z' || after_name[2] == 'X');
+}

@@ -1,0 +1,146 @@
+#include "report/amount.h"
+#include "report/parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ROWS_SHOWN = 10, PATHS_SHOWN = 2 };
+
+const char *report_leaks_reason(const struct report_subject *subject, char text[static 96])
+{
+    const struct profile_leaks *leaks = &subject->profile->leaks;
+    char ending[64];
+    switch (leaks->state) {
+    case PROFILE_LEAKS_SCANNED: return NULL;
+    case PROFILE_LEAKS_REFUSED: return leaks->reason;
+    case PROFILE_LEAKS_UNASKED: return "it was not asked for";
+    case PROFILE_LEAKS_AWAITED: break;
+    }
+    part_ending(subject, PART_IN_FULL, ending, sizeof ending);
+    (void)snprintf(text, 96, "%s", ending);
+    return text;
+}
+
+static uint64_t lost_blocks(const struct profile_leaks *leaks)
+{
+    return leaks->sums[PROFILE_LOST_DIRECT].blocks + leaks->sums[PROFILE_LOST_INDIRECT].blocks;
+}
+
+static void put_amount(struct line *line, const struct profile_leak *leak)
+{
+    char bytes[AMOUNT_SIZE];
+    char blocks[AMOUNT_SIZE];
+    amount_bytes(bytes, (int64_t)leak->bytes, line->style.is_exact);
+    amount_count(blocks, leak->blocks, line->style.is_exact);
+    line_print(line, INK_PLAIN, "%s in %s block%s", bytes, blocks, amount_plural(leak->blocks));
+}
+
+void part_lost(struct line *line, const struct report_subject *subject)
+{
+    const struct profile_leaks *leaks = &subject->profile->leaks;
+    char text[96];
+    const char *reason = report_leaks_reason(subject, text);
+    if (reason) {
+        part_figure(line, "?", "lost; nobody looked: ");
+        line_put_begin(line, INK_NOTE, reason, LINE_COLUMNS);
+        line_end(line);
+        return;
+    }
+    const struct profile_leak *direct = &leaks->sums[PROFILE_LOST_DIRECT];
+    const struct profile_leak *indirect = &leaks->sums[PROFILE_LOST_INDIRECT];
+    char bytes[AMOUNT_SIZE];
+    amount_bytes(bytes, (int64_t)(direct->bytes + indirect->bytes), line->style.is_exact);
+    part_figure(line, bytes, "lost");
+    const uint64_t blocks = lost_blocks(leaks);
+    if (blocks == 0) {
+        line_put(line, INK_PLAIN, ": something leads to each block that is left");
+    } else {
+        amount_count(bytes, blocks, line->style.is_exact);
+        line_print(line, INK_NOTE, " in %s block%s that nothing leads to", bytes,
+                   amount_plural(blocks));
+        amount_count(bytes, direct->blocks, line->style.is_exact);
+        if (indirect->blocks > 0) line_print(line, INK_PLAIN, ", %s of them directly", bytes);
+    }
+    line_end(line);
+}
+
+// What is not lost: a line each of what there is.
+static void put_others(struct line *line, const struct profile_leaks *leaks)
+{
+    static const char *const words[PROFILE_LEAK_KINDS] = {
+        [PROFILE_INTERIOR] = "in use through pointers into them only",
+        [PROFILE_REACHABLE] = "in use",
+        [PROFILE_INHERITED] = "of the process that forked this one: not looked at",
+    };
+    for (size_t i = 0; i < PROFILE_LEAK_KINDS; i++) {
+        const struct profile_leak *sum = &leaks->sums[i];
+        if (!words[i] || sum->blocks == 0) continue;
+        char text[AMOUNT_SIZE];
+        amount_bytes(text, (int64_t)sum->bytes, line->style.is_exact);
+        part_figure(line, text, "in ");
+        amount_count(text, sum->blocks, line->style.is_exact);
+        line_print(line, INK_PLAIN, "%s block%s %s", text, amount_plural(sum->blocks), words[i]);
+        line_end(line);
+    }
+}
+
+static void put_leak(struct line *line, const struct profile *profile,
+                     const struct profile_leak *leak)
+{
+    static const char *const words[PROFILE_LEAK_KINDS] = {
+        [PROFILE_LOST_DIRECT] = "lost",
+        [PROFILE_LOST_INDIRECT] = "lost with others",
+        [PROFILE_INTERIOR] = "in use through pointers into them only",
+        [PROFILE_REACHABLE] = "in use",
+        [PROFILE_INHERITED] = "of the process that forked this one",
+    };
+    const struct profile_site *site = &profile->sites[leak->site];
+    line_go(line, 2);
+    put_amount(line, leak);
+    line_print(line, INK_BOLD, " %s", words[leak->kind]);
+    line_print(line, INK_DIM, ", site %u", leak->site);
+    line_end(line);
+    if (site->node == PROFILE_NONE && site->row != PROFILE_NONE) {
+        line_go(line, 6);
+        line_put(line, INK_PLAIN, profile->functions[profile->rows[site->row].function].name);
+        line_end(line);
+    }
+    part_stack(line, profile, site);
+    line_end(line);
+}
+
+static void put_all(struct line *line, const struct profile *profile, bool has_all)
+{
+    const struct profile_leaks *leaks = &profile->leaks;
+    for (size_t i = 0; i < leaks->count; i++) {
+        const struct profile_leak *leak = &leaks->all[i];
+        const bool is_lost = leak->kind <= PROFILE_LOST_INDIRECT;
+        if (profile->sites[leak->site].is_hidden || !(is_lost || has_all)) continue;
+        put_leak(line, profile, leak);
+    }
+}
+
+void report_leaks(FILE *out, struct report_style style, const struct report_tree *tree,
+                  bool has_all)
+{
+    struct line line = {.out = out, .style = style};
+    const struct report_subject *main = &tree->subjects[0];
+    const struct profile *profile = main->profile;
+    const struct part_ranking ranking = {
+        .key = FIGURES_LOST,
+        .title = "Who lost them",
+        .count = ROWS_SHOWN,
+        .paths = PATHS_SHOWN,
+    };
+    part_head(&line, main);
+    line_end(&line);
+    part_lost(&line, main);
+    put_others(&line, &profile->leaks);
+    line_end(&line);
+    if (part_ranking_lines(profile, &ranking) > 0) {
+        part_ranking(&line, profile, &ranking);
+        line_end(&line);
+    }
+    put_all(&line, profile, has_all);
+    if (part_notes(NULL, main) > 0) (void)part_notes(&line, main);
+}

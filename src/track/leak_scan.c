@@ -1,0 +1,418 @@
+#include "track/leak_scan.h"
+
+#include "base/align.h"
+#include "heap/resolve.h"
+#include "os/own_pages.h"
+#include "os/pages.h"
+#include "os/process.h"
+
+enum {
+    // From here on a block may have many pages that were never touched.
+    LARGE_SIZE = 64 * 1024,
+};
+
+static const size_t stack_size = LEAK_STACK_MAX * sizeof(uintptr_t);
+
+bool leak_scan_begin(struct leak_scan *self)
+{
+    *self = (struct leak_scan){0};
+    char *memory = own_pages_map(stack_size + LEAK_BUFFER_SIZE);
+    if (!memory) return false;
+    self->stack = (uintptr_t *)(void *)memory;
+    self->buffer = memory + stack_size;
+    if (!leak_marks_begin(&self->marks)) {
+        own_pages_unmap(memory, stack_size + LEAK_BUFFER_SIZE);
+        return false;
+    }
+    span_map_bounds(&self->low, &self->high);
+    page_contents_open(&self->contents);
+    self->reader = memory_reader_process((int)process_id());
+    self->memory_fd = memory_open_own();
+    return true;
+}
+
+void leak_scan_end(struct leak_scan *self)
+{
+    memory_close_own(self->memory_fd);
+    page_contents_close(&self->contents);
+    leak_marks_end(&self->marks);
+    own_pages_unmap(self->stack, stack_size + LEAK_BUFFER_SIZE);
+}
+
+// --- words
+// ---------------------------------------------------------------------------------------
+
+static void push(struct leak_scan *self, uintptr_t start)
+{
+    if (self->depth == LEAK_STACK_MAX) {
+        self->has_overflown = true; // its mark says that it is still to be scanned
+        return;
+    }
+    self->stack[self->depth++] = start;
+}
+
+// The block is in use.
+static ALWAYS_INLINE void reach(struct leak_scan *self, const struct leak_block *found)
+{
+    uintptr_t start = found->block.start;
+    struct leak_cell *cell = leak_marks_cell(&self->marks, start);
+    uint64_t bit = span_bit(start);
+    if (found->is_start) cell->started |= bit;
+    if (cell->reached & bit) return;
+    cell->reached |= bit;
+    push(self, start);
+}
+
+// A lost block leads to this one. False: somebody had come across it before.
+static ALWAYS_INLINE bool come_across(struct leak_scan *self, uintptr_t start,
+                                      struct leak_cell *cell, uint64_t bit)
+{
+    uint64_t is_new = self->step == LEAK_LEADING ? ~cell->started : cell->started;
+    if (!(is_new & bit)) return false;
+    cell->started ^= bit;
+    push(self, start);
+    return true;
+}
+
+static ALWAYS_INLINE void lead_to(struct leak_scan *self, uintptr_t start)
+{
+    struct leak_cell *cell = leak_marks_cell(&self->marks, start);
+    uint64_t bit = span_bit(start);
+    if (cell->reached & bit) return;
+    bool is_first = come_across(self, start, cell, bit);
+    if (start == self->leader || (is_first && self->step == LEAK_LEADING)) return;
+    self->has_met = self->leader_count > 1;
+    cell->direct &= ~bit;
+}
+
+static ALWAYS_INLINE void settle(struct leak_scan *self, const struct leak_block *found)
+{
+    if (!locate_is_live(&found->block)) return;
+    if (self->step == LEAK_REACHING) {
+        reach(self, found);
+    } else {
+        lead_to(self, found->block.start);
+    }
+}
+
+// What memory is asked for at one step is looked at a few words later, at the next: a word leads to
+// a slot of the span map, that to a span, and that to a block's marks.
+static ALWAYS_INLINE void blocks_add(struct leak_scan *self, const struct leak_block *found)
+{
+    struct leak_blocks *ring = &self->blocks;
+    if (LIKELY(ring->count == LEAK_SEEN_MAX)) {
+        settle(self, &ring->all[ring->first]);
+        ring->first = (ring->first + 1) % LEAK_SEEN_MAX;
+        ring->count--;
+    }
+    ring->all[(ring->first + ring->count++) % LEAK_SEEN_MAX] = *found;
+}
+
+static ALWAYS_INLINE void find_block(struct leak_scan *self, uintptr_t address)
+{
+    struct leak_block found;
+    if (!locate_block(address, &found.block)) return;
+    found.is_start = address == found.block.start;
+    if (span_is_small(found.block.span)) {
+        __builtin_prefetch(span_cell(found.block.span, found.block.start));
+    }
+    __builtin_prefetch(leak_marks_cell(&self->marks, found.block.start), 1);
+    blocks_add(self, &found);
+}
+
+static ALWAYS_INLINE bool addresses_add(struct leak_addresses *ring, uintptr_t address,
+                                        uintptr_t *oldest_out)
+{
+    bool is_full = ring->count == LEAK_SEEN_MAX;
+    if (LIKELY(is_full)) {
+        *oldest_out = ring->all[ring->first];
+        ring->all[ring->first] = address;
+        ring->first = (ring->first + 1) % LEAK_SEEN_MAX;
+    } else {
+        ring->all[(ring->first + ring->count++) % LEAK_SEEN_MAX] = address;
+    }
+    return is_full;
+}
+
+static ALWAYS_INLINE void find_span(struct leak_scan *self, uintptr_t address)
+{
+    const struct span *span = span_map_peek(address);
+    if (!span && LIKELY(!span_map_find(address))) return;
+    __builtin_prefetch(span);
+    __builtin_prefetch((const char *)span + CACHE_LINE);
+    uintptr_t oldest;
+    if (addresses_add(&self->spans, address, &oldest)) find_block(self, oldest);
+}
+
+static ALWAYS_INLINE void consider(struct leak_scan *self, uintptr_t word)
+{
+    uintptr_t address = locate_address(word);
+    if (LIKELY(address - self->low >= self->high - self->low)) return;
+    span_map_prefetch(address);
+    uintptr_t oldest;
+    if (addresses_add(&self->slots, address, &oldest)) find_span(self, oldest);
+}
+
+// Leaves nothing on its way.
+static void settle_all(struct leak_scan *self)
+{
+    for (; self->slots.count > 0; self->slots.count--) {
+        find_span(self, self->slots.all[self->slots.first]);
+        self->slots.first = (self->slots.first + 1) % LEAK_SEEN_MAX;
+    }
+    for (; self->spans.count > 0; self->spans.count--) {
+        find_block(self, self->spans.all[self->spans.first]);
+        self->spans.first = (self->spans.first + 1) % LEAK_SEEN_MAX;
+    }
+    for (; self->blocks.count > 0; self->blocks.count--) {
+        settle(self, &self->blocks.all[self->blocks.first]);
+        self->blocks.first = (self->blocks.first + 1) % LEAK_SEEN_MAX;
+    }
+}
+
+void leak_scan_word(struct leak_scan *self, uintptr_t word)
+{
+    consider(self, word);
+}
+
+// --- memory
+// --------------------------------------------------------------------------------------
+
+static void consider_all(struct leak_scan *self, const uintptr_t *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) consider(self, words[i]);
+}
+
+bool leak_scan_read(struct leak_scan *self, uintptr_t start, void *out, size_t size)
+{
+    if (self->reader.read(&self->reader, start, out, size) == 0) return true;
+    return memory_read_own(self->memory_fd, start, out, size);
+}
+
+// What cannot be read as a whole is read page by page.
+static void scan_pages(struct leak_scan *self, uintptr_t start, uintptr_t end)
+{
+    uintptr_t *buffer = (uintptr_t *)(void *)self->buffer;
+    for (uintptr_t at = start; at < end;) {
+        size_t size = end - at < LEAK_BUFFER_SIZE ? end - at : LEAK_BUFFER_SIZE;
+        if (!leak_scan_read(self, at, buffer, size)) {
+            uintptr_t page_end = align_down(at, PAGE_SIZE) + PAGE_SIZE;
+            if (size > page_end - at) size = page_end - at;
+            if (!leak_scan_read(self, at, buffer, size)) size = 0; // a device, a hole: no roots
+            if (size == 0) {
+                at = page_end;
+                continue;
+            }
+        }
+        consider_all(self, buffer, size / sizeof *buffer);
+        at += size;
+    }
+}
+
+void leak_scan_memory(struct leak_scan *self, uintptr_t start, uintptr_t end, bool has_shared)
+{
+    uintptr_t at = align_up(start, sizeof(uintptr_t));
+    self->contents.counts_shared = has_shared;
+    uintptr_t first;
+    uintptr_t last;
+    while (page_contents_next(&self->contents, at, end, &first, &last)) {
+        scan_pages(self, first, last);
+        at = last;
+    }
+}
+
+uintptr_t leak_scan_closed(struct leak_scan *self, uintptr_t word)
+{
+    uintptr_t address = locate_address(word);
+    struct located block;
+    if (!locate_block(address, &block) || !locate_is_live(&block)) return 0;
+    struct leak_cell *cell = leak_marks_cell(&self->marks, block.start);
+    uint64_t bit = span_bit(block.start);
+    cell->reached |= bit;
+    cell->started |= bit;
+    cell->scanned |= bit;
+    return block.start;
+}
+
+// --- blocks
+// --------------------------------------------------------------------------------------
+
+void leak_scan_hole(struct leak_scan *self, uintptr_t start, uintptr_t end)
+{
+    if (self->hole_count < LEAK_HOLES_MAX) {
+        self->holes[self->hole_count] = (struct leak_range){start, end};
+    }
+    self->hole_count++;
+}
+
+static bool has_hole(const struct leak_scan *self, uintptr_t start, size_t size)
+{
+    if (self->hole_count > LEAK_HOLES_MAX) return true;
+    for (size_t i = 0; i < self->hole_count; i++) {
+        if (start < self->holes[i].end && self->holes[i].start < start + size) return true;
+    }
+    return false;
+}
+
+// All of the block, with what was not asked for: programs may use that (malloc_usable_size).
+static void scan_block(struct leak_scan *self, uintptr_t start)
+{
+    struct located block;
+    if (!locate_block(start, &block)) return;
+    leak_marks_cell(&self->marks, start)->scanned ^= span_bit(start);
+    size_t size = locate_size(&block);
+    if (size >= LARGE_SIZE || UNLIKELY(self->hole_count > 0 && has_hole(self, start, size))) {
+        leak_scan_memory(self, start, start + size, false);
+    } else {
+        consider_all(self, (const uintptr_t *)start, size / sizeof(uintptr_t));
+    }
+}
+
+// Until all that is on the stack, and all that it leads to, has been scanned.
+static void drain(struct leak_scan *self)
+{
+    for (;;) {
+        while (self->reading_count < LEAK_READING_MAX && self->depth > 0) {
+            uintptr_t start = self->stack[--self->depth];
+            __builtin_prefetch((const void *)start);
+            self->reading[(self->reading_first + self->reading_count++) % LEAK_READING_MAX] = start;
+        }
+        if (self->reading_count == 0) {
+            settle_all(self);
+            if (self->depth == 0) return;
+            continue;
+        }
+        uintptr_t start = self->reading[self->reading_first];
+        self->reading_first = (self->reading_first + 1) % LEAK_READING_MAX;
+        self->reading_count--;
+        scan_block(self, start);
+    }
+}
+
+// Blocks of one cell that are to be scanned and are not.
+static uint64_t left_over(const struct leak_scan *self, const struct leak_cell *cell)
+{
+    switch (self->step) {
+    case LEAK_REACHING: return cell->reached & ~cell->scanned;
+    case LEAK_LEADING: return ~cell->reached & cell->started & ~cell->scanned;
+    case LEAK_RELEADING: break;
+    }
+    return ~cell->reached & ~cell->started & cell->scanned;
+}
+
+// Puts what found no room on the stack back there, as far as there is room now.
+static void find_left_over(struct leak_scan *self)
+{
+    self->has_overflown = false;
+    for (const struct span *span = span_map_next(0); span;
+         span = span_map_next(span->base + span->size)) {
+        size_t size = span_is_small(span) ? span->size : 1;
+        for (uintptr_t at = span->base; at < span->base + size; at += CELL_SIZE) {
+            uint64_t left = left_over(self, leak_marks_cell(&self->marks, at));
+            for (; left; left &= left - 1) {
+                uintptr_t granule = (uintptr_t)__builtin_ctzl(left);
+                push(self, align_down(at, CELL_SIZE) + granule * GRANULE);
+            }
+        }
+    }
+}
+
+static void scan_all(struct leak_scan *self)
+{
+    drain(self);
+    while (self->has_overflown) {
+        find_left_over(self);
+        drain(self);
+    }
+}
+
+void leak_scan_reach(struct leak_scan *self)
+{
+    settle_all(self);
+    scan_all(self);
+}
+
+// --- the lost
+// ------------------------------------------------------------------------------------
+
+static void lead_from(struct leak_scan *self, uintptr_t start, struct leak_cell *cell, uint64_t bit)
+{
+    self->leader = start;
+    self->leader_count++;
+    (void)come_across(self, start, cell, bit); // nobody has
+    scan_all(self);
+}
+
+// A lost block that none before has led to leads its own.
+static bool lead(void *context, const struct heap_block *block)
+{
+    struct leak_scan *self = context;
+    struct leak_cell *cell = leak_marks_cell(&self->marks, block->start);
+    uint64_t bit = span_bit(block->start);
+    if ((cell->reached | cell->started) & bit) return true;
+    cell->direct |= bit;
+    lead_from(self, block->start, cell, bit);
+    return true;
+}
+
+// The leaders of a cell, from the last. One that another has led to is none any more.
+static void lead_again(struct leak_scan *self, uintptr_t at)
+{
+    struct leak_cell *cell = leak_marks_cell(&self->marks, at);
+    for (uint64_t left = cell->direct; left;) {
+        unsigned granule = log2_floor(left);
+        uint64_t bit = UINT64_C(1) << granule;
+        left &= ~bit;
+        if (!(cell->direct & bit)) continue;
+        lead_from(self, align_down(at, CELL_SIZE) + granule * GRANULE, cell, bit);
+    }
+}
+
+// The span at or before the page, whose slot has it; NULL: there is none.
+static const struct span *span_before(uintptr_t low, uintptr_t *page)
+{
+    const uintptr_t leaf_size = (uintptr_t)1 << SPAN_MAP_LEAF_SHIFT;
+    while (*page >= low) {
+        const struct span *span = span_map_peek(*page);
+        if (span) return span;
+        // Without a leaf, on to the one before.
+        bool has_leaf = atomic_load_explicit(&span_map_root[*page >> SPAN_MAP_LEAF_SHIFT],
+                                             memory_order_relaxed) != NULL;
+        *page = (has_leaf ? *page : align_down(*page, leaf_size)) - PAGE_SIZE;
+    }
+    return NULL;
+}
+
+// A leader that leads to one of a circle, and not to the circle's own leader, has not shown that
+// that one is none. In the reverse order it does: whoever leads to a leader that had led before is
+// led by one that came after it, or would have led that one from the beginning.
+static void lead_in_reverse(struct leak_scan *self)
+{
+    self->step = LEAK_RELEADING;
+    uintptr_t page = self->high - PAGE_SIZE;
+    const struct span *span;
+    while ((span = span_before(self->low, &page))) {
+        uintptr_t end = span->base + (span_is_small(span) ? span->size : CELL_SIZE);
+        for (uintptr_t at = end; at > span->base; at -= CELL_SIZE) {
+            lead_again(self, at - CELL_SIZE);
+        }
+        page = span->base - PAGE_SIZE;
+    }
+}
+
+void leak_scan_split(struct leak_scan *self)
+{
+    const struct memory_reader reader = memory_reader_own();
+    self->step = LEAK_LEADING;
+    (void)heap_walk(&reader, (uintptr_t)&mete_heap_root, lead,
+                    self); // our own heap: it can be read
+    if (self->has_met) lead_in_reverse(self);
+}
+
+enum record_leak_kind leak_scan_kind(const struct leak_scan *self, uintptr_t start)
+{
+    const struct leak_cell *cell = leak_marks_cell(&self->marks, start);
+    uint64_t bit = span_bit(start);
+    if (cell->reached & bit) return cell->started & bit ? RECORD_REACHABLE : RECORD_INTERIOR;
+    return cell->direct & bit ? RECORD_LOST_DIRECT : RECORD_LOST_INDIRECT;
+}

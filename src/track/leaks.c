@@ -1,0 +1,243 @@
+#include "track/leaks.h"
+
+#include "base/align.h"
+#include "base/text.h"
+#include "heap/heap.h"
+#include "heap/resolve.h"
+#include "os/error_words.h"
+#include "os/own_pages.h"
+#include "os/own_stack.h"
+#include "os/process.h"
+#include "track/block_set.h"
+#include "track/own_code.h"
+#include "track/recorder.h"
+
+#include <errno.h>
+
+struct leak_count {
+    uint64_t blocks;
+    uint64_t bytes;
+};
+
+static struct {
+    bool is_wanted;
+    bool is_done;
+    long seccomp_mode;
+    struct leaks_options options;
+    struct block_set inherited;
+    bool inherits_all; // there was no memory to tell which blocks
+} state;
+
+// One look through the process.
+struct search {
+    const struct preserved_registers *caller;
+    struct stopped_threads threads;
+    struct leak_scan scan;
+    struct leak_count *counts; // by site and kind
+    size_t site_count;
+    size_t size;
+    uint32_t thread_count;
+    uint64_t begin_ms;
+    const char *what; // could not be done; NULL: all is well
+    int error;
+};
+
+static void announce(void)
+{
+    if (state.is_wanted) recorder.process->leak_state = RECORD_LEAKS_AWAITED;
+}
+
+void leaks_begin(const struct leaks_options *options)
+{
+    state.is_wanted = true;
+    state.options = *options;
+    state.seccomp_mode = process_seccomp_mode();
+    announce();
+}
+
+void leaks_forked(void)
+{
+    state.is_done = false;
+    state.inherits_all = false;
+    block_set_reset(&state.inherited);
+    announce();
+}
+
+void leaks_inherit(uintptr_t start)
+{
+    if (state.is_wanted && !block_set_add(&state.inherited, start)) state.inherits_all = true;
+}
+
+static bool is_inherited(uintptr_t start)
+{
+    return state.inherits_all || block_set_has(&state.inherited, start);
+}
+
+// --- looking
+// -------------------------------------------------------------------------------------
+
+static bool scan_inherited(void *context, const struct heap_block *block)
+{
+    struct search *self = context;
+    if (is_inherited(block->start)) leak_scan_word(&self->scan, block->start);
+    return true;
+}
+
+static bool count_block(void *context, const struct heap_block *block)
+{
+    struct search *self = context;
+    enum record_leak_kind kind = leak_scan_kind(&self->scan, block->start);
+    if (is_inherited(block->start)) kind = RECORD_INHERITED;
+    size_t site = block->site < self->site_count ? block->site : 0;
+    struct leak_count *count = &self->counts[site * RECORD_LEAK_KINDS + kind];
+    count->blocks++;
+    count->bytes += block->size;
+    return true;
+}
+
+static void fail(struct search *self, const char *what, int error)
+{
+    self->what = what;
+    self->error = error;
+}
+
+// While the other threads stand still.
+static void look(struct search *self)
+{
+    const struct memory_reader reader = memory_reader_own();
+    const struct leak_process process = {
+        .threads = &self->threads,
+        .caller = *self->caller,
+        .is_caller_initial = process_thread_id() == process_id(),
+        .own = {own_code.start, own_code.start + own_code.size},
+        .argument_offset = state.options.argument_offset,
+    };
+    if (!leak_scan_begin(&self->scan)) {
+        fail(self, "there is no memory for it", -ENOMEM);
+        return;
+    }
+    int error = leak_roots_scan(&self->scan, &process);
+    if (error) fail(self, "its memory could not be looked through", error);
+    if (!error) {
+        const uintptr_t root = (uintptr_t)&mete_heap_root;
+        if (!block_set_is_unused(&state.inherited) || state.inherits_all) {
+            (void)heap_walk(&reader, root, scan_inherited, self); // our own: it can be read
+        }
+        leak_scan_reach(&self->scan);
+        leak_scan_split(&self->scan);
+        (void)heap_walk(&reader, root, count_block, self);
+    }
+    leak_scan_end(&self->scan);
+}
+
+static void search(struct search *self)
+{
+    self->site_count = recorder.writer.tables[RECORD_TABLE_sites].count;
+    self->size = align_up(self->site_count * RECORD_LEAK_KINDS * sizeof *self->counts, PAGE_SIZE);
+    self->counts = own_pages_map(self->size);
+    if (!self->counts) {
+        fail(self, "there is no memory for it", -ENOMEM);
+        return;
+    }
+    const struct stopping_options avoid = {
+        .avoid_start = own_code.start,
+        .avoid_end = own_code.start + own_code.size,
+    };
+    int error = threads_stop(&self->threads, &avoid);
+    if (error) {
+        fail(self, "its threads could not be held still", error);
+        return;
+    }
+    for (size_t i = 0; i < self->threads.count; i++) {
+        self->thread_count += !self->threads.threads[i].is_gone;
+    }
+    look(self);
+    threads_resume(&self->threads);
+}
+
+// --- what was found
+// ------------------------------------------------------------------------------
+
+static bool write_count(const struct leak_count *count, size_t site, size_t kind)
+{
+    uint32_t index;
+    if (count->blocks == 0) return true;
+    struct record_leak *row = record_writer_add(&recorder.writer, RECORD_TABLE_leaks, &index);
+    if (!row) return false;
+    row->site = (uint32_t)site;
+    row->kind = (uint32_t)kind;
+    row->blocks = count->blocks;
+    row->bytes = count->bytes;
+    if (kind <= RECORD_LOST_INDIRECT) {
+        recorder.process->lost_blocks += count->blocks;
+        recorder.process->lost_bytes += count->bytes;
+    }
+    record_writer_publish(&recorder.writer, RECORD_TABLE_leaks);
+    return true;
+}
+
+static bool write_counts(const struct search *self)
+{
+    record_writer_cut(&recorder.writer, RECORD_TABLE_leaks, 0);
+    recorder.process->lost_blocks = 0;
+    recorder.process->lost_bytes = 0;
+    for (size_t site = 0; site < self->site_count; site++) {
+        for (size_t kind = 0; kind < RECORD_LEAK_KINDS; kind++) {
+            if (!write_count(&self->counts[site * RECORD_LEAK_KINDS + kind], site, kind)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void refuse(const struct search *self)
+{
+    char words[160];
+    struct text text = text_in(words, sizeof words);
+    text_add(&text, self->what);
+    if (self->error) {
+        text_add(&text, ": ");
+        text_add(&text, error_words(-self->error));
+    }
+    recorder.process->leak_reason = recorder_text(words);
+    recorder.process->leak_state = RECORD_LEAKS_REFUSED;
+}
+
+static void write(struct search *self)
+{
+    const uint64_t end_ms = clock_coarse_ms(); // before the lock: the program may have its own clock
+    recorder_take();
+    if (!self->what && !write_counts(self)) fail(self, "there is no room in the recording", 0);
+    recorder.process->leak_ms = end_ms - self->begin_ms;
+    recorder.process->leak_threads = self->thread_count;
+    if (self->what) {
+        refuse(self);
+    } else {
+        recorder.process->leak_state = RECORD_LEAKS_SCANNED;
+    }
+    recorder_give();
+}
+
+static void find(void *context)
+{
+    struct search self = {.caller = context, .begin_ms = clock_coarse_ms()};
+    if (process_seccomp_mode() != state.seccomp_mode) {
+        fail(&self, "it has put itself under a seccomp filter", 0);
+    } else {
+        heap_finish_helper();
+        search(&self);
+    }
+    write(&self);
+    if (self.counts) own_pages_unmap(self.counts, self.size);
+}
+
+void leaks_find(const struct preserved_registers *caller)
+{
+    if (!state.is_wanted || state.is_done) return;
+    state.is_done = true;
+    if (own_stack_run(find, (void *)caller)) return;
+    struct search self = {.what = "there is no memory for it", .error = -ENOMEM};
+    self.begin_ms = clock_coarse_ms();
+    write(&self);
+}

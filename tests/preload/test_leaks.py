@@ -1,0 +1,95 @@
+"""A look for leaks: of each block of a program that knows its own, whether it is lost; and never a
+false one."""
+
+import collections
+
+import pytest
+
+from recording import LEAK_KINDS, Recording
+
+LOST = {
+    "lost_first": ("direct", 1, 101),
+    "lost_second": ("direct", 3, 606),
+    "lost_large": ("direct", 1, 300000),
+    "lost_list": ("direct", 1, 48),
+    "behind_head": ("indirect", 9, 432),
+    "lost_hidden": ("direct", 1, 303),
+    "lost_with_way_out": ("direct", 1, 404),
+    "lost_on_a_thread_stack": ("direct", 1, 505),
+    "lost_in_thread_variable": ("direct", 1, 606),
+    "lost_argument": ("direct", 1, 707),
+}
+CYCLE = {("direct", 1, 48), ("indirect", 1, 48)}
+HELD = {
+    "held_by_global": 1, "held_by_block": 2, "held_by_main_variable": 1, "held_by_key": 1,
+    "held_by_mapping": 1, "held_with_tag": 1, "held_by_unreadable": 1, "held_behind_guard": 2,
+    "held_by_result": 1, "held_by_coroutine": 1,
+}
+ENDS = ("return", "exit", "_exit", "quick_exit", "thread")
+
+
+@pytest.fixture(scope="session")
+def leaks(compile_program):
+    """A program that knows which of its blocks are lost."""
+    return compile_program("leaks.c")
+
+
+def found_in(recording):
+    """By the innermost function: the kinds, blocks and bytes that were found."""
+    found = collections.defaultdict(set)
+    for row in recording.rows("leaks"):
+        stack = recording.sites[row["site"]].stack
+        name = stack[0] if stack else "?"
+        found[name].add((LEAK_KINDS[row["kind"]], row["blocks"], row["bytes"]))
+    return found
+
+
+def assert_true(recording, threads, how):
+    """Every verdict is right, and there is no other."""
+    assert recording.leak_state == "scanned", recording.text(recording.process["leak_reason"])
+    found = found_in(recording)
+    for name, verdict in LOST.items():
+        assert found.pop(name) == {verdict}, (name, verdict)
+    assert found.pop("cycle_node") == CYCLE
+    assert {kind for kind, _, _ in found.pop("inside_by_global")} == {"interior"}
+    holders = dict(HELD)
+    for i, name in enumerate(
+            ("held_in_register", "held_on_thread_stack", "held_in_thread_variable")):
+        holders[name] = (threads + 3 - i + 2) // 3
+    main_stack = found.pop("held_by_main_stack")
+    assert {kind for kind, _, _ in main_stack} == {"direct" if how == "return" else "reachable"}
+    for name, blocks in holders.items():
+        rows = found.pop(name)
+        assert {kind for kind, _, _ in rows} == {"reachable"}, (name, rows)
+        assert sum(count for _, count, _ in rows) == blocks, (name, rows)
+    accused = {name: rows for name, rows in found.items()
+               if any(kind in ("direct", "indirect") for kind, _, _ in rows)}
+    assert not accused
+    lost = [verdict for verdict in (*LOST.values(), *CYCLE, *main_stack) if "direct" in verdict[0]]
+    assert recording.process["lost_blocks"] == sum(blocks for _, blocks, _ in lost)
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_every_verdict_is_right(observed, leaks, how):
+    done = observed(leaks, 0, how)
+    assert (done.status, done.out) == (0, b""), done
+    assert_true(done.only().check(), 0, how)
+
+
+def test_every_verdict_is_right_among_a_thousand_threads(observed, leaks):
+    done = observed(leaks, 1000, "exit")
+    assert (done.status, done.out) == (0, b""), done
+    recording = done.only().check()
+    assert_true(recording, 1000, "exit")
+    assert recording.process["leak_threads"] == 1003
+
+
+def test_what_is_accused_once_is_accused_always(by_itself, leaks):
+    for _ in range(10):
+        done, recordings = by_itself(leaks, 7, "exit")
+        assert done.status == 0, done
+        recording = recordings[-1]
+        assert recording.leak_state == "unasked"
+    done, recordings = by_itself(leaks, 7, "exit", env={"METE": "observe=no,leaks=yes"})
+    assert done.status == 0 and not done.stderr, done
+    assert isinstance(recordings[-1], Recording)
