@@ -397,12 +397,8 @@ static int run_and_tell(struct run_call *call, const struct obstacle *obstacle)
         if (has_findings && call->error_status >= 0 && status == STATUS_OK) {
             status = call->error_status;
         }
-        if (call->looks_for_leaks) {
-            const enum leaks_verdict verdict =
-                run_leaks_judge(&result, call->fails_on_leak, call->out);
-            if (call->fails_on_leak && exit_status(result.end.status) == STATUS_OK) {
-                status = leaks_status(call, verdict, status);
-            }
+        if (call->fails_on_leak && exit_status(result.end.status) == STATUS_OK) {
+            status = leaks_status(call, run_leaks_judge(&result, call->out), status);
         }
     }
     recordings_deinit(&recordings);

@@ -14,18 +14,16 @@ static const char *reason_of(const struct recording_facts *facts)
     }
 }
 
-static bool is_known(const struct run_result *result, size_t index, bool is_asked, FILE *out)
+static bool is_known(const struct run_result *result, size_t index, FILE *out)
 {
     if (index >= result->recordings->count) {
-        if (is_asked) say_to(out, "run: nobody looked for leaks: there is no recording");
+        say_to(out, "run: nobody looked for leaks: there is no recording");
         return false;
     }
     const struct recording *item = &result->recordings->items[index];
     if (item->facts.leak_state == RECORD_LEAKS_SCANNED) return true;
-    if (is_asked) {
-        say_to(out, "run: nobody looked for leaks in '%s' (pid %d): %s", item->facts.program,
-               (int)item->pid, reason_of(&item->facts));
-    }
+    say_to(out, "run: nobody looked for leaks in '%s' (pid %d): %s", item->facts.program,
+           (int)item->pid, reason_of(&item->facts));
     return false;
 }
 
@@ -36,7 +34,7 @@ static void tell(const struct recording *item, FILE *out)
            (int)item->pid, blocks, blocks == 1 ? "" : "s", item->path);
 }
 
-enum leaks_verdict run_leaks_judge(const struct run_result *result, bool is_asked, FILE *out)
+enum leaks_verdict run_leaks_judge(const struct run_result *result, FILE *out)
 {
     const struct recordings *recordings = result->recordings;
     size_t count = 0;
@@ -51,9 +49,9 @@ enum leaks_verdict run_leaks_judge(const struct run_result *result, bool is_aske
     if (count > TOLD_MAX) {
         say_to(out, "run: and %zu more processes lost some", count - TOLD_MAX);
     }
-    const bool has_main = is_known(result, result->main, is_asked, out);
+    const bool has_main = is_known(result, result->main, out);
     const bool is_same = result->started == result->main;
-    const bool has_started = is_same || is_known(result, result->started, is_asked, out);
+    const bool has_started = is_same || is_known(result, result->started, out);
     if (is_found) return LEAKS_FOUND;
     return has_main && has_started ? LEAKS_NONE : LEAKS_UNKNOWN;
 }

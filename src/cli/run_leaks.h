@@ -13,6 +13,5 @@ enum leaks_verdict {
     LEAKS_UNKNOWN, // the main program, or what the command became, was not looked through
 };
 
-// Prints a line for each process, beside the one that the summary shows, that has lost something;
-// and why it is unknown where `is_asked`.
-enum leaks_verdict run_leaks_judge(const struct run_result *result, bool is_asked, FILE *out);
+// Says, beside what the summary does, why it is unknown, and who has lost something.
+enum leaks_verdict run_leaks_judge(const struct run_result *result, FILE *out);

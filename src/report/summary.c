@@ -19,7 +19,7 @@ static const struct plan plans[] = {
     {4, 6, 2, 4, 4, 4}, {4, 5, 2, 4, 4, 3}, {4, 5, 2, 4, 3, 3}, {4, 5, 1, 4, 3, 3},
     {3, 5, 1, 4, 3, 3}, {3, 5, 1, 3, 3, 2}, {3, 4, 1, 3, 3, 2}, {2, 4, 1, 3, 2, 2},
     {2, 3, 1, 3, 2, 2}, {2, 3, 1, 3, 2, 1}, {2, 3, 1, 3, 1, 1}, {1, 3, 1, 3, 1, 0},
-    {1, 2, 1, 2, 1, 0}, {1, 2, 0, 1, 0, 0}, {0, 1, 0, 1, 0, 0},
+    {1, 2, 1, 2, 1, 0}, {1, 2, 0, 1, 0, 0}, {0, 1, 0, 0, 0, 0},
 };
 
 // A section with one ranking alone.
@@ -142,9 +142,15 @@ static void put_child(struct line *line, const struct report_subject *child)
     const char *forked = profile->process.inherits_from_pid ? ", forked" : "";
     char pid[32];
     const int pid_len = snprintf(pid, sizeof pid, " %u%s", profile->process.pid, forked);
-    const size_t taken = strlen(ending) + 1 + (size_t)pid_len;
+    char lost[AMOUNT_SIZE + 16] = "";
+    if (profile->totals.lost_blocks > 0) {
+        amount_bytes(text, (int64_t)profile->totals.lost_bytes, is_exact);
+        (void)snprintf(lost, sizeof lost, ", lost %s", text);
+    }
+    const size_t taken = strlen(ending) + 1 + (size_t)pid_len + strlen(lost);
     line_put_begin(line, INK_BOLD, part_program(profile), LINE_COLUMNS - taken);
     line_put(line, INK_DIM, pid);
+    line_put(line, INK_NOTE, lost);
     line_put_right(line, INK_DIM, ending, LINE_COLUMNS);
     line_end(line);
 }
@@ -213,7 +219,9 @@ void part_foot(struct line *line, const struct report_tree *tree, enum figures_k
     const bool is_asked = key != FIGURES_KEY_COUNT;
     const bool is_left = !is_asked && profile->process.state != PROFILE_RUNNING &&
                          profile->totals.live_bytes > (int64_t)(profile->process.peak_bytes / 2);
-    const bool is_lost = !is_asked && profile->totals.lost_blocks > 0;
+    // Some interpreters lose a little at their end, and need not mind.
+    const bool is_lost =
+        !is_asked && profile->totals.lost_bytes > profile->process.peak_bytes / 16;
     line_put(line, INK_DIM, "next       ");
     if (is_lost) line_put(line, INK_PLAIN, "mete leaks ");
     if (!is_lost)

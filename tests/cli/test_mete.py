@@ -33,7 +33,7 @@ def test_mete_alone_lists_its_commands_and_fails(mete):
              "version [OPTIONS]", "help [COMMAND]")
     for line in lines:
         assert f"mete {line}" in out
-    assert out.count("?") == 5
+    assert out.count("?") == 6
 
 
 def test_help_lists_the_same_and_succeeds(mete):

@@ -92,7 +92,7 @@ def test_who_waits_to_write_into_a_fifo_is_left_alone(mete, run, program, tmp_pa
 def test_the_next_command_skips_what_was_skipped(mete, run, program, tmp_path):
     done = run("-o", "a.mete", "--skip=hold*", program)
     last = done.err.decode().splitlines()[-1]
-    assert last == "next       mete report --sort=left --skip='hold*' a.mete", done
+    assert last == "next       mete leaks --skip='hold*' a.mete", done
     assert "holder" not in report(mete, "--skip=hold*", "a.mete", cwd=tmp_path)
 
 

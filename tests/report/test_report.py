@@ -51,7 +51,7 @@ Who allocated for a moment: freed by the thread's next call
   mend: install debug symbols for libicu72.so.1 or set DEBUGINFOD_URLS
 Not counted: 12 events: busy
 
-recording  server.mete  23.7 KiB
+recording  server.mete  23.8 KiB
 next       mete report --full server.mete
 """
 
@@ -356,7 +356,7 @@ def test_without_names_there_are_offsets(report):
     "words,message",
     [
         (["--sort=size"],
-         "'--sort=size': the keys are peak, live, bytes, allocations, temporary, wasted and left"),
+         "'--sort=size': the keys are peak, live, bytes, allocations, temporary, wasted, left and lost"),
         (["--folded=wasted"],
          "'--folded=wasted': the keys are peak, live, bytes, allocations and temporary"),
         (["server.mete", "--json"], "'--json': options stand before FILE"),
