@@ -220,8 +220,7 @@ void part_foot(struct line *line, const struct report_tree *tree, enum figures_k
     const bool is_left = !is_asked && profile->process.state != PROFILE_RUNNING &&
                          profile->totals.live_bytes > (int64_t)(profile->process.peak_bytes / 2);
     // Some interpreters lose a little at their end, and need not mind.
-    const bool is_lost =
-        !is_asked && profile->totals.lost_bytes > profile->process.peak_bytes / 16;
+    const bool is_lost = !is_asked && profile->totals.lost_bytes > profile->process.peak_bytes / 16;
     line_put(line, INK_DIM, "next       ");
     if (is_lost) line_put(line, INK_PLAIN, "mete leaks ");
     if (!is_lost)

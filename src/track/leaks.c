@@ -206,7 +206,8 @@ static void refuse(const struct search *self)
 
 static void write(struct search *self)
 {
-    const uint64_t end_ms = clock_coarse_ms(); // before the lock: the program may have its own clock
+    const uint64_t end_ms =
+        clock_coarse_ms(); // before the lock: a program's own clock may allocate
     recorder_take();
     if (!self->what && !write_counts(self)) fail(self, "there is no room in the recording", 0);
     recorder.process->leak_ms = end_ms - self->begin_ms;

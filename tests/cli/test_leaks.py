@@ -1,5 +1,5 @@
-"""What is said of leaks: by the page, by JSON, by `mete leaks` and by the status; and that "none" and
-"nobody looked" are never confused."""
+"""What is said of leaks: by the page, by JSON, by `mete leaks` and by the status; and that "none"
+and "nobody looked" are never confused."""
 
 import json
 import shutil

@@ -159,7 +159,7 @@ def test_the_programs_environment_has_two_words_more(run, preload):
 def test_what_the_environment_says_already_is_kept(run, preload):
     done = run("--stats", "env", env={"METE": "perturb=7"})
     line = next(line for line in done.out.decode().splitlines() if line.startswith("METE="))
-    assert line.startswith("METE=perturb=7,stats=yes,observe=yes,leaks=yes,recording=/dev/shm/mete-test-")
+    assert line.startswith("METE=perturb=7,stats=yes,observe=yes,leaks=yes,recording=/dev/shm/mete")
     assert line.endswith("/%p.%i.mete")
 
 

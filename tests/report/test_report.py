@@ -356,7 +356,8 @@ def test_without_names_there_are_offsets(report):
     "words,message",
     [
         (["--sort=size"],
-         "'--sort=size': the keys are peak, live, bytes, allocations, temporary, wasted, left and lost"),
+         "'--sort=size': the keys are peak, live, bytes, allocations, temporary, wasted, left and"
+         " lost"),
         (["--folded=wasted"],
          "'--folded=wasted': the keys are peak, live, bytes, allocations and temporary"),
         (["server.mete", "--json"], "'--json': options stand before FILE"),
