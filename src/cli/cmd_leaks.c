@@ -3,6 +3,7 @@
 #include "cli/kept_heap.h"
 #include "cli/output.h"
 #include "cli/style.h"
+#include "cli/suppress.h"
 #include "cli/tree.h"
 
 #include "report/report.h"
@@ -17,6 +18,8 @@ struct leaks_call {
     bool has_all;
     bool is_json;
     bool is_exact;
+    bool gives_suppressions;
+    struct suppress suppress;
     const char *skips[SKIPS_MAX];
     struct profile_options options;
 };
@@ -31,6 +34,16 @@ static const struct option options[] = {
      .kind = OPTION_VALUE,
      .value = "PATTERN",
      .help = "functions or modules that only allocate for others; again for more"},
+    {.name = "suppressions",
+     .kind = OPTION_VALUE,
+     .value = "FILE",
+     .help = "leave out what it lists, in LeakSanitizer's or Valgrind's words; again for more"},
+    {.name = "known",
+     .kind = OPTION_FLAG,
+     .help = "leave out what libraries allocate once, on purpose (default yes)"},
+    {.name = "gen-suppressions",
+     .kind = OPTION_FLAG,
+     .help = "print lines that would suppress what is lost, and nothing else"},
     {.name = "json", .kind = OPTION_FLAG, .help = "print what 'mete report --json' does"},
     {.name = "exact", .kind = OPTION_FLAG, .help = "print exact numbers"},
 };
@@ -39,6 +52,11 @@ static int take(void *context, const struct option *option, const char *value)
 {
     struct leaks_call *call = context;
     const bool is_yes = value[0] == 'y';
+    if (strcmp(option->name, "suppressions") == 0) {
+        return suppress_file(&call->suppress, "leaks", value);
+    }
+    if (strcmp(option->name, "known") == 0) call->suppress.leaves_known = !is_yes;
+    if (strcmp(option->name, "gen-suppressions") == 0) call->gives_suppressions = is_yes;
     if (strcmp(option->name, "all") == 0) call->has_all = is_yes;
     if (strcmp(option->name, "json") == 0) call->is_json = is_yes;
     if (strcmp(option->name, "exact") == 0) call->is_exact = is_yes;
@@ -54,38 +72,50 @@ static int take(void *context, const struct option *option, const char *value)
     return STATUS_OK;
 }
 
-static int print(const struct leaks_call *call, const char *path)
+static int print(struct leaks_call *call, const char *path)
 {
     struct tree tree;
+    call->options.suppressions = &call->suppress.list;
     const int status = tree_open(&tree, "leaks", &path, 1, &call->options, NULL);
     if (status) return status;
     int error = 0;
-    if (call->is_json) {
+    if (call->gives_suppressions) {
+        report_suppressions(stdout, &tree.report.subjects[0]);
+    } else if (call->is_json) {
         error = report_json(stdout, &tree.report);
     } else {
         report_leaks(stdout, style_of(stdout, call->is_exact), &tree.report, call->has_all);
     }
     tree_close(&tree);
+    suppress_tell(&call->suppress, "leaks", stderr);
     if (error) say("leaks: out of memory");
     return error ? STATUS_FAILED : STATUS_OK;
+}
+
+// `path`, or the newest here for NULL.
+static int answer(struct leaks_call *call, const char *path)
+{
+    kept_heap_use();
+    if (path) return print(call, path);
+    char *newest = tree_newest("leaks");
+    if (!newest) return STATUS_FAILED;
+    say("leaks: %s, the newest here", newest);
+    const int status = print(call, newest);
+    free(newest);
+    return status;
 }
 
 static int leaks(const struct cmd *self, char **words)
 {
     struct leaks_call call = {.has_all = false};
     size_t read = 0;
-    const int status = options_read(self->name, self->options, words, take, &call, &read);
-    if (status) return status;
+    int status = options_read(self->name, self->options, words, take, &call, &read);
     words += read;
-    if (words[0] && words[1]) return command_refuse(self, words[1]);
-    kept_heap_use();
-    if (words[0]) return print(&call, words[0]);
-    char *newest = tree_newest("leaks");
-    if (!newest) return STATUS_FAILED;
-    say("leaks: %s, the newest here", newest);
-    const int printed = print(&call, newest);
-    free(newest);
-    return printed;
+    if (!status && words[0] && words[1]) status = command_refuse(self, words[1]);
+    if (!status) status = suppress_others(&call.suppress, self->name);
+    if (!status) status = answer(&call, words[0]);
+    suppress_deinit(&call.suppress);
+    return status;
 }
 
 const struct cmd cmd_leaks = {

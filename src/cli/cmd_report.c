@@ -6,6 +6,7 @@
 #include "cli/recording_embed.h"
 #include "cli/relatives.h"
 #include "cli/style.h"
+#include "cli/suppress.h"
 #include "cli/tree.h"
 
 #include "report/report.h"
@@ -29,6 +30,7 @@ struct report_call {
     bool is_exact;
     bool has_children;
     const char *skips[SKIPS_MAX];
+    struct suppress suppress;
     struct profile_options options;
 };
 
@@ -47,6 +49,10 @@ static const struct option options[] = {
      .kind = OPTION_VALUE,
      .value = "PATTERN",
      .help = "functions or modules that only allocate for others; again for more"},
+    {.name = "suppressions",
+     .kind = OPTION_VALUE,
+     .value = "FILE",
+     .help = "leave lost blocks out that it lists, as 'mete leaks' does; again for more"},
     {.name = "folded",
      .kind = OPTION_VALUE,
      .value = "KEY",
@@ -109,6 +115,7 @@ static int take(void *context, const struct option *option, const char *value)
     if (strcmp(name, "full") == 0) return take_form(call, FORM_FULL, is_yes);
     if (strcmp(name, "embed") == 0) return take_form(call, FORM_EMBED, is_yes);
     if (strcmp(name, "json") == 0) return take_form(call, FORM_JSON, is_yes);
+    if (strcmp(name, "suppressions") == 0) return suppress_file(&call->suppress, "report", value);
     if (strcmp(name, "site") == 0) return take_site(call, value);
     if (strcmp(name, "sort") == 0 || strcmp(name, "folded") == 0) {
         return take_key(call, name, value);
@@ -290,23 +297,32 @@ static int open_one(struct opened *self, const struct report_call *call, const c
     return status;
 }
 
-static int report(const struct cmd *self, char **words)
+// Opens what was named, and prints.
+static int answer(struct report_call *call, char **paths, size_t count)
 {
-    struct report_call call = {.key = FIGURES_KEY_COUNT, .has_children = true};
-    size_t read = 0;
-    int status = options_read(self->name, self->options, words, take, &call, &read);
-    if (status) return status;
-    words += read;
+    struct opened opened = {.newest = NULL};
+    int status = count > 1 ? tree_open(&opened.tree, "report", (const char *const *)paths, count,
+                                       &call->options, NULL)
+                           : open_one(&opened, call, paths[0]);
+    if (!status) {
+        status = print(call, &opened.tree);
+        tree_close(&opened.tree);
+    }
+    opened_deinit(&opened);
+    return status;
+}
+
+static int report_of(struct report_call *call, char **words)
+{
     size_t count = 0;
     while (words[count]) count++;
-
     for (size_t i = 1; i < count; i++) {
         if (strncmp(words[i], "--", 2) != 0 || access(words[i], F_OK) == 0) continue;
         say("report: '%s': options stand before FILE", words[i]);
         return STATUS_USAGE;
     }
     kept_heap_use();
-    if (call.form == FORM_EMBED) {
+    if (call->form == FORM_EMBED) {
         if (count > 0) return embed(words);
         say("report: --embed wants the FILE to write into");
         return STATUS_USAGE;
@@ -316,15 +332,18 @@ static int report(const struct cmd *self, char **words)
         say("report: '%s' is named twice", twice);
         return STATUS_USAGE;
     }
-    struct opened opened = {.newest = NULL};
-    status = count > 1 ? tree_open(&opened.tree, self->name, (const char *const *)words, count,
-                                   &call.options, NULL)
-                       : open_one(&opened, &call, words[0]);
-    if (!status) {
-        status = print(&call, &opened.tree);
-        tree_close(&opened.tree);
-    }
-    opened_deinit(&opened);
+    return answer(call, words, count);
+}
+
+static int report(const struct cmd *self, char **words)
+{
+    struct report_call call = {.key = FIGURES_KEY_COUNT, .has_children = true};
+    call.options.suppressions = &call.suppress.list;
+    size_t read = 0;
+    int status = options_read(self->name, self->options, words, take, &call, &read);
+    if (!status) status = suppress_others(&call.suppress, self->name);
+    if (!status) status = report_of(&call, words + read);
+    suppress_deinit(&call.suppress);
     return status;
 }
 

@@ -16,6 +16,7 @@
 #include "cli/run_place.h"
 #include "cli/run_summary.h"
 #include "cli/run_sweep.h"
+#include "cli/suppress.h"
 #include "cli/unrecorded.h"
 
 #include <errno.h>
@@ -28,7 +29,6 @@
 #include <unistd.h>
 
 enum {
-    STATUS_LEAKS = 1,          // unless --error-status says otherwise
     STATUS_NOT_RUNNABLE = 126, // as env says
     STATUS_NOT_FOUND = 127,
     STATUS_SIGNAL = 128, // and the signal's number
@@ -46,6 +46,7 @@ struct run_call {
     int error_status; // -1: none was asked for
     bool looks_for_leaks;
     bool fails_on_leak;
+    struct suppress suppress;
     struct environment_settings settings;
     char **command;
 };
@@ -77,6 +78,10 @@ static const struct option options[] = {
      .help =
          "look at the end for blocks that nothing leads to: lost (the default); all: list those "
          "in use, too; no"},
+    {.name = "suppressions",
+     .kind = OPTION_VALUE,
+     .value = "FILE",
+     .help = "leave out what it lists, as 'mete leaks' does; again for more"},
     {.name = "fail-on-leak",
      .kind = OPTION_FLAG,
      .help = "end with --error-status (else 1) if some were lost"},
@@ -151,6 +156,9 @@ static int take(void *context, const struct option *option, const char *value)
     if (option->letter == 'o') return take_output(call, value);
     if (strcmp(option->name, "skip") == 0) return take_skip(call, value);
     if (strcmp(option->name, "leaks") == 0) return take_leaks(call, value);
+    if (strcmp(option->name, "suppressions") == 0) {
+        return suppress_file(&call->suppress, "run", value);
+    }
     if (strcmp(option->name, "error-status") == 0) {
         unsigned long status = 0;
         const int error = take_number(option, value, 255, &status);
@@ -376,16 +384,6 @@ static bool summary_close(FILE *file, const char *path)
     return false;
 }
 
-static int leaks_status(const struct run_call *call, enum leaks_verdict verdict, int status)
-{
-    switch (verdict) {
-    case LEAKS_NONE: break;
-    case LEAKS_UNKNOWN: return STATUS_FAILED;
-    case LEAKS_FOUND: return call->error_status >= 0 ? call->error_status : STATUS_LEAKS;
-    }
-    return status;
-}
-
 static int run_and_tell(struct run_call *call, const struct obstacle *obstacle)
 {
     struct recordings recordings = {0};
@@ -397,12 +395,50 @@ static int run_and_tell(struct run_call *call, const struct obstacle *obstacle)
         if (has_findings && call->error_status >= 0 && status == STATUS_OK) {
             status = call->error_status;
         }
+        suppress_tell(&call->suppress, "run", call->out);
         if (call->fails_on_leak && exit_status(result.end.status) == STATUS_OK) {
-            status = leaks_status(call, run_leaks_judge(&result, call->out), status);
+            const enum leaks_verdict verdict =
+                run_leaks_judge(&result, call->summary.suppressions, call->out);
+            status = run_leaks_status(verdict, call->error_status);
         }
     }
     recordings_deinit(&recordings);
     return status;
+}
+
+// Reads all words. 0, or a status after a message.
+static int read_call(const struct cmd *self, char **words, struct run_call *call)
+{
+    size_t read = 0;
+    const int status = options_read(self->name, self->options, words, take, call, &read);
+    if (status) return status;
+    if (call->fails_on_leak && !call->looks_for_leaks) {
+        say("run: '--fail-on-leak' wants leaks to be looked for; leave '--leaks=no' out");
+        return STATUS_USAGE;
+    }
+    if (!words[read]) {
+        say("run: which program? usage: mete run %s", self->usage);
+        return STATUS_USAGE;
+    }
+    call->command = words + read;
+    if (!*call->command[0]) {
+        say("run: the program's name is empty");
+        return STATUS_NOT_FOUND; // as execvp() says
+    }
+    return suppress_others(&call->suppress, self->name);
+}
+
+static int run_call(struct run_call *call)
+{
+    reserve_standard_descriptors();
+    struct obstacle obstacle;
+    if (!look(call, &obstacle)) return STATUS_FAILED;
+    if (is_observed(&obstacle) && !run_place_is_fit(call->output)) return STATUS_FAILED;
+    call->out = summary_open(call->summary_path);
+    if (!call->out) return STATUS_FAILED;
+    const int status = run_and_tell(call, &obstacle);
+    const bool is_written = summary_close(call->out, call->summary_path);
+    return !is_written && status == STATUS_OK ? STATUS_FAILED : status;
 }
 
 static int run(const struct cmd *self, char **words)
@@ -414,30 +450,10 @@ static int run(const struct cmd *self, char **words)
         .looks_for_leaks = true,
     };
     call.summary.skips = call.skips;
-    size_t read = 0;
-    int status = options_read(self->name, self->options, words, take, &call, &read);
-    if (status) return status;
-    if (call.fails_on_leak && !call.looks_for_leaks) {
-        say("run: '--fail-on-leak' wants leaks to be looked for; leave '--leaks=no' out");
-        return STATUS_USAGE;
-    }
-    if (!words[read]) {
-        say("run: which program? usage: mete run %s", self->usage);
-        return STATUS_USAGE;
-    }
-    call.command = words + read;
-    if (!*call.command[0]) {
-        say("run: the program's name is empty");
-        return STATUS_NOT_FOUND; // as execvp() says
-    }
-    reserve_standard_descriptors();
-    struct obstacle obstacle;
-    if (!look(&call, &obstacle)) return STATUS_FAILED;
-    if (is_observed(&obstacle) && !run_place_is_fit(call.output)) return STATUS_FAILED;
-    call.out = summary_open(call.summary_path);
-    if (!call.out) return STATUS_FAILED;
-    status = run_and_tell(&call, &obstacle);
-    if (!summary_close(call.out, call.summary_path) && status == STATUS_OK) status = STATUS_FAILED;
+    call.summary.suppressions = &call.suppress.list;
+    int status = read_call(self, words, &call);
+    if (!status) status = run_call(&call);
+    suppress_deinit(&call.suppress);
     return status;
 }
 

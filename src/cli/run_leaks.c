@@ -1,6 +1,7 @@
 #include "cli/run_leaks.h"
 
 #include "cli/output.h"
+#include "cli/tree.h"
 #include "record/tables.h"
 
 enum { TOLD_MAX = 3 }; // processes that have a line each
@@ -27,24 +28,38 @@ static bool is_known(const struct run_result *result, size_t index, FILE *out)
     return false;
 }
 
-static void tell(const struct recording *item, FILE *out)
+// Without what is suppressed.
+static uint64_t lost_blocks(const struct recording *item, struct suppressions *suppressions)
 {
-    const unsigned long long blocks = item->facts.lost_blocks;
+    if (item->facts.lost_blocks == 0 || item->is_dropped) return item->facts.lost_blocks;
+    const char *path = item->path;
+    const struct profile_options options = {.suppressions = suppressions};
+    struct tree tree;
+    if (tree_open(&tree, "run", &path, 1, &options, NULL) != 0) return item->facts.lost_blocks;
+    const uint64_t blocks = tree.report.subjects[0].profile->totals.lost_blocks;
+    tree_close(&tree);
+    return blocks;
+}
+
+static void tell(const struct recording *item, unsigned long long blocks, FILE *out)
+{
     say_to(out, "run: '%s' (pid %d) lost %llu block%s: mete leaks %s", item->facts.program,
            (int)item->pid, blocks, blocks == 1 ? "" : "s", item->path);
 }
 
-enum leaks_verdict run_leaks_judge(const struct run_result *result, FILE *out)
+enum leaks_verdict run_leaks_judge(const struct run_result *result,
+                                   struct suppressions *suppressions, FILE *out)
 {
     const struct recordings *recordings = result->recordings;
     size_t count = 0;
     bool is_found = false;
     for (size_t i = 0; i < recordings->count; i++) {
         const struct recording *item = &recordings->items[i];
-        if (item->facts.lost_blocks == 0) continue;
+        const uint64_t blocks = lost_blocks(item, suppressions);
+        if (blocks == 0) continue;
         is_found = true;
         if (i == result->main || item->is_dropped) continue;
-        if (count++ < TOLD_MAX) tell(item, out);
+        if (count++ < TOLD_MAX) tell(item, blocks, out);
     }
     if (count > TOLD_MAX) {
         say_to(out, "run: and %zu more processes lost some", count - TOLD_MAX);
@@ -54,4 +69,14 @@ enum leaks_verdict run_leaks_judge(const struct run_result *result, FILE *out)
     const bool has_started = is_same || is_known(result, result->started, out);
     if (is_found) return LEAKS_FOUND;
     return has_main && has_started ? LEAKS_NONE : LEAKS_UNKNOWN;
+}
+
+int run_leaks_status(enum leaks_verdict verdict, int error_status)
+{
+    switch (verdict) {
+    case LEAKS_NONE: return STATUS_OK;
+    case LEAKS_UNKNOWN: return STATUS_FAILED;
+    case LEAKS_FOUND: break;
+    }
+    return error_status >= 0 ? error_status : 1;
 }

@@ -13,5 +13,10 @@ enum leaks_verdict {
     LEAKS_UNKNOWN, // the main program, or what the command became, was not looked through
 };
 
-// Says, beside what the summary does, why it is unknown, and who has lost something.
-enum leaks_verdict run_leaks_judge(const struct run_result *result, FILE *out);
+// Says, beside what the summary does, why it is unknown, and who has lost something that is not
+// suppressed.
+enum leaks_verdict run_leaks_judge(const struct run_result *result,
+                                   struct suppressions *suppressions, FILE *out);
+
+// What --fail-on-leak makes of it; `error_status` below 0: none was asked for.
+int run_leaks_status(enum leaks_verdict verdict, int error_status);

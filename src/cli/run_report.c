@@ -30,6 +30,7 @@ bool run_report(const struct run_subjects *subjects, const struct summary_option
     const struct profile_options profile = {
         .skips = options->skips,
         .skip_count = options->skip_count,
+        .suppressions = options->suppressions,
     };
     struct tree tree;
     const bool is_open = tree_open(&tree, "run", paths, count, &profile, &subjects->known) == 0;

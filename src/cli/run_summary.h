@@ -10,11 +10,12 @@
 
 // What the command line says of the summary.
 struct summary_options {
-    bool has_symbols;   // frames are named
-    bool has_children;  // a line per child
-    bool is_full;       // exact stacks
-    bool lists_leaks;   // every stack that something was lost from, or is in use
-    const char **skips; // patterns of functions that name no row
+    bool has_symbols;                  // frames are named
+    bool has_children;                 // a line per child
+    bool is_full;                      // exact stacks
+    bool lists_leaks;                  // every stack that something was lost from, or is in use
+    struct suppressions *suppressions; // leaks that need not be told; notes which were of use
+    const char **skips;                // patterns of functions that name no row
     size_t skip_count;
 };
 

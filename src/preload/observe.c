@@ -14,6 +14,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+// The program's, where it has one and shows it (-rdynamic). Not by dlsym(), which allocates for the
+// words that there is none.
+extern const char *__lsan_default_suppressions(void) __attribute__((weak));
+
 static struct {
     bool is_on;
     bool ends_quickly; // end_quickly() will be called, as the first to ask for it after all others
@@ -63,6 +67,16 @@ void observe_end(const struct preserved_registers *caller)
     if (state.is_on) (void)ledger_end(RECORD_ENDED, caller); // nothing is recorded: nothing to say
 }
 
+bool observe_is_on(void)
+{
+    return state.is_on;
+}
+
+bool observe_look_for_leaks(const struct preserved_registers *caller, enum leaks_moment moment)
+{
+    return state.is_on && ledger_look_for_leaks(caller, moment);
+}
+
 void observe_quick_exit(const struct preserved_registers *caller)
 {
     if (!state.ends_quickly) observe_end(caller);
@@ -93,7 +107,10 @@ void observe_begin(const struct settings *settings, int argument_count, char **a
         .arguments = arguments,
         .refused = warn,
     };
-    const struct leaks_options leaks = {.argument_offset = find_argument_offset()};
+    const struct leaks_options leaks = {
+        .argument_offset = find_argument_offset(),
+        .suppressions = __lsan_default_suppressions,
+    };
     int error = ledger_begin(&options, settings->leaks ? &leaks : NULL);
     state.is_on = error == 0;
     if (state.is_on) state.ends_quickly = at_quick_exit(end_quickly) == 0;

@@ -21,7 +21,7 @@ bool profile_facts(struct profile *self);
 // Frames, lines, functions.
 bool profile_names(struct profile *self, const struct profile_options *options);
 // What was found of leaks.
-bool profile_leaks(struct profile *self);
+bool profile_leaks(struct profile *self, const struct profile_options *options);
 // Sites and totals.
 bool profile_sites(struct profile *self);
 // Owners, rows, paths.

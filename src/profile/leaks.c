@@ -1,6 +1,7 @@
 #include "profile/inside.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 static_assert((int)PROFILE_LOST_DIRECT == (int)RECORD_LOST_DIRECT, "as in the recording");
@@ -8,7 +9,8 @@ static_assert((int)PROFILE_LOST_INDIRECT == (int)RECORD_LOST_INDIRECT, "as in th
 static_assert((int)PROFILE_INTERIOR == (int)RECORD_INTERIOR, "as in the recording");
 static_assert((int)PROFILE_REACHABLE == (int)RECORD_REACHABLE, "as in the recording");
 static_assert((int)PROFILE_INHERITED == (int)RECORD_INHERITED, "as in the recording");
-static_assert((int)PROFILE_LEAK_KINDS == (int)RECORD_LEAK_KINDS, "as in the recording");
+static_assert((int)PROFILE_IGNORED == (int)RECORD_IGNORED, "as in the recording");
+static_assert((int)PROFILE_SUPPRESSED == (int)RECORD_LEAK_KINDS, "not in the recording");
 
 static int by_kind_and_bytes(const void *left, const void *right)
 {
@@ -29,7 +31,72 @@ static enum profile_leaks_state state_of(uint32_t state)
     }
 }
 
-bool profile_leaks(struct profile *self)
+// --- suppressions
+
+static uint32_t node_of(const struct profile *self, const struct profile_leak *leak)
+{
+    return self->recording->sites[leak->site].node;
+}
+
+// How many blocks of this process each is meant for: one that has a limit may be of no use.
+static void suppressions_weigh(const struct profile *self, struct suppressions *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct suppression *one = &list->all[i];
+        if (one->max_blocks == UINT64_MAX) continue;
+        uint64_t blocks = 0;
+        for (size_t j = 0; j < self->leaks.count; j++) {
+            const struct profile_leak *leak = &self->leaks.all[j];
+            if (suppression_matches(one, self, node_of(self, leak), leak->kind)) {
+                blocks += leak->blocks;
+            }
+        }
+        if (blocks > one->max_blocks) {
+            one->is_exceeded = true;
+            if (blocks > one->blocks) one->blocks = blocks;
+        }
+    }
+}
+
+static bool is_suppressed(const struct profile *self, struct suppressions *list,
+                          const struct profile_leak *leak)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct suppression *one = &list->all[i];
+        if (one->is_exceeded) continue;
+        if (!suppression_matches(one, self, node_of(self, leak), leak->kind)) continue;
+        one->blocks += leak->blocks;
+        one->bytes += leak->bytes;
+        return true;
+    }
+    return false;
+}
+
+static void suppress(struct profile *self, struct suppressions *list)
+{
+    if (!list || list->count == 0) return;
+    suppressions_weigh(self, list);
+    for (size_t i = 0; i < self->leaks.count; i++) {
+        struct profile_leak *leak = &self->leaks.all[i];
+        if (leak->kind >= PROFILE_INHERITED) continue;
+        if (is_suppressed(self, list, leak)) leak->kind = PROFILE_SUPPRESSED;
+    }
+}
+
+// What the program says itself. What is wrong in it is left out: it is not the user's to mend.
+static bool own_read(struct profile *self)
+{
+    const struct recording *recording = self->recording;
+    const struct record_text text = recording->process->suppressions;
+    struct suppressions_problem problem;
+    if (text.size == 0) return true;
+    return suppressions_add(&self->leaks.own, SUPPRESSION_OF_PROGRAM, "the program",
+                            recording_text(recording, text), text.size, &problem) != -ENOMEM;
+}
+
+// --- all of it
+
+bool profile_leaks(struct profile *self, const struct profile_options *options)
 {
     const struct recording *recording = self->recording;
     const struct record_process *process = recording->process;
@@ -50,8 +117,14 @@ bool profile_leaks(struct profile *self)
             .site = from->site,
             .kind = (enum profile_leak_kind)from->kind,
         };
-        leaks->sums[to->kind].blocks += to->blocks;
-        leaks->sums[to->kind].bytes += to->bytes;
+    }
+    if (!own_read(self)) return false;
+    suppress(self, options->suppressions);
+    suppress(self, &leaks->own);
+    for (size_t i = 0; i < leaks->count; i++) {
+        const struct profile_leak *leak = &leaks->all[i];
+        leaks->sums[leak->kind].blocks += leak->blocks;
+        leaks->sums[leak->kind].bytes += leak->bytes;
     }
     qsort(leaks->all, leaks->count, sizeof *leaks->all, by_kind_and_bytes);
     return true;

@@ -18,7 +18,7 @@ struct profile *profile_create(const struct recording *recording,
     }
     self->recording = recording;
     self->places = places;
-    if (profile_facts(self) && profile_names(self, options) && profile_leaks(self) &&
+    if (profile_facts(self) && profile_names(self, options) && profile_leaks(self, options) &&
         profile_sites(self) && profile_rows(self, options)) {
         return self;
     }
@@ -50,5 +50,6 @@ void profile_destroy(struct profile *self)
     free(self->rows);
     free(self->paths);
     free(self->leaks.all);
+    suppressions_deinit(&self->leaks.own);
     free(self);
 }

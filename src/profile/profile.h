@@ -5,6 +5,7 @@
 #pragma once
 
 #include "profile/figures.h"
+#include "profile/suppressions.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +24,7 @@ enum {
 struct profile_options {
     const char *const *skips; // further wrappers: patterns for functions or modules
     size_t skip_count;
+    struct suppressions *suppressions; // NULL, or leaks that are known: it notes what it has hidden
     const char *filter; // NULL, or only sites with a function, file or module like this
 };
 
@@ -140,6 +142,8 @@ enum profile_leak_kind { // as in the recording
     PROFILE_INTERIOR,
     PROFILE_REACHABLE,
     PROFILE_INHERITED,
+    PROFILE_IGNORED,
+    PROFILE_SUPPRESSED, // by profile_options.suppressions, or the program's own
     PROFILE_LEAK_KINDS,
 };
 
@@ -165,6 +169,7 @@ struct profile_leaks {
     struct profile_leak *all; // by kind, then by falling bytes
     size_t count;
     struct profile_leak sums[PROFILE_LEAK_KINDS];
+    struct suppressions own; // the program's
 };
 
 struct profile_site {

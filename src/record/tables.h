@@ -89,7 +89,8 @@ struct record_text {
     X(U64, leak_ms)      /* how long the process stood still for it */                             \
     X(U32, leak_threads) /* that were held still */                                                \
     X(U64, lost_blocks)  /* the sums of the two lost kinds in `leaks` */                           \
-    X(U64, lost_bytes)
+    X(U64, lost_bytes)                                                                             \
+    X(TEXT, suppressions) /* __lsan_default_suppressions() of the program */
 
 enum record_state {
     RECORD_RUNNING = 0, // also: was killed
@@ -265,6 +266,7 @@ enum record_leak_kind {
     RECORD_INTERIOR = 2,      // in use, but nothing leads to its start
     RECORD_REACHABLE = 3,     // in use
     RECORD_INHERITED = 4,     // by a forked child: its parent's affair
+    RECORD_IGNORED = 5,       // the program said that it is not to be told
     RECORD_LEAK_KINDS,
 };
 

@@ -380,7 +380,7 @@ static json_t *site_of(const struct profile *profile, size_t index)
 // --- leaks
 
 static const char *const leak_kinds[PROFILE_LEAK_KINDS] = {
-    "direct", "indirect", "interior", "reachable", "inherited",
+    "direct", "indirect", "interior", "reachable", "inherited", "ignored", "suppressed",
 };
 
 static json_t *leak_of(const struct profile *profile, const struct profile_leak *leak)
@@ -420,13 +420,19 @@ static json_t *reachable_of(const struct profile *profile)
     return OBJECT({"blocks", count(sum->blocks)}, {"bytes", count(sum->bytes)},
                   {"interior", sum_of(profile, PROFILE_INTERIOR)},
                   {"inherited", sum_of(profile, PROFILE_INHERITED)},
-                  {"sites", leaks_of(profile, PROFILE_INTERIOR, PROFILE_LEAK_KINDS)});
+                  {"ignored", sum_of(profile, PROFILE_IGNORED)},
+                  {"sites", leaks_of(profile, PROFILE_INTERIOR, PROFILE_SUPPRESSED)});
 }
 
 static json_t *lost_blocks_of(const struct profile *profile)
 {
     return is_scanned(profile) ? leaks_of(profile, PROFILE_LOST_DIRECT, PROFILE_INTERIOR)
                                : json_null();
+}
+
+static json_t *suppressed_of(const struct profile *profile)
+{
+    return is_scanned(profile) ? sum_of(profile, PROFILE_SUPPRESSED) : json_null();
 }
 
 static json_t *leaks_ms_of(const struct profile *profile)
@@ -440,22 +446,23 @@ static json_t *head_of(const struct report_tree *tree)
 {
     const struct report_subject *main = &tree->subjects[0];
     const struct profile *profile = main->profile;
-    return OBJECT(
-        {"schema", json_integer(1)}, {"recording", text_or_null(main->path)},
-        {"process", process_of(main)}, {"totals", totals_of(profile)}, {"peak", peak_of(profile)},
-        {"timeline", array_of(profile, profile->timeline_count, point)},
-        {"sizes", array_of(profile, PROFILE_SIZES, total_size)},
-        {"modules", array_of(profile, profile->modules_count, module)},
-        {"threads", array_of(profile, profile->threads_count, thread)},
-        {"mappings", array_of(profile, profile->mappings_count, mapping)},
-        {"children", children_of(tree)}, {"children_unlisted", count(tree->unlisted)},
-        {"leaks", lost_blocks_of(profile)}, {"leaks_reason", leaks_reason_of(main)},
-        {"leaked", leaked_of(profile)}, {"reachable", reachable_of(profile)},
-        {"leaks_ms", leaks_ms_of(profile)}, {"lost", lost_of(profile)},
-        {"missing_bytes", count(profile->missing)}, {"contradictions", count(profile->unbelieved)},
-        {"live_over_time_interval_ms",
-         profile->point_count > 0 ? count(profile->interval_ms) : json_null()},
-        {"sites_hidden", count(profile->sites_hidden)});
+    return OBJECT({"schema", json_integer(1)}, {"recording", text_or_null(main->path)},
+                  {"process", process_of(main)}, {"totals", totals_of(profile)},
+                  {"peak", peak_of(profile)},
+                  {"timeline", array_of(profile, profile->timeline_count, point)},
+                  {"sizes", array_of(profile, PROFILE_SIZES, total_size)},
+                  {"modules", array_of(profile, profile->modules_count, module)},
+                  {"threads", array_of(profile, profile->threads_count, thread)},
+                  {"mappings", array_of(profile, profile->mappings_count, mapping)},
+                  {"children", children_of(tree)}, {"children_unlisted", count(tree->unlisted)},
+                  {"leaks", lost_blocks_of(profile)}, {"leaks_reason", leaks_reason_of(main)},
+                  {"leaked", leaked_of(profile)}, {"suppressed", suppressed_of(profile)},
+                  {"reachable", reachable_of(profile)}, {"leaks_ms", leaks_ms_of(profile)},
+                  {"lost", lost_of(profile)}, {"missing_bytes", count(profile->missing)},
+                  {"contradictions", count(profile->unbelieved)},
+                  {"live_over_time_interval_ms",
+                   profile->point_count > 0 ? count(profile->interval_ms) : json_null()},
+                  {"sites_hidden", count(profile->sites_hidden)});
 }
 
 // The sites one by one, a line each: all of a large recording's at once would need gigabytes.

@@ -71,6 +71,8 @@ static void put_others(struct line *line, const struct profile_leaks *leaks)
         [PROFILE_INTERIOR] = "in use through pointers into them only",
         [PROFILE_REACHABLE] = "in use",
         [PROFILE_INHERITED] = "of the process that forked this one: not looked at",
+        [PROFILE_IGNORED] = "that the program wants left out",
+        [PROFILE_SUPPRESSED] = "suppressed",
     };
     for (size_t i = 0; i < PROFILE_LEAK_KINDS; i++) {
         const struct profile_leak *sum = &leaks->sums[i];
@@ -93,6 +95,8 @@ static void put_leak(struct line *line, const struct profile *profile,
         [PROFILE_INTERIOR] = "in use through pointers into them only",
         [PROFILE_REACHABLE] = "in use",
         [PROFILE_INHERITED] = "of the process that forked this one",
+        [PROFILE_IGNORED] = "left out by the program",
+        [PROFILE_SUPPRESSED] = "suppressed",
     };
     const struct profile_site *site = &profile->sites[leak->site];
     line_go(line, 2);
@@ -143,4 +147,24 @@ void report_leaks(FILE *out, struct report_style style, const struct report_tree
     }
     put_all(&line, profile, has_all);
     if (part_notes(NULL, main) > 0) (void)part_notes(&line, main);
+}
+
+// Names hold '*' and '$' only where they mean that: what is between such stands.
+void report_suppressions(FILE *out, const struct report_subject *subject)
+{
+    const struct profile *profile = subject->profile;
+    uint32_t *order = calloc(profile->rows_count + 1, sizeof *order);
+    if (!order) return;
+    const size_t count = profile_rank_rows(profile, FIGURES_LOST, order, profile->rows_count);
+    for (size_t i = 0; i < count; i++) {
+        const struct profile_row *row = &profile->rows[order[i]];
+        const struct profile_function *function = &profile->functions[row->function];
+        const char *name =
+            row->line != PROFILE_NONE ? profile->lines[row->line].full : function->name;
+        if (function->is_nameless && function->module != PROFILE_NONE) {
+            name = profile->modules[function->module].name;
+        }
+        (void)fprintf(out, "leak:^%s$\n", name);
+    }
+    free(order);
 }

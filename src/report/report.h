@@ -53,6 +53,9 @@ void report_full(FILE *out, struct report_style style, const struct report_subje
 void report_leaks(FILE *out, struct report_style style, const struct report_tree *tree,
                   bool has_all);
 
+// A line "leak:FUNCTION" for each function that names a row with lost blocks, the most first.
+void report_suppressions(FILE *out, const struct report_subject *subject);
+
 // Why nobody has looked for leaks, in words that follow a colon; NULL: somebody has.
 const char *report_leaks_reason(const struct report_subject *subject, char text[static 96]);
 

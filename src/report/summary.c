@@ -188,6 +188,20 @@ static void put_path(struct line *line, enum ink ink, const char *path)
     put_word(line, ink, path);
 }
 
+// Each file once: what it holds stands together.
+static void put_suppressions(struct line *line, const struct suppressions *list)
+{
+    const char *before = "";
+    for (size_t i = 0; list && i < list->count; i++) {
+        const struct suppression *one = &list->all[i];
+        if (one->origin != SUPPRESSION_OF_FILE || strcmp(one->source, before) == 0) continue;
+        before = one->source;
+        line_put(line, INK_PLAIN, "--suppressions=");
+        put_word(line, INK_PLAIN, before);
+        line_put(line, INK_PLAIN, " ");
+    }
+}
+
 // What was asked for and would change the next answer, too.
 static void put_options(struct line *line, const struct profile_options *options)
 {
@@ -198,6 +212,7 @@ static void put_options(struct line *line, const struct profile_options *options
         put_word(line, INK_PLAIN, options->filter);
         line_put(line, INK_PLAIN, " ");
     }
+    put_suppressions(line, options->suppressions);
     for (size_t i = 0; i < options->skip_count; i++) {
         line_put(line, INK_PLAIN, "--skip=");
         put_word(line, INK_PLAIN, options->skips[i]);

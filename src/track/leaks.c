@@ -19,6 +19,9 @@ struct leak_count {
     uint64_t bytes;
 };
 
+__thread unsigned leaks_ignoring;
+struct block_set leaks_ignored;
+
 static struct {
     bool is_wanted;
     bool is_done;
@@ -27,6 +30,11 @@ static struct {
     struct block_set inherited;
     bool inherits_all; // there was no memory to tell which blocks
 } state;
+
+struct request {
+    const struct preserved_registers *caller;
+    const char *suppressions;
+};
 
 // One look through the process.
 struct search {
@@ -38,7 +46,8 @@ struct search {
     size_t size;
     uint32_t thread_count;
     uint64_t begin_ms;
-    const char *what; // could not be done; NULL: all is well
+    const char *suppressions; // the program's
+    const char *what;         // could not be done; NULL: all is well
     int error;
 };
 
@@ -73,13 +82,30 @@ static bool is_inherited(uintptr_t start)
     return state.inherits_all || block_set_has(&state.inherited, start);
 }
 
+static bool has_exempt(void)
+{
+    return state.inherits_all || !block_set_is_unused(&state.inherited) ||
+           !block_set_is_unused(&leaks_ignored);
+}
+
+void leaks_ignore(uintptr_t address)
+{
+    struct located block;
+    uintptr_t start = locate_address(address);
+    if (!locate_block(start, &block) || !locate_is_live(&block)) return;
+    (void)block_set_add(&leaks_ignored, block.start); // without memory: it is told
+}
+
 // --- looking
 // -------------------------------------------------------------------------------------
 
-static bool scan_inherited(void *context, const struct heap_block *block)
+// What is not accused is in use, and what it leads to.
+static bool scan_exempt(void *context, const struct heap_block *block)
 {
     struct search *self = context;
-    if (is_inherited(block->start)) leak_scan_word(&self->scan, block->start);
+    if (is_inherited(block->start) || block_set_has(&leaks_ignored, block->start)) {
+        leak_scan_word(&self->scan, block->start);
+    }
     return true;
 }
 
@@ -87,6 +113,7 @@ static bool count_block(void *context, const struct heap_block *block)
 {
     struct search *self = context;
     enum record_leak_kind kind = leak_scan_kind(&self->scan, block->start);
+    if (block_set_has(&leaks_ignored, block->start)) kind = RECORD_IGNORED;
     if (is_inherited(block->start)) kind = RECORD_INHERITED;
     size_t site = block->site < self->site_count ? block->site : 0;
     struct leak_count *count = &self->counts[site * RECORD_LEAK_KINDS + kind];
@@ -120,8 +147,8 @@ static void look(struct search *self)
     if (error) fail(self, "its memory could not be looked through", error);
     if (!error) {
         const uintptr_t root = (uintptr_t)&mete_heap_root;
-        if (!block_set_is_unused(&state.inherited) || state.inherits_all) {
-            (void)heap_walk(&reader, root, scan_inherited, self); // our own: it can be read
+        if (has_exempt()) {
+            (void)heap_walk(&reader, root, scan_exempt, self); // our own: it can be read
         }
         leak_scan_reach(&self->scan);
         leak_scan_split(&self->scan);
@@ -200,7 +227,9 @@ static void refuse(const struct search *self)
         text_add(&text, ": ");
         text_add(&text, error_words(-self->error));
     }
-    recorder.process->leak_reason = recorder_text(words);
+    if (recorder.process->leak_reason.size == 0) {
+        recorder.process->leak_reason = recorder_text(words);
+    }
     recorder.process->leak_state = RECORD_LEAKS_REFUSED;
 }
 
@@ -212,6 +241,10 @@ static void write(struct search *self)
     if (!self->what && !write_counts(self)) fail(self, "there is no room in the recording", 0);
     recorder.process->leak_ms = end_ms - self->begin_ms;
     recorder.process->leak_threads = self->thread_count;
+    // Once: a text is never taken back, and programs may look often.
+    if (self->suppressions && recorder.process->suppressions.size == 0) {
+        recorder.process->suppressions = recorder_text(self->suppressions);
+    }
     if (self->what) {
         refuse(self);
     } else {
@@ -222,7 +255,12 @@ static void write(struct search *self)
 
 static void find(void *context)
 {
-    struct search self = {.caller = context, .begin_ms = clock_coarse_ms()};
+    const struct request *request = context;
+    struct search self = {
+        .caller = request->caller,
+        .suppressions = request->suppressions,
+        .begin_ms = clock_coarse_ms(),
+    };
     if (process_seccomp_mode() != state.seccomp_mode) {
         fail(&self, "it has put itself under a seccomp filter", 0);
     } else {
@@ -233,12 +271,19 @@ static void find(void *context)
     if (self.counts) own_pages_unmap(self.counts, self.size);
 }
 
-void leaks_find(const struct preserved_registers *caller)
+bool leaks_find(const struct preserved_registers *caller, enum leaks_moment moment)
 {
-    if (!state.is_wanted || state.is_done) return;
-    state.is_done = true;
-    if (own_stack_run(find, (void *)caller)) return;
-    struct search self = {.what = "there is no memory for it", .error = -ENOMEM};
-    self.begin_ms = clock_coarse_ms();
-    write(&self);
+    if (!state.is_wanted || state.is_done) return false;
+    state.is_done = moment == LEAKS_AT_END;
+    struct request request = {.caller = caller};
+    // The program's own function: it may do anything, and on its own stack.
+    if (state.options.suppressions) request.suppressions = state.options.suppressions();
+    if (!own_stack_run(find, &request)) {
+        static struct search failed; // large; one thread at a time ends a process
+        failed = (struct search){.what = "there is no memory for it", .error = -ENOMEM};
+        failed.begin_ms = clock_coarse_ms();
+        write(&failed);
+    }
+    const struct record_process *process = recorder.process;
+    return process->leak_state == RECORD_LEAKS_SCANNED && process->lost_blocks > 0;
 }

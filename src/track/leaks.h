@@ -3,13 +3,15 @@
 // meanwhile.
 #pragma once
 
+#include "track/block_set.h"
 #include "track/leak_roots.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct leaks_options {
-    size_t argument_offset; // see leak_roots.h
+    size_t argument_offset;            // see leak_roots.h
+    const char *(*suppressions)(void); // of the program: __lsan_default_suppressions(), or NULL
 };
 
 // It is wanted. Notes under what seccomp filters the process began.
@@ -20,5 +22,20 @@ void leaks_begin(const struct leaks_options *options);
 void leaks_forked(void);
 void leaks_inherit(uintptr_t start);
 
-// Looks, once. The caller holds no lock, and is not within the recorder.
-void leaks_find(const struct preserved_registers *caller);
+// Looks, at the end once; meanwhile as often as one likes. True when something is lost. The caller
+// holds no lock, and is not within the recorder.
+enum leaks_moment { LEAKS_MEANWHILE, LEAKS_AT_END };
+bool leaks_find(const struct preserved_registers *caller, enum leaks_moment moment);
+
+// A block that is not to be told, nor what it leads to, until it is freed.
+void leaks_ignore(uintptr_t address);
+
+// Above 0: so is all that the calling thread allocates.
+extern __thread unsigned leaks_ignoring;
+
+// A block is about to be freed.
+extern struct block_set leaks_ignored;
+static ALWAYS_INLINE void leaks_forget(uintptr_t start)
+{
+    if (UNLIKELY(!block_set_is_unused(&leaks_ignored))) block_set_remove(&leaks_ignored, start);
+}

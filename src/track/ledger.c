@@ -325,6 +325,7 @@ static ALWAYS_INLINE void *allocate(struct span *span, struct allocation it)
         site = allocated_slow(&it);
     }
     note_block(span, it.block, it.size, site);
+    if (UNLIKELY(leaks_ignoring)) leaks_ignore((uintptr_t)it.block);
     return it.block;
 }
 
@@ -374,6 +375,7 @@ static NOINLINE void freeing_slow(const void *block, struct event *event)
 static void freeing(void *block, uint32_t site, size_t size, size_t block_size)
 {
     struct event event = {0, site, size, block_size};
+    leaks_forget((uintptr_t)block);
     struct ledger_thread *thread = turn_begin();
     if (UNLIKELY(!thread)) {
         freeing_slow(block, &event);
@@ -430,10 +432,15 @@ static bool is_recording(void)
            recorder.process->pid == process_id();
 }
 
+bool ledger_look_for_leaks(const struct preserved_registers *caller, enum leaks_moment moment)
+{
+    return is_recording() && !busy_at && leaks_find(caller, moment);
+}
+
 bool ledger_end(enum record_state how, const struct preserved_registers *caller)
 {
     if (!is_recording()) return false;
-    if (caller && !busy_at) leaks_find(caller);
+    if (caller) (void)ledger_look_for_leaks(caller, LEAKS_AT_END); // the recording says it
     course_end();
     recorder_end(how);
     return true;

@@ -22,6 +22,9 @@ int ledger_begin(const struct recorder_options *options, const struct leaks_opti
 // False when it has no recording.
 bool ledger_end(enum record_state how, const struct preserved_registers *caller);
 
+// Looks for leaks without an end. True when something is lost.
+bool ledger_look_for_leaks(const struct preserved_registers *caller, enum leaks_moment moment);
+
 // After ledger_end() was true: it goes on.
 void ledger_stay(void);
 

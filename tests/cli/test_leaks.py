@@ -246,3 +246,176 @@ def test_valgrind_is_of_the_same_opinion(mete, run, loser, tmp_path):
     assert run("-o", "a.mete", loser).status == 0
     out = call_mete(mete, ["leaks", "a.mete"], cwd=tmp_path).out.decode()
     assert "500 B  lost in 2 blocks" in out
+
+
+# --- what is not to be told
+
+LSAN = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern void __lsan_disable(void) __attribute__((weak));
+extern void __lsan_enable(void) __attribute__((weak));
+extern void __lsan_ignore_object(const void *) __attribute__((weak));
+extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+extern void __lsan_do_leak_check(void) __attribute__((weak));
+const char *__lsan_default_suppressions(void) { return "leak:by_program\n"; }
+
+#define NOINLINE __attribute__((noinline))
+static int has_lost(void)
+{
+    return __lsan_do_recoverable_leak_check ? __lsan_do_recoverable_leak_check() : -1;
+}
+NOINLINE static void clear(void)
+{
+    volatile char space[16384];
+    for (size_t i = 0; i < sizeof space; i++) space[i] = 0;
+}
+NOINLINE static void aside(void) { memset(malloc(99), 1, 99); free(malloc(98)); }
+NOINLINE void by_program(void) { memset(malloc(100), 1, 100); }
+NOINLINE void by_file(void) { memset(malloc(200), 1, 200); }
+NOINLINE void ignored(void)
+{
+    void *volatile *block = calloc(1, 300);
+    block[0] = calloc(1, 301);
+    if (__lsan_ignore_object) __lsan_ignore_object((void *)block);
+}
+NOINLINE void disabled(void)
+{
+    if (!__lsan_disable) return;
+    __lsan_disable();
+    __lsan_disable();
+    __lsan_enable();
+    memset(malloc(400), 1, 400);
+    __lsan_enable();
+}
+NOINLINE void freed_again(void)
+{
+    void *block = malloc(500);
+    if (__lsan_ignore_object) __lsan_ignore_object(block);
+    free(block);
+    memset(malloc(500), 1, 500); /* at the same place, and lost */
+}
+NOINLINE void lost(void) { memset(malloc(600), 1, 600); }
+
+int main(int argc, char **argv)
+{
+    int before = has_lost();
+    aside();
+    by_program();
+    by_file();
+    ignored();
+    disabled();
+    freed_again();
+    clear();
+    int after = has_lost();
+    if (argc > 1) __lsan_do_leak_check();
+    lost();
+    clear();
+    return dprintf(1, "%d %d\n", before, after) < 0;
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def lsan(compile_words):
+    """A program that was written for LeakSanitizer."""
+    return compile_words("lsan", LSAN, flags=["-g", "-fno-builtin", "-rdynamic"])
+
+
+def leaked_by(object):
+    """Lost blocks by function: the bytes."""
+    return {leak["frames"][0]["function"]: leak["bytes"] for leak in object["leaks"]}
+
+
+def test_what_was_written_for_leaksanitizer_works_unchanged(answer, lsan):
+    done, object = answer(lsan)
+    assert (done.status, done.out) == (0, b"0 1\n"), done
+    assert leaked_by(object) == {"aside": 99, "by_file": 200, "freed_again": 500, "lost": 600}
+    assert object["suppressed"] == {"blocks": 1, "bytes": 100}
+    assert object["reachable"]["ignored"] == {"blocks": 2, "bytes": 700}
+
+
+def test_a_check_before_the_end_is_the_last(answer, lsan):
+    done, object = answer(lsan, "now")
+    assert (done.status, done.out) == (0, b"0 1\n"), done
+    assert "lost" not in leaked_by(object) and "by_file" in leaked_by(object)
+
+
+def test_without_mete_it_runs_as_ever(lsan):
+    done = subprocess.run([lsan], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, b"-1 -1\n"), done
+
+
+def test_under_a_heap_that_nobody_observes_there_is_nothing_to_say(lsan, preload):
+    done = subprocess.run([lsan, "now"], capture_output=True, check=False,
+                          env={"LD_PRELOAD": str(preload)})
+    assert (done.returncode, done.stdout) == (0, b"0 0\n"), done
+
+
+SUPPRESSIONS = """
+# what is known
+leak:by_file
+#mete: max=0
+leak:freed_again
+leak:nobody*
+{
+  of another kind
+  Memcheck:Leak
+  match-leak-kinds: definite
+  fun:malloc
+  fun:aside
+  ...
+  fun:main
+}
+"""
+
+
+def test_files_hide_what_they_list_and_what_is_of_no_use_is_named(mete, run, lsan, tmp_path):
+    (tmp_path / "a.supp").write_text(SUPPRESSIONS, encoding="utf-8")
+    done = run("-o", "a.mete", "--suppressions=a.supp", "--fail-on-leak", lsan)
+    assert done.status == 1, done
+    page = done.err.decode()
+    assert "1.07 KiB  lost in 2 blocks" in page and "by_file" not in page.split("Who lost")[1]
+    said = [line for line in done.said() if "suppression" in line]
+    assert said == [
+        "mete: run: suppression 'leak:freed_again' (a.supp:5) is for 0 blocks at most, and there"
+        " are 1",
+        "mete: run: suppression 'leak:nobody*' (a.supp:6) met nothing",
+    ], done
+    again = call_mete(mete, ["report", "--json", "--suppressions=a.supp", "a.mete"], cwd=tmp_path)
+    assert set(leaked_by(json.loads(again.out))) == {"freed_again", "lost"}
+    plain = call_mete(mete, ["report", "--json", "a.mete"], cwd=tmp_path)
+    assert len(leaked_by(json.loads(plain.out))) == 4  # the recording has all of them
+
+
+def test_the_lines_that_it_makes_hide_everything(mete, run, lsan, tmp_path):
+    assert run("-o", "a.mete", lsan).status == 0
+    made = call_mete(mete, ["leaks", "--gen-suppressions", "a.mete"], cwd=tmp_path)
+    assert made.status == 0 and b"leak:^lost$\n" in made.out, made
+    (tmp_path / "a.supp").write_bytes(made.out)
+    done = run("-o", "a.mete", "--suppressions=a.supp", "--fail-on-leak", lsan)
+    assert done.status == 0, done
+    assert not [line for line in done.said() if "suppression" in line]
+
+
+def test_lsan_options_name_a_file_too(run, lsan, tmp_path):
+    (tmp_path / "a.supp").write_text("leak:main", encoding="utf-8")
+    env = {"LSAN_OPTIONS": f"exitcode=3:suppressions={tmp_path}/a.supp:verbosity=1"}
+    assert run("-o", "a.mete", "--fail-on-leak", lsan, env=env).status == 0
+    gone = {"LSAN_OPTIONS": "suppressions=/nowhere"}
+    done = run("-o", "a.mete", "true", env=gone)
+    assert done.status == 0, done
+    assert "mete: run: suppressions '/nowhere': No such file or directory" in done.said()
+
+
+@pytest.mark.parametrize("text,message", [
+    ("nonsense\n", "line 1: is neither 'leak:PATTERN' nor a block in braces"),
+    ("{\n  a\n", "line 2: has no closing brace"),
+])
+def test_a_file_that_is_none_is_refused_before_anything_runs(run, tmp_path, text, message):
+    (tmp_path / "a.supp").write_text(text, encoding="utf-8")
+    done = run("--suppressions=a.supp", "touch", "ran")
+    assert done.status == 2 and message in done.said()[0], done
+    assert not (tmp_path / "ran").exists()
