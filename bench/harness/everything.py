@@ -1,12 +1,13 @@
 """The questions that have a target, one after the other, and one summary."""
 
-from harness import idle, memory_return, observers, programs, table
+from harness import idle, leak_scan, memory_return, observers, programs, table
 
 SECTIONS = {
     "programs": programs,
     "memory_return": memory_return,
     "idle": idle,
     "observers": observers,
+    "leak_scan": leak_scan,
 }
 
 

@@ -1,6 +1,7 @@
 #include "track/leak_roots.h"
 
 #include "base/align.h"
+#include "os/kernel_words.h"
 #include "os/own_pages.h"
 #include "os/pages.h"
 #include "os/stack_bounds.h"
@@ -334,6 +335,11 @@ static void scan_regions(struct roots *self)
     }
 }
 
+static void see_word(void *context, uintptr_t word)
+{
+    leak_scan_word(context, word);
+}
+
 int leak_roots_scan(struct leak_scan *scan, const struct leak_process *process)
 {
     struct roots self = {.scan = scan, .process = process};
@@ -343,6 +349,7 @@ int leak_roots_scan(struct leak_scan *scan, const struct leak_process *process)
     if (self.left_out.count <= self.left_out.capacity) find_holes(&self);
     leave_out_own(&self);
     scan_threads(&self);
+    kernel_words_read(see_word, scan);
     bool is_whole = self.left_out.count <= self.left_out.capacity;
     if (is_whole) {
         ranges_sort(&self.left_out);

@@ -1,9 +1,9 @@
 // Leak roots: everything outside the heap that may lead to its blocks: the registers of all
 // threads, their stacks from the stack pointer on, thread blocks with static TLS, and whatever else
-// of the process's memory holds anything: globals of every module, mappings of the program's own.
-// Left out: what is mete's own, the dead parts of stacks, and the stacks of ended threads, which
-// libc keeps for the next: of these their thread block counts, and what libc allocated for their
-// TLS is no leak.
+// of the process's memory holds anything: globals of every module, mappings of the program's own;
+// and what the kernel keeps for it (epoll, timers). Left out: what is mete's own, the dead parts of
+// stacks, and the stacks of ended threads, which libc keeps for the next: of these their thread
+// block counts, and what libc allocated for their TLS is no leak.
 #pragma once
 
 #include "os/registers.h"

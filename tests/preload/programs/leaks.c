@@ -9,6 +9,8 @@
 #include "program.h"
 
 #include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
@@ -221,6 +223,12 @@ static void *return_block(void *argument)
     return held_by_result();
 }
 
+static NOINLINE void held_by_epoll(void)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = malloc(124)};
+    EXPECT(epoll_ctl(epoll_create1(0), EPOLL_CTL_ADD, eventfd(0, 0), &event) == 0);
+}
+
 static ucontext_t main_context;
 static ucontext_t coroutine_context;
 
@@ -364,6 +372,7 @@ static NOINLINE void hold(void)
     held_with_tag();
     held_by_unreadable();
     held_behind_guard();
+    held_by_epoll();
     start_coroutine();
     EXPECT(pthread_create(&unjoined, NULL, return_block, NULL) == 0);
     usleep(20000); // it ends
