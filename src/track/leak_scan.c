@@ -52,11 +52,10 @@ static void push(struct leak_scan *self, uintptr_t start)
 }
 
 // The block is in use.
-static ALWAYS_INLINE void reach(struct leak_scan *self, const struct leak_block *found)
+static ALWAYS_INLINE void reach(struct leak_scan *self, const struct leak_block *found,
+                                struct leak_cell *cell, uint64_t bit)
 {
-    uintptr_t start = found->block.start;
-    struct leak_cell *cell = leak_marks_cell(&self->marks, start);
-    uint64_t bit = span_bit(start);
+    uintptr_t start = found->start;
     if (found->is_start) cell->started |= bit;
     if (cell->reached & bit) return;
     cell->reached |= bit;
@@ -74,10 +73,9 @@ static ALWAYS_INLINE bool come_across(struct leak_scan *self, uintptr_t start,
     return true;
 }
 
-static ALWAYS_INLINE void lead_to(struct leak_scan *self, uintptr_t start)
+static ALWAYS_INLINE void lead_to(struct leak_scan *self, uintptr_t start, struct leak_cell *cell,
+                                  uint64_t bit)
 {
-    struct leak_cell *cell = leak_marks_cell(&self->marks, start);
-    uint64_t bit = span_bit(start);
     if (cell->reached & bit) return;
     bool is_first = come_across(self, start, cell, bit);
     if (start == self->leader || (is_first && self->step == LEAK_LEADING)) return;
@@ -87,11 +85,13 @@ static ALWAYS_INLINE void lead_to(struct leak_scan *self, uintptr_t start)
 
 static ALWAYS_INLINE void settle(struct leak_scan *self, const struct leak_block *found)
 {
-    if (!locate_is_live(&found->block)) return;
+    struct leak_cell *cell = leak_marks_cell(&self->marks, found->start);
+    uint64_t bit = span_bit(found->start);
+    if (!(cell->live & bit)) return;
     if (self->step == LEAK_REACHING) {
-        reach(self, found);
+        reach(self, found, cell, bit);
     } else {
-        lead_to(self, found->block.start);
+        lead_to(self, found->start, cell, bit);
     }
 }
 
@@ -110,14 +110,10 @@ static ALWAYS_INLINE void blocks_add(struct leak_scan *self, const struct leak_b
 
 static ALWAYS_INLINE void find_block(struct leak_scan *self, uintptr_t address)
 {
-    struct leak_block found;
-    if (!locate_block(address, &found.block)) return;
-    found.is_start = address == found.block.start;
-    if (span_is_small(found.block.span)) {
-        __builtin_prefetch(span_cell(found.block.span, found.block.start));
-    }
-    __builtin_prefetch(leak_marks_cell(&self->marks, found.block.start), 1);
-    blocks_add(self, &found);
+    struct located block;
+    if (!locate_block(address, &block)) return;
+    __builtin_prefetch(leak_marks_cell(&self->marks, block.start), 1);
+    blocks_add(self, &(struct leak_block){block.start, address == block.start});
 }
 
 static ALWAYS_INLINE bool addresses_add(struct leak_addresses *ring, uintptr_t address,
@@ -275,6 +271,9 @@ static void drain(struct leak_scan *self)
         while (self->reading_count < LEAK_READING_MAX && self->depth > 0) {
             uintptr_t start = self->stack[--self->depth];
             __builtin_prefetch((const void *)start);
+            __builtin_prefetch((const char *)start + CACHE_LINE);
+            __builtin_prefetch(leak_marks_cell(&self->marks, start), 1);
+            span_map_prefetch(start);
             self->reading[(self->reading_first + self->reading_count++) % LEAK_READING_MAX] = start;
         }
         if (self->reading_count == 0) {

@@ -9,7 +9,7 @@
 //    indirect; of a cycle that nothing leads to, one is direct (as in Valgrind's memcheck).
 // 3. leak_scan_kind() of any live block; leak_scan_end().
 //
-// Takes a thirty-second of the heap and some 2 MiB. No locks; allocates nothing from the heap.
+// Takes a sixteenth of the heap and some 2 MiB. No locks; allocates nothing from the heap.
 #pragma once
 
 #include "heap/locate.h"
@@ -44,7 +44,7 @@ struct leak_addresses {
 
 struct leak_blocks {
     struct leak_block {
-        struct located block;
+        uintptr_t start;
         bool is_start;
     } all[LEAK_SEEN_MAX];
     unsigned first;
