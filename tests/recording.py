@@ -16,7 +16,7 @@ TYPES = "BIQqf"
 TEXT = 5
 KINDS = ("stack", "before", "signal", "others", "itself", "thread")
 ENDS = ("complete", "no rule", "signal", "depth", "bounds", "unsupported")
-LEAK_STATES = ("unasked", "awaited", "scanned", "refused")
+LEAK_STATES = ("unasked", "awaited", "scanned", "refused", "busy")
 LEAK_KINDS = ("direct", "indirect", "interior", "reachable", "inherited", "ignored")
 STATES = ("running", "ended", "execed", "waited")
 # What a row and a thread both count; the sums over either are the process's.

@@ -11,6 +11,7 @@ static const char *reason_of(const struct recording_facts *facts)
     switch (facts->leak_state) {
     case RECORD_LEAKS_UNASKED: return "its METE= says otherwise";
     case RECORD_LEAKS_REFUSED: return facts->leak_reason;
+    case RECORD_LEAKS_BUSY: return "another thread held the recorder";
     default: return "it did not end by exit(), _exit() or quick_exit()";
     }
 }
@@ -31,6 +32,7 @@ static bool is_known(const struct run_result *result, size_t index, FILE *out)
 // Without what is suppressed.
 static uint64_t lost_blocks(const struct recording *item, struct suppressions *suppressions)
 {
+    if (item->facts.leak_state != RECORD_LEAKS_SCANNED) return 0;
     if (item->facts.lost_blocks == 0 || item->is_dropped) return item->facts.lost_blocks;
     const char *path = item->path;
     const struct profile_options options = {.suppressions = suppressions};

@@ -14,6 +14,7 @@ struct memory_region {
     bool is_writable;
     bool is_shared;
     bool is_anonymous;     // no file behind it
+    bool is_memory;        // shared, and no file but memory behind it either
     bool is_initial_stack; // of the initial thread
 };
 
@@ -22,13 +23,27 @@ struct memory_region {
 int memory_map_read(bool (*see)(void *context, const struct memory_region *region), void *context);
 
 // Which pages hold something of this process's own: they are in memory or swapped out, and not just
-// what a file has. Where the kernel does not say, all of them do.
+// what a file has. Of shared memory: which pages are in memory at all, whoever put them there.
+// Where the kernel does not say, all of them do.
+enum { PAGE_CONTENTS_RUNS = 256, PAGE_CONTENTS_PAGES = 2048 };
+
+struct page_run { // as the kernel gives it: struct page_region of linux/fs.h
+    uint64_t start;
+    uint64_t end;
+    uint64_t categories;
+};
+
 struct page_contents {
-    int fd;             // of /proc/thread-self/pagemap; -1: it does not say
-    bool counts_shared; // also what is a file's or shared, as far as this process has it mapped
-    uint64_t entries[512];
-    uintptr_t first; // the page of entries[0]
-    size_t count;
+    int fd;          // of /proc/thread-self/pagemap; -1: it does not say
+    bool has_ioctl;  // PAGEMAP_SCAN (Linux 6.7): as fast as memory is sparse
+    uintptr_t first; // what is known: first <= page < end
+    uintptr_t end;
+    size_t run_count; // with the call
+    union {
+        struct page_run runs[PAGE_CONTENTS_RUNS];
+        uint64_t entries[PAGE_CONTENTS_PAGES];     // without it
+        unsigned char shared[PAGE_CONTENTS_PAGES]; // from mincore(): of the piece asked for last
+    };
 };
 void page_contents_open(struct page_contents *self);
 void page_contents_close(struct page_contents *self);
@@ -36,6 +51,8 @@ void page_contents_close(struct page_contents *self);
 // The next pages within [start, end) that do. False: there are none.
 bool page_contents_next(struct page_contents *self, uintptr_t start, uintptr_t end,
                         uintptr_t *start_out, uintptr_t *end_out);
+bool page_contents_next_shared(struct page_contents *self, uintptr_t start, uintptr_t end,
+                               uintptr_t *start_out, uintptr_t *end_out);
 
 // This process's memory as a file, through which also what may not be read can be: a descriptor, or
 // -1. False: there is nothing there.

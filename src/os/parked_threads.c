@@ -1,6 +1,7 @@
 #include "os/parked_threads.h"
 
 #include "base/attributes.h"
+#include "os/clock.h"
 #include "os/syscall.h"
 #include "os/thread_list.h"
 
@@ -17,6 +18,7 @@
 enum {
     PARKING_SIGNAL = 33,       // SIGSETXID: pthread_sigmask() takes it out of every mask
     POLL_NS = 50 * 1000,       // between two looks at whether threads have come
+    WAIT_MS_MAX = 2000,        // for all
     POLLS_MAX = 20 * 1000,     // 1 s and more
     ROUNDS_MAX = 1000,         // of looking for threads that others made meanwhile
     AVOIDANCES_MAX = 50,       // times that a thread is let out of code to be avoided
@@ -45,6 +47,7 @@ static struct {
     long pid;
     long caller;
     int error;
+    uint64_t end_ms;         // of all waiting
     bool avoids;             // whether threads are still let out of such code
     _Atomic uint32_t may_go; // the parked shall leave
     struct kernel_action before;
@@ -154,7 +157,8 @@ static bool send(struct stopped_thread *thread)
     info.si_value.sival_ptr = &state;
     long error =
         syscall_4(SYS_rt_tgsigqueueinfo, state.pid, thread->tid, PARKING_SIGNAL, (long)&info);
-    if (error) thread->is_gone = true; // ESRCH
+    if (error == -ESRCH) thread->is_gone = true;
+    if (error && error != -ESRCH && !state.error) state.error = (int)error; // RLIMIT_SIGPENDING
     return error == 0;
 }
 
@@ -192,7 +196,8 @@ static bool has_ended(const struct stopped_thread *thread)
 static bool wait_for(struct stopped_thread *thread)
 {
     int avoided = 0;
-    for (int i = 0; i < POLLS_MAX && !thread->is_gone; i++) {
+    for (int i = 0; !thread->is_gone && !state.error && clock_coarse_ms_direct() < state.end_ms;
+         i++) {
         uint32_t parking = atomic_load(&thread->parking);
         if (parking == PARKING_PARKED) return true;
         if (parking == PARKING_AVOIDED) {
@@ -244,6 +249,7 @@ int threads_park(struct stopped_threads *self, const struct stopping_options *op
     state.pid = syscall_2(SYS_getpid, 0, 0);
     state.caller = syscall_2(SYS_gettid, 0, 0);
     state.error = 0;
+    state.end_ms = clock_coarse_ms_direct() + WAIT_MS_MAX;
     state.avoids = true;
     atomic_store(&state.may_go, 0);
     set_handler(&action, &state.before);
@@ -254,7 +260,7 @@ int threads_park(struct stopped_threads *self, const struct stopping_options *op
         int error = thread_list_read(state.pid, ask, &round);
         if (error && !state.error) state.error = error;
         for (size_t j = first; j < self->count; j++) {
-            if (!wait_for(&self->threads[j])) state.error = -EBUSY;
+            if (!wait_for(&self->threads[j]) && !state.error) state.error = -EBUSY;
         }
     }
     if (round.found > 0 && !state.error) state.error = -EAGAIN;

@@ -1,7 +1,7 @@
 // Parked threads: threads of this process held still in the handler of a signal. It is one that
 // libc keeps for itself and lets nobody block; its handler is put back before the threads go on.
-// System calls that a signal interrupts may end with EINTR; all else is as if nothing had been.
-// For stopped_threads.c, which prefers another way.
+// System calls that a signal interrupts may end with EINTR (signal(7)); all else is as if nothing
+// had been. For stopped_threads.c, which prefers another way.
 #pragma once
 
 #include "os/stopped_threads.h"

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -102,5 +103,13 @@ void process_thread_name(char name[static PROCESS_THREAD_NAME_SIZE])
 
 long process_seccomp_mode(void)
 {
-    return syscall_6(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0);
+    long privileges = syscall_6(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0, 0);
+    return syscall_6(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0) | privileges << 8;
+}
+
+bool process_is_on_signal_stack(void)
+{
+    stack_t stack = {.ss_flags = SS_ONSTACK};
+    (void)syscall_2(SYS_sigaltstack, 0, (long)&stack); // refused: it may be
+    return stack.ss_flags & SS_ONSTACK;
 }

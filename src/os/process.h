@@ -24,7 +24,11 @@ bool process_is_running_file(const char *path);
 // Makes another program of this process. Comes back with -errno when it cannot.
 int process_exec(const char *path, char *const *arguments, char *const *environment);
 
-// Under what seccomp filters the calling thread is: a number that changes with them.
+// Whether the calling thread runs on its alternate signal stack.
+bool process_is_on_signal_stack(void);
+
+// Whether the calling thread is under seccomp filters, and has given up new privileges, as programs
+// do before they add one: a number that changes with both.
 long process_seccomp_mode(void);
 
 // The calling thread's name.

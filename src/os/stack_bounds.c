@@ -14,9 +14,8 @@ enum {
     // PTHREAD_STACK_MIN is 16 KiB, of which libc's thread block (below 4 KiB) stands at the top.
     THREAD_STACK_CERTAIN = 12 * 1024,
     THREAD_STACK_MIN = 16 * 1024,
-    // Of the block: 2304 bytes in glibc 2.36, of which the stack's place is at 1680. It ends with
-    // the stack, but for alignment.
-    THREAD_BLOCK_WORDS = 256,
+    // Of the block: 2304 bytes in glibc 2.36, of which the stack's place is at 1680: within
+    // STACK_BOUNDS_WORDS. It ends with the stack, but for alignment.
     THREAD_BLOCK_MAX = 8 * 1024,
     LOWER_MAX = 1 << 14, // pages at once (64 MiB): what a look at them costs is 2 ms
 };
@@ -41,10 +40,10 @@ static uintptr_t thread_block(void)
     return address;
 }
 
-bool stack_bounds_of_block(uintptr_t block, struct stack_bounds *bounds_out)
+bool stack_bounds_of_block(uintptr_t block, const uintptr_t *words, struct stack_bounds *bounds_out,
+                           bool *has_guard_out)
 {
-    const uintptr_t *words = (const uintptr_t *)block;
-    for (int i = 0; i + 2 < THREAD_BLOCK_WORDS; i++) {
+    for (int i = 0; i + 2 < STACK_BOUNDS_WORDS; i++) {
         uintptr_t start = words[i];
         uintptr_t size = words[i + 1];
         uintptr_t guard_size = words[i + 2];
@@ -52,6 +51,7 @@ bool stack_bounds_of_block(uintptr_t block, struct stack_bounds *bounds_out)
         if (start < block && size >= THREAD_STACK_MIN && size < start && guard_size < size &&
             past_block > 0 && past_block <= THREAD_BLOCK_MAX) {
             // The guard is its lowest pages.
+            *has_guard_out = guard_size > 0;
             *bounds_out = (struct stack_bounds){.low = start + guard_size, .high = start + size};
             return true;
         }
@@ -64,7 +64,8 @@ void stack_bounds_init(struct stack_bounds *self)
     uintptr_t high = thread_block();
     uintptr_t size = THREAD_STACK_CERTAIN;
     struct stack_bounds whole;
-    if (stack_bounds_of_block(high, &whole)) {
+    bool has_guard;
+    if (stack_bounds_of_block(high, (const uintptr_t *)high, &whole, &has_guard)) {
         size = high - whole.low;
     } else if (syscall_2(SYS_gettid, 0, 0) == syscall_2(SYS_getpid, 0, 0)) {
         high = align_down(getauxval(AT_RANDOM), sizeof(uintptr_t)); // above every frame

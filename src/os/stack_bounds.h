@@ -41,5 +41,9 @@ bool stack_bounds_lower(struct stack_bounds *self, uintptr_t sp);
 
 // All of the stack that libc's thread block at `block` stands on, from above its guard to its end,
 // with the block and the thread's static TLS. False: it stands on none (the initial thread's), or
-// libc is not as we know it. Reads 2 KiB of the block.
-bool stack_bounds_of_block(uintptr_t block, struct stack_bounds *bounds_out);
+// libc is not as we know it. `words` are the first
+// STACK_BOUNDS_WORDS of the block, wherever they were read from.
+// *has_guard_out: it has guard pages, as those have that libc made itself.
+enum { STACK_BOUNDS_WORDS = 256 };
+bool stack_bounds_of_block(uintptr_t block, const uintptr_t *words, struct stack_bounds *bounds_out,
+                           bool *has_guard_out);

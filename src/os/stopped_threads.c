@@ -3,6 +3,7 @@
 #include "base/align.h"
 #include "base/attributes.h"
 #include "base/text.h"
+#include "os/clock.h"
 #include "os/own_pages.h"
 #include "os/pages.h"
 #include "os/parked_threads.h"
@@ -28,8 +29,8 @@ enum {
     STACK_SIZE = 64 * 1024, // of the task
     ROUNDS_MAX = 1000,      // of looking for threads that others made meanwhile
     POLL_NS = 20 * 1000,    // between two looks at whether a thread has stopped
-    POLLS_MAX = 100 * 1000, // 2 s and more: a thread in a disk's hands may take that long
-    AVOIDANCES_MAX = 50,    // times that a thread is let out of code to be avoided
+    WAIT_MS_MAX = 2000,  // for all: a thread that the kernel does not let go may hold it for hours
+    AVOIDANCES_MAX = 50, // times that a thread is let out of code to be avoided
 };
 
 // What the task and its maker share.
@@ -38,6 +39,7 @@ static struct {
     struct stopping_options options;
     long pid;
     long caller;                // the thread that is not stopped
+    uint64_t end_ms;            // of all waiting
     int error;                  // why not all are
     _Atomic uint32_t may_begin; // the task has the right to stop them
     _Atomic uint32_t is_done;   // the maker may look
@@ -56,11 +58,22 @@ static void sleep_ns(long ns)
     (void)syscall_2(SYS_nanosleep, (long)&span, 0);
 }
 
-static void wait_until_set(_Atomic uint32_t *word, const _Atomic uint32_t *alive)
+static bool is_task_gone(void)
+{
+    return atomic_load_explicit(&state.task, memory_order_acquire) == 0;
+}
+
+// In the task: also where its maker is in another PID namespace, and knows its threads by other
+// numbers.
+static bool is_maker_gone(void)
+{
+    return syscall_2(SYS_getppid, 0, 0) != state.pid;
+}
+
+static void wait_until_set(_Atomic uint32_t *word, bool (*is_in_vain)(void))
 {
     const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
-    while (atomic_load_explicit(word, memory_order_acquire) == 0) {
-        if (alive && atomic_load_explicit(alive, memory_order_acquire) == 0) return;
+    while (atomic_load_explicit(word, memory_order_acquire) == 0 && !is_in_vain()) {
         (void)syscall_4(SYS_futex, (long)word, FUTEX_WAIT, 0, (long)&moment);
     }
 }
@@ -131,7 +144,7 @@ static bool ask(void *context, int tid)
 // Waits until a thread that was asked has stopped, or has ended. False: it does not.
 static bool wait_for_stop(struct stopped_thread *thread)
 {
-    for (int i = 0; i < POLLS_MAX; i++) {
+    for (int i = 0; i <= 10 || clock_coarse_ms_direct() < state.end_ms; i++) {
         int status = 0;
         long waited = syscall_4(SYS_wait4, thread->tid, (long)&status, __WALL | WNOHANG, 0);
         if (waited == thread->tid && WIFSTOPPED(status)) {
@@ -222,12 +235,44 @@ static void stop_all(void)
     }
 }
 
+// Those that the kernel does not begin again by itself (signal(7)).
+static bool must_be_begun_again(const struct user_regs_struct *registers)
+{
+    if ((long)registers->rax != -EINTR) return false;
+    switch ((long)registers->orig_rax) {
+    case SYS_epoll_wait:
+    case SYS_epoll_pwait:
+    case SYS_epoll_pwait2:
+    case SYS_rt_sigtimedwait:
+    case SYS_semop:
+    case SYS_semtimedop:
+    case SYS_io_getevents: return true;
+    default: return false;
+    }
+}
+
+// A thread that no signal has come to, and whose system call we have ended.
+static void begin_call_again(const struct stopped_thread *thread)
+{
+    enum { SYSCALL_SIZE = 2 }; // bytes of the instruction
+    struct user_regs_struct registers;
+    struct iovec piece = {.iov_base = &registers, .iov_len = sizeof registers};
+    if (thread->signal) return;
+    if (trace(PTRACE_GETREGSET, thread->tid, NT_PRSTATUS, (unsigned long)&piece) != 0) return;
+    if (!must_be_begun_again(&registers)) return;
+    registers.rip -= SYSCALL_SIZE;
+    registers.rax = registers.orig_rax;
+    registers.orig_rax = (unsigned long long)-1; // the kernel is not to look at it again
+    (void)trace(PTRACE_SETREGSET, thread->tid, NT_PRSTATUS, (unsigned long)&piece);
+}
+
 static void let_all_go(void)
 {
     struct stopped_threads *self = state.threads;
     for (size_t i = 0; i < self->count; i++) {
         const struct stopped_thread *thread = &self->threads[i];
         if (!thread->is_gone) {
+            begin_call_again(thread);
             (void)trace(PTRACE_DETACH, thread->tid, 0, (unsigned long)thread->signal);
         }
     }
@@ -235,11 +280,13 @@ static void let_all_go(void)
 
 static void run_task(void)
 {
-    (void)syscall_2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL); // it has nothing to do alone
-    wait_until_set(&state.may_begin, NULL);
+    // It has nothing to do alone. A maker that has gone before that was said is noticed, too.
+    (void)syscall_2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+    wait_until_set(&state.may_begin, is_maker_gone);
+    if (is_maker_gone()) return;
     stop_all();
     set(&state.is_done);
-    if (!state.error) wait_until_set(&state.may_go, NULL);
+    if (!state.error) wait_until_set(&state.may_go, is_maker_gone);
     let_all_go();
 }
 
@@ -297,7 +344,9 @@ static void bury_task(void)
         uint32_t id = atomic_load_explicit(&state.task, memory_order_relaxed);
         if (id) (void)syscall_4(SYS_futex, (long)&state.task, FUTEX_WAIT, id, (long)&moment);
     }
-    (void)syscall_4(SYS_wait4, state.task_id, 0, __WALL, 0);
+    // What it has cost would count as that of a child that was waited for: where the process ends
+    // anyway, it is left to whoever buries that.
+    if (!state.options.is_at_end) (void)syscall_4(SYS_wait4, state.task_id, 0, __WALL, 0);
 }
 
 static void give_memory(struct stopped_threads *self)
@@ -314,6 +363,7 @@ static int seize(struct stopped_threads *self, const struct stopping_options *op
     state.pid = syscall_2(SYS_getpid, 0, 0);
     state.caller = syscall_2(SYS_gettid, 0, 0);
     state.error = 0;
+    state.end_ms = clock_coarse_ms_direct() + WAIT_MS_MAX;
     atomic_store(&state.may_begin, 0);
     atomic_store(&state.is_done, 0);
     atomic_store(&state.may_go, 0);
@@ -323,7 +373,7 @@ static int seize(struct stopped_threads *self, const struct stopping_options *op
         // Yama lets nobody trace but ancestors, and whom one names. Without it this is refused.
         (void)syscall_2(SYS_prctl, PR_SET_PTRACER, state.task_id);
         set(&state.may_begin);
-        wait_until_set(&state.is_done, &state.task);
+        wait_until_set(&state.is_done, is_task_gone);
         error = state.error;
         if (!error && atomic_load(&state.is_done) == 0) error = -ECANCELED; // it was killed
         if (error) bury_task();
@@ -344,7 +394,8 @@ int threads_stop(struct stopped_threads *self, const struct stopping_options *op
     if (error || thread_count == 1) return error;
     if (!take_memory(self, thread_count)) return -ENOMEM;
     error = options->parks_only ? -EPERM : seize(self, options);
-    if (error == 0 || error == -ENOMEM) {
+    // What the kernel holds it does not give to a signal either.
+    if (error == 0 || error == -ENOMEM || error == -EBUSY) {
         if (error) give_memory(self);
         return error;
     }

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "os/syscall.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -80,10 +81,10 @@ bool thread_list_has_ended(long pid, int tid)
     text_add_decimal(&text, (size_t)tid);
     text_add(&text, "/stat");
     long fd = syscall_4(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0) return true;
+    if (fd < 0) return fd == -ENOENT || fd == -ESRCH;
     long count = syscall_4(SYS_read, fd, (long)words, sizeof words - 1, 0);
     (void)syscall_2(SYS_close, fd, 0);
-    if (count <= 0) return true;
+    if (count <= 0) return count == -ESRCH;
     words[count] = '\0';
     const char *after_name = strrchr(words, ')'); // the name may hold anything
     return after_name && (after_name[2] == 'Z' || after_name[2] == 'X');

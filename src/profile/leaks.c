@@ -27,6 +27,7 @@ static enum profile_leaks_state state_of(uint32_t state)
     case RECORD_LEAKS_AWAITED: return PROFILE_LEAKS_AWAITED;
     case RECORD_LEAKS_SCANNED: return PROFILE_LEAKS_SCANNED;
     case RECORD_LEAKS_REFUSED: return PROFILE_LEAKS_REFUSED;
+    case RECORD_LEAKS_BUSY: return PROFILE_LEAKS_BUSY;
     default: return PROFILE_LEAKS_UNASKED;
     }
 }

@@ -152,6 +152,7 @@ enum profile_leaks_state {
     PROFILE_LEAKS_AWAITED, // there was no end at which it could be done, or not yet
     PROFILE_LEAKS_SCANNED,
     PROFILE_LEAKS_REFUSED, // `reason`
+    PROFILE_LEAKS_BUSY,    // it could not be written down
 };
 
 struct profile_leak {

@@ -174,7 +174,7 @@ static int read_frame(struct reading *self, struct suppression *one, const char 
 {
     static const struct {
         const char *word;
-        int what;
+        enum suppression_what what;
     } words[] = {
         {"fun:", SUPPRESSION_FUNCTION},
         {"obj:", SUPPRESSION_OBJECT},

@@ -23,7 +23,12 @@ enum {
 
 // One frame, from the innermost: "fun:", "obj:", "src:", or "..." for any number of them.
 struct suppression_frame {
-    enum { SUPPRESSION_ANY, SUPPRESSION_FUNCTION, SUPPRESSION_OBJECT, SUPPRESSION_SOURCE } what;
+    enum suppression_what {
+        SUPPRESSION_ANY,
+        SUPPRESSION_FUNCTION,
+        SUPPRESSION_OBJECT,
+        SUPPRESSION_SOURCE,
+    } what;
     char *pattern;
     char *demangled; // what the pattern stands for where it is a mangled name; or NULL
 };

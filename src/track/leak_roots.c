@@ -74,6 +74,22 @@ static bool ranges_join(struct ranges *self, const struct ranges *other)
     return self->count <= self->capacity;
 }
 
+// In address order, apart from each other.
+static void ranges_settle(struct ranges *self)
+{
+    ranges_sort(self);
+    size_t kept = 0;
+    for (size_t i = 0; i < self->count; i++) {
+        const struct leak_range range = self->all[i];
+        if (kept > 0 && range.start <= self->all[kept - 1].end) {
+            if (range.end > self->all[kept - 1].end) self->all[kept - 1].end = range.end;
+        } else {
+            self->all[kept++] = range;
+        }
+    }
+    self->count = kept;
+}
+
 static void leave_out_heap(struct roots *self)
 {
     struct ranges *ranges = &self->left_out;
@@ -178,21 +194,42 @@ static const struct memory_region *find_region(const struct roots *self, uintptr
 // --- threads
 // -------------------------------------------------------------------------------------
 
+// Whether a thread runs on the stack there: one that borrows another's, or has none of libc's.
+static bool is_run_on(const struct leak_process *process, uintptr_t start, uintptr_t end)
+{
+    if (process->caller.sp - start < end - start) return true;
+    for (size_t i = 0; i < process->threads->count; i++) {
+        const struct stopped_thread *thread = &process->threads->threads[i];
+        if (!thread->is_gone && thread->sp - start < end - start) return true;
+    }
+    return false;
+}
+
+// The stack that the thread block at `block` stands on. False: nothing is known of it.
+static bool find_bounds(struct roots *self, uintptr_t block, struct stack_bounds *bounds_out,
+                        bool *has_guard_out)
+{
+    uintptr_t words[STACK_BOUNDS_WORDS];
+    return leak_scan_read(self->scan, block, words, sizeof words) &&
+           stack_bounds_of_block(block, words, bounds_out, has_guard_out);
+}
+
 // The part of a thread's stack below its stack pointer is dead. When it runs on another one (a
 // coroutine's, an alternate one), nothing is known of how far its own is used.
 static void leave_out_dead_part(struct roots *self, uintptr_t block, uintptr_t sp, bool is_initial)
 {
     struct stack_bounds bounds;
     uintptr_t live = align_down(sp - RED_ZONE, sizeof(uintptr_t));
+    bool has_guard;
     // One that is just beginning has no block yet, and its maker's.
-    bool is_known =
-        !is_initial && pages_are_readable(block) && stack_bounds_of_block(block, &bounds);
+    bool is_known = !is_initial && find_bounds(self, block, &bounds, &has_guard);
     if (is_initial) {
         const struct memory_region *region = find_region(self, sp);
         is_known = region && region->is_initial_stack;
         if (is_known) bounds = (struct stack_bounds){region->start, region->end};
     }
-    if (is_known && stack_bounds_hold(&bounds, live)) {
+    if (is_known && stack_bounds_hold(&bounds, live) &&
+        !is_run_on(self->process, bounds.low, live)) {
         ranges_add(&self->left_out, bounds.low, live);
     } else {
         leak_scan_word(self->scan, sp); // it may be a block
@@ -204,7 +241,11 @@ static void scan_threads(struct roots *self)
     const struct leak_process *process = self->process;
     const struct preserved_registers *caller = &process->caller;
     for (size_t i = 0; i < REGISTERS_PRESERVED; i++) leak_scan_word(self->scan, caller->words[i]);
-    leave_out_dead_part(self, caller->block, caller->sp, process->is_caller_initial);
+    if (!process->is_caller_elsewhere) {
+        leave_out_dead_part(self, caller->block, caller->sp, process->is_caller_initial);
+    } else {
+        leak_scan_word(self->scan, caller->sp);
+    }
     for (size_t i = 0; i < process->threads->count; i++) {
         const struct stopped_thread *thread = &process->threads->threads[i];
         if (thread->is_gone) continue;
@@ -263,7 +304,10 @@ static void find_dead_blocks(struct roots *self, uintptr_t start, const uintptr_
         const uintptr_t *block = &words[(at - start) / sizeof *words];
         if (block[BLOCK_SELF] != at || block[BLOCK_SELF_AGAIN] != at) continue;
         struct stack_bounds bounds;
-        if (is_alive(self->process, at) || !stack_bounds_of_block(at, &bounds)) continue;
+        // A stack that the program made may be anything by now.
+        bool has_guard;
+        if (is_alive(self->process, at) || !find_bounds(self, at, &bounds, &has_guard)) continue;
+        if (!has_guard || is_run_on(self->process, bounds.low, bounds.high)) continue;
         ranges_add(&self->dead, bounds.low, bounds.high);
         scan_dead_block(self, at, bounds.high);
     }
@@ -294,7 +338,6 @@ static void look_for_dead_stacks(struct roots *self, const struct memory_region 
 {
     (void)region;
     struct leak_scan *scan = self->scan;
-    scan->contents.counts_shared = false;
     uintptr_t first;
     uintptr_t last;
     for (uintptr_t at = start; page_contents_next(&scan->contents, at, end, &first, &last);) {
@@ -328,8 +371,8 @@ static void scan_regions(struct roots *self)
     size_t next = 0;
     for (size_t i = 0; i < self->region_count; i++) {
         const struct memory_region *region = &self->regions[i];
-        // What is shared and read-only is somebody else's to write.
-        if (!region->is_shared || region->is_writable) {
+        // A file that is shared and read-only is somebody else's to write.
+        if (!region->is_shared || region->is_writable || region->is_memory) {
             for_each_piece(self, region, &next, scan_piece);
         }
     }
@@ -352,12 +395,12 @@ int leak_roots_scan(struct leak_scan *scan, const struct leak_process *process)
     kernel_words_read(see_word, scan);
     bool is_whole = self.left_out.count <= self.left_out.capacity;
     if (is_whole) {
-        ranges_sort(&self.left_out);
+        ranges_settle(&self.left_out);
         find_dead_stacks(&self);
         is_whole = ranges_join(&self.left_out, &self.dead);
     }
     if (is_whole) {
-        ranges_sort(&self.left_out);
+        ranges_settle(&self.left_out);
         scan_regions(&self);
     }
     own_pages_unmap(self.memory, self.memory_size);

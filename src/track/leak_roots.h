@@ -14,8 +14,9 @@ struct leak_process {
     const struct stopped_threads *threads; // all others
     struct preserved_registers caller;     // the calling thread, as it left the program's code
     bool is_caller_initial;
-    struct leak_range own;  // the module that this is part of
-    size_t argument_offset; // in libc's thread block, of what the thread was given; 0: unknown
+    bool is_caller_elsewhere; // on an alternate signal stack, which may lie within its own
+    struct leak_range own;    // the module that this is part of
+    size_t argument_offset;   // in libc's thread block, of what the thread was given; 0: unknown
 };
 
 // Gives the scan all roots. 0, or -errno: it could not look at all of them.

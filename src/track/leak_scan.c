@@ -7,21 +7,27 @@
 #include "os/process.h"
 
 enum {
-    // From here on a block may have many pages that were never touched.
-    LARGE_SIZE = 64 * 1024,
+    // From here on a block may have pages that were never touched, or that the program has made
+    // such (MADV_DONTNEED, guard pages, userfaultfd).
+    LARGE_SIZE = PAGE_SIZE,
 };
 
-static const size_t stack_size = LEAK_STACK_MAX * sizeof(uintptr_t);
+enum {
+    STACK_SIZE = LEAK_STACK_MAX * sizeof(uintptr_t),
+    HOLES_SIZE = LEAK_HOLES_MAX * sizeof(struct leak_range),
+    MEMORY_SIZE = STACK_SIZE + LEAK_BUFFER_SIZE + HOLES_SIZE,
+};
 
 bool leak_scan_begin(struct leak_scan *self)
 {
     *self = (struct leak_scan){0};
-    char *memory = own_pages_map(stack_size + LEAK_BUFFER_SIZE);
+    char *memory = own_pages_map(MEMORY_SIZE);
     if (!memory) return false;
     self->stack = (uintptr_t *)(void *)memory;
-    self->buffer = memory + stack_size;
+    self->buffer = memory + STACK_SIZE;
+    self->holes = (struct leak_range *)(void *)(self->buffer + LEAK_BUFFER_SIZE);
     if (!leak_marks_begin(&self->marks)) {
-        own_pages_unmap(memory, stack_size + LEAK_BUFFER_SIZE);
+        own_pages_unmap(memory, MEMORY_SIZE);
         return false;
     }
     span_map_bounds(&self->low, &self->high);
@@ -36,7 +42,7 @@ void leak_scan_end(struct leak_scan *self)
     memory_close_own(self->memory_fd);
     page_contents_close(&self->contents);
     leak_marks_end(&self->marks);
-    own_pages_unmap(self->stack, stack_size + LEAK_BUFFER_SIZE);
+    own_pages_unmap(self->stack, MEMORY_SIZE);
 }
 
 // --- words
@@ -181,8 +187,9 @@ static void consider_all(struct leak_scan *self, const uintptr_t *words, size_t 
 
 bool leak_scan_read(struct leak_scan *self, uintptr_t start, void *out, size_t size)
 {
-    if (self->reader.read(&self->reader, start, out, size) == 0) return true;
-    return memory_read_own(self->memory_fd, start, out, size);
+    // The file first: sandboxes kill for the other way, which no ordinary program has.
+    if (memory_read_own(self->memory_fd, start, out, size)) return true;
+    return self->memory_fd < 0 && self->reader.read(&self->reader, start, out, size) == 0;
 }
 
 // What cannot be read as a whole is read page by page.
@@ -205,13 +212,14 @@ static void scan_pages(struct leak_scan *self, uintptr_t start, uintptr_t end)
     }
 }
 
-void leak_scan_memory(struct leak_scan *self, uintptr_t start, uintptr_t end, bool has_shared)
+void leak_scan_memory(struct leak_scan *self, uintptr_t start, uintptr_t end, bool is_shared)
 {
     uintptr_t at = align_up(start, sizeof(uintptr_t));
-    self->contents.counts_shared = has_shared;
+    bool (*next)(struct page_contents *, uintptr_t, uintptr_t, uintptr_t *, uintptr_t *) =
+        is_shared ? page_contents_next_shared : page_contents_next;
     uintptr_t first;
     uintptr_t last;
-    while (page_contents_next(&self->contents, at, end, &first, &last)) {
+    while (next(&self->contents, at, end, &first, &last)) {
         scan_pages(self, first, last);
         at = last;
     }
@@ -241,13 +249,21 @@ void leak_scan_hole(struct leak_scan *self, uintptr_t start, uintptr_t end)
     self->hole_count++;
 }
 
-static bool has_hole(const struct leak_scan *self, uintptr_t start, size_t size)
+// Whether one of them overlaps the block.
+static NOINLINE bool has_hole(const struct leak_scan *self, uintptr_t start, size_t size)
 {
     if (self->hole_count > LEAK_HOLES_MAX) return true;
-    for (size_t i = 0; i < self->hole_count; i++) {
-        if (start < self->holes[i].end && self->holes[i].start < start + size) return true;
+    size_t first = 0;
+    size_t last = self->hole_count; // those before `first` end before it, those from here on do not
+    while (first < last) {
+        size_t middle = (first + last) / 2;
+        if (self->holes[middle].end <= start) {
+            first = middle + 1;
+        } else {
+            last = middle;
+        }
     }
-    return false;
+    return first < self->hole_count && self->holes[first].start < start + size;
 }
 
 // All of the block, with what was not asked for: programs may use that (malloc_usable_size).
@@ -257,7 +273,9 @@ static void scan_block(struct leak_scan *self, uintptr_t start)
     if (!locate_block(start, &block)) return;
     leak_marks_cell(&self->marks, start)->scanned ^= span_bit(start);
     size_t size = locate_size(&block);
-    if (size >= LARGE_SIZE || UNLIKELY(self->hole_count > 0 && has_hole(self, start, size))) {
+    if (UNLIKELY(self->hole_count > 0) && has_hole(self, start, size)) {
+        scan_pages(self, start, start + size); // whatever stands there now
+    } else if (size >= LARGE_SIZE) {
         leak_scan_memory(self, start, start + size, false);
     } else {
         consider_all(self, (const uintptr_t *)start, size / sizeof(uintptr_t));

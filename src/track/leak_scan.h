@@ -27,7 +27,7 @@ enum {
     LEAK_SEEN_MAX = 16,    // addresses whose span is, and of these, whose block's marks are
     LEAK_STACK_MAX = 1 << 17,
     LEAK_BUFFER_SIZE = 64 * 1024,
-    LEAK_HOLES_MAX = 256,
+    LEAK_HOLES_MAX = 1 << 14,
 };
 
 struct leak_range {
@@ -76,8 +76,8 @@ struct leak_scan {
     struct leak_addresses spans; // whose span is
     struct leak_blocks blocks;   // whose marks are
 
-    struct leak_range holes[LEAK_HOLES_MAX]; // in the heap's spans, which loads must not touch
-    size_t hole_count;                       // more than there is room for: no loads at all
+    struct leak_range *holes; // in the heap's spans, which loads must not touch; in address order
+    size_t hole_count;        // more than there is room for: no loads at all
 
     struct page_contents contents;
     struct memory_reader reader;
@@ -90,11 +90,12 @@ bool leak_scan_begin(struct leak_scan *self);
 void leak_scan_end(struct leak_scan *self);
 
 // The program has changed what the heap had mapped there: it may not be readable, or not be there.
+// In address order.
 void leak_scan_hole(struct leak_scan *self, uintptr_t start, uintptr_t end);
 
-// Roots: a word, and the pages of [start, end) that hold anything (`has_shared`: also shared ones).
+// Roots: a word, and the pages of [start, end) that hold anything.
 void leak_scan_word(struct leak_scan *self, uintptr_t word);
-void leak_scan_memory(struct leak_scan *self, uintptr_t start, uintptr_t end, bool has_shared);
+void leak_scan_memory(struct leak_scan *self, uintptr_t start, uintptr_t end, bool is_shared);
 
 // The block that the word leads to is in use, but nothing that it holds leads anywhere. Its start,
 // or 0: there is none.

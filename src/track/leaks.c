@@ -13,6 +13,7 @@
 #include "track/recorder.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 struct leak_count {
     uint64_t blocks;
@@ -21,19 +22,21 @@ struct leak_count {
 
 __thread unsigned leaks_ignoring;
 struct block_set leaks_ignored;
+struct block_set leaks_inherited;
 
 static struct {
     bool is_wanted;
-    bool is_done;
+    _Atomic bool is_done;    // somebody looks, or has looked, for the last time
+    _Atomic bool is_written; // that is over
     long seccomp_mode;
     struct leaks_options options;
-    struct block_set inherited;
     bool inherits_all; // there was no memory to tell which blocks
 } state;
 
 struct request {
     const struct preserved_registers *caller;
     const char *suppressions;
+    bool is_elsewhere;
 };
 
 // One look through the process.
@@ -46,7 +49,9 @@ struct search {
     size_t size;
     uint32_t thread_count;
     uint64_t begin_ms;
+    uint64_t end_ms;          // when it was over
     const char *suppressions; // the program's
+    bool is_elsewhere;        // the caller is on an alternate signal stack
     const char *what;         // could not be done; NULL: all is well
     int error;
 };
@@ -66,25 +71,26 @@ void leaks_begin(const struct leaks_options *options)
 
 void leaks_forked(void)
 {
-    state.is_done = false;
+    atomic_store(&state.is_done, false);
+    atomic_store(&state.is_written, false);
     state.inherits_all = false;
-    block_set_reset(&state.inherited);
+    block_set_reset(&leaks_inherited);
     announce();
 }
 
 void leaks_inherit(uintptr_t start)
 {
-    if (state.is_wanted && !block_set_add(&state.inherited, start)) state.inherits_all = true;
+    if (state.is_wanted && !block_set_add(&leaks_inherited, start)) state.inherits_all = true;
 }
 
 static bool is_inherited(uintptr_t start)
 {
-    return state.inherits_all || block_set_has(&state.inherited, start);
+    return state.inherits_all || block_set_has(&leaks_inherited, start);
 }
 
 static bool has_exempt(void)
 {
-    return state.inherits_all || !block_set_is_unused(&state.inherited) ||
+    return state.inherits_all || !block_set_is_unused(&leaks_inherited) ||
            !block_set_is_unused(&leaks_ignored);
 }
 
@@ -115,6 +121,9 @@ static bool count_block(void *context, const struct heap_block *block)
     enum record_leak_kind kind = leak_scan_kind(&self->scan, block->start);
     if (block_set_has(&leaks_ignored, block->start)) kind = RECORD_IGNORED;
     if (is_inherited(block->start)) kind = RECORD_INHERITED;
+    // One that a stopped thread was just making may be known to it in another way; and of what was
+    // there before the observation nobody could say whose it is.
+    if (block->site == 0 && kind <= RECORD_LOST_INDIRECT) kind = RECORD_REACHABLE;
     size_t site = block->site < self->site_count ? block->site : 0;
     struct leak_count *count = &self->counts[site * RECORD_LEAK_KINDS + kind];
     count->blocks++;
@@ -136,6 +145,7 @@ static void look(struct search *self)
         .threads = &self->threads,
         .caller = *self->caller,
         .is_caller_initial = process_thread_id() == process_id(),
+        .is_caller_elsewhere = self->is_elsewhere,
         .own = {own_code.start, own_code.start + own_code.size},
         .argument_offset = state.options.argument_offset,
     };
@@ -169,6 +179,7 @@ static void search(struct search *self)
     const struct stopping_options avoid = {
         .avoid_start = own_code.start,
         .avoid_end = own_code.start + own_code.size,
+        .is_at_end = state.is_done,
     };
     int error = threads_stop(&self->threads, &avoid);
     if (error) {
@@ -179,7 +190,6 @@ static void search(struct search *self)
         self->thread_count += !self->threads.threads[i].is_gone;
     }
     look(self);
-    threads_resume(&self->threads);
 }
 
 // --- what was found
@@ -233,13 +243,24 @@ static void refuse(const struct search *self)
     recorder.process->leak_state = RECORD_LEAKS_REFUSED;
 }
 
-static void write(struct search *self)
+// Another thread may be held in a handler that interrupted it in there, and not by us.
+static bool try_recorder(void)
 {
-    const uint64_t end_ms =
-        clock_coarse_ms(); // before the lock: a program's own clock may allocate
-    recorder_take();
+    enum { WAIT_MS = 1000 };
+    const uint64_t end_ms = clock_coarse_ms_direct() + WAIT_MS;
+    bool is_taken = recorder_try();
+    while (!is_taken && clock_coarse_ms_direct() < end_ms) {
+        clock_sleep_ms(1);
+        is_taken = recorder_try();
+    }
+    return is_taken;
+}
+
+// With the lock.
+static void write_locked(struct search *self)
+{
     if (!self->what && !write_counts(self)) fail(self, "there is no room in the recording", 0);
-    recorder.process->leak_ms = end_ms - self->begin_ms;
+    recorder.process->leak_ms = self->end_ms - self->begin_ms;
     recorder.process->leak_threads = self->thread_count;
     // Once: a text is never taken back, and programs may look often.
     if (self->suppressions && recorder.process->suppressions.size == 0) {
@@ -250,7 +271,16 @@ static void write(struct search *self)
     } else {
         recorder.process->leak_state = RECORD_LEAKS_SCANNED;
     }
-    recorder_give();
+}
+
+static void write_found(struct search *self)
+{
+    if (try_recorder()) {
+        write_locked(self);
+        recorder_give();
+    } else {
+        recorder.process->leak_state = RECORD_LEAKS_BUSY;
+    }
 }
 
 static void find(void *context)
@@ -259,7 +289,8 @@ static void find(void *context)
     struct search self = {
         .caller = request->caller,
         .suppressions = request->suppressions,
-        .begin_ms = clock_coarse_ms(),
+        .is_elsewhere = request->is_elsewhere,
+        .begin_ms = clock_coarse_ms_direct(),
     };
     if (process_seccomp_mode() != state.seccomp_mode) {
         fail(&self, "it has put itself under a seccomp filter", 0);
@@ -267,23 +298,42 @@ static void find(void *context)
         heap_finish_helper();
         search(&self);
     }
-    write(&self);
+    self.end_ms = clock_coarse_ms_direct();
+    // Before they go on, if none of them has the lock: what they find may end the process.
+    const bool is_written = recorder_try();
+    if (is_written) {
+        write_locked(&self);
+        recorder_give();
+    }
+    threads_resume(&self.threads);
+    if (!is_written) write_found(&self);
     if (self.counts) own_pages_unmap(self.counts, self.size);
+}
+
+// The last look is one: another thread that ends the process, too, waits for it, or its end would
+// come in between.
+static bool is_turn(enum leaks_moment moment)
+{
+    enum { RESTS_MAX = 60 * 1000 }; // a minute
+    if (moment == LEAKS_MEANWHILE) return !atomic_load(&state.is_done);
+    if (!atomic_exchange(&state.is_done, true)) return true;
+    for (int i = 0; i < RESTS_MAX && !atomic_load(&state.is_written); i++) clock_sleep_ms(1);
+    return false;
 }
 
 bool leaks_find(const struct preserved_registers *caller, enum leaks_moment moment)
 {
-    if (!state.is_wanted || state.is_done) return false;
-    state.is_done = moment == LEAKS_AT_END;
-    struct request request = {.caller = caller};
+    if (!state.is_wanted || !is_turn(moment)) return false;
+    struct request request = {.caller = caller, .is_elsewhere = process_is_on_signal_stack()};
     // The program's own function: it may do anything, and on its own stack.
     if (state.options.suppressions) request.suppressions = state.options.suppressions();
     if (!own_stack_run(find, &request)) {
         static struct search failed; // large; one thread at a time ends a process
         failed = (struct search){.what = "there is no memory for it", .error = -ENOMEM};
-        failed.begin_ms = clock_coarse_ms();
-        write(&failed);
+        failed.begin_ms = failed.end_ms = clock_coarse_ms_direct();
+        write_found(&failed);
     }
+    if (moment == LEAKS_AT_END) atomic_store(&state.is_written, true);
     const struct record_process *process = recorder.process;
     return process->leak_state == RECORD_LEAKS_SCANNED && process->lost_blocks > 0;
 }

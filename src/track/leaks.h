@@ -35,7 +35,9 @@ extern __thread unsigned leaks_ignoring;
 
 // A block is about to be freed.
 extern struct block_set leaks_ignored;
+extern struct block_set leaks_inherited;
 static ALWAYS_INLINE void leaks_forget(uintptr_t start)
 {
     if (UNLIKELY(!block_set_is_unused(&leaks_ignored))) block_set_remove(&leaks_ignored, start);
+    if (UNLIKELY(!block_set_is_unused(&leaks_inherited))) block_set_remove(&leaks_inherited, start);
 }

@@ -1,9 +1,7 @@
 #include "track/look.h"
 
-#include "os/syscall.h"
+#include "os/process.h"
 #include "track/own_code.h"
-
-#include <signal.h>
 
 void look_forget(struct look *self)
 {
@@ -11,19 +9,12 @@ void look_forget(struct look *self)
     self->running_at = 0;
 }
 
-static bool is_on_alternate_stack(void)
-{
-    stack_t stack = {.ss_flags = SS_ONSTACK};
-    (void)syscall_2(SYS_sigaltstack, 0, (long)&stack); // refused: it may be
-    return stack.ss_flags & SS_ONSTACK;
-}
-
 // Whether who looked was left for good, too: its frames were where ours are.
 static bool is_gone(const struct look *self, uintptr_t here)
 {
     const struct stack_bounds *own = &self->capture.bounds;
     return here >= self->running_at && stack_bounds_hold(own, here) &&
-           stack_bounds_hold(own, self->running_at) && !is_on_alternate_stack();
+           stack_bounds_hold(own, self->running_at) && !process_is_on_signal_stack();
 }
 
 // Whether who is busy called what runs now.
