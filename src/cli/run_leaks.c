@@ -11,7 +11,7 @@ static const char *reason_of(const struct recording_facts *facts)
     switch (facts->leak_state) {
     case RECORD_LEAKS_UNASKED: return "its METE= says otherwise";
     case RECORD_LEAKS_REFUSED: return facts->leak_reason;
-    case RECORD_LEAKS_BUSY: return "another thread held the recorder";
+    case RECORD_LEAKS_BUSY: return "it ended within a call of malloc or free, in a handler";
     default: return "it did not end by exit(), _exit() or quick_exit()";
     }
 }

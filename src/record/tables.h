@@ -258,7 +258,7 @@ enum record_leak_state {
     RECORD_LEAKS_AWAITED = 1, // the scan was to come at the end; also: there was none such
     RECORD_LEAKS_SCANNED = 2, // `leaks` is what it found
     RECORD_LEAKS_REFUSED = 3, // `leak_reason` says why
-    RECORD_LEAKS_BUSY = 4,    // it could not be written: another thread held the recorder
+    RECORD_LEAKS_BUSY = 4,    // a thread was within the recorder, and did not leave it
 };
 
 enum record_leak_kind {

@@ -14,7 +14,7 @@ const char *report_leaks_reason(const struct report_subject *subject, char text[
     case PROFILE_LEAKS_SCANNED: return NULL;
     case PROFILE_LEAKS_REFUSED: return leaks->reason;
     case PROFILE_LEAKS_UNASKED: return "it was not asked for";
-    case PROFILE_LEAKS_BUSY: return "another thread held the recorder";
+    case PROFILE_LEAKS_BUSY: return "it ended within a call of malloc or free, in a handler";
     case PROFILE_LEAKS_AWAITED: break;
     }
     part_ending(subject, PART_IN_FULL, ending, sizeof ending);

@@ -310,6 +310,12 @@ static void find(void *context)
     if (self.counts) own_pages_unmap(self.counts, self.size);
 }
 
+void leaks_give_up(void)
+{
+    if (!state.is_wanted || atomic_load(&state.is_done)) return;
+    recorder.process->leak_state = RECORD_LEAKS_BUSY;
+}
+
 // The last look is one: another thread that ends the process, too, waits for it, or its end would
 // come in between.
 static bool is_turn(enum leaks_moment moment)

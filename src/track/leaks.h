@@ -27,6 +27,9 @@ void leaks_inherit(uintptr_t start);
 enum leaks_moment { LEAKS_MEANWHILE, LEAKS_AT_END };
 bool leaks_find(const struct preserved_registers *caller, enum leaks_moment moment);
 
+// The caller is within the recorder, and cannot look.
+void leaks_give_up(void);
+
 // A block that is not to be told, nor what it leads to, until it is freed.
 void leaks_ignore(uintptr_t address);
 

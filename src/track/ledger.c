@@ -116,7 +116,6 @@ static int begin_parts(bool has_sites)
     return 0;
 }
 
-// What lives belongs to the child's recording too.
 static int begin_with_inherited(void)
 {
     int error = begin_parts(true);
@@ -128,7 +127,6 @@ static int begin_with_inherited(void)
     return heap_walk(&reader, (uintptr_t)&mete_heap_root, inherit_block, tally);
 }
 
-// 0 or -errno.
 static int reopen(bool is_within)
 {
     struct recorder parent;
@@ -233,8 +231,7 @@ static ALWAYS_INLINE void turn_end(void)
     busy_at = 0;
 }
 
-// A program may have put a function of its own in place of libc's clock, which allocates: within
-// another turn it is not asked.
+// Within another turn a clock of the program's own, which may allocate, is not asked.
 static inline uint64_t turn_now(const struct turn *turn)
 {
     if (turn->is_within) return atomic_load_explicit(&course.now_ms, memory_order_relaxed);
@@ -424,8 +421,7 @@ int ledger_begin(const struct recorder_options *options, const struct leaks_opti
     return 0;
 }
 
-// Whether the calling process has a recording and is not one that only shares our memory (vfork),
-// nor a child in which nothing has happened.
+// False in one that only shares our memory (vfork), and in a child in which nothing has happened.
 static bool is_recording(void)
 {
     return birthmark.word && birthmark_is_set() && !state.is_refused && recorder.process &&
@@ -434,7 +430,11 @@ static bool is_recording(void)
 
 bool ledger_look_for_leaks(const struct preserved_registers *caller, enum leaks_moment moment)
 {
-    return is_recording() && !busy_at && leaks_find(caller, moment);
+    if (!is_recording()) return false;
+    if (busy_at && self && look_is_abandoned(&self->look, busy_at)) abandon();
+    if (!busy_at) return leaks_find(caller, moment);
+    leaks_give_up(); // a handler that interrupted us ends the process
+    return false;
 }
 
 bool ledger_end(enum record_state how, const struct preserved_registers *caller)

@@ -1,7 +1,11 @@
 """What the tests of the preload object share: tiny programs, and the two heaps they run on."""
 
+import os
 import pathlib
+import random
 import shutil
+import signal
+import struct
 import subprocess
 
 import pytest
@@ -136,3 +140,39 @@ def finished(observed):
         return int(done.out), recording, {**counts, "size": size}
 
     return run_steady
+
+
+@pytest.fixture()
+def killed(observed, tmp_path):
+    """A program that kills itself after a random time, with four threads that say after each call
+    what they have done: killed(program). Every call that had returned is in the recording, at most
+    the one that each thread was in is there beside or half there."""
+    seed = int(os.environ.get("METE_TEST_SEED", "4"))
+    print(f"# METE_TEST_SEED={seed}")
+    chance = random.Random(seed)
+
+    def kill(program):
+        path = tmp_path / "progress"
+        done = observed(program, "killed", int(chance.random() ** 2 * 60000), path)
+        assert done.status == 128 + signal.SIGKILL, done
+        recording = done.only()
+        recording.path.unlink()  # the next run wants an empty folder
+        said = list(struct.iter_unpack("<QQQ40x", path.read_bytes()))
+        path.unlink()
+        assert recording.leak_state == "awaited"
+        assert not any(recording.lost.values()), recording.lost
+        threads = {row["tid"]: row for row in recording.threads}
+        for tid, allocated, freed in said:
+            row = threads.get(tid, {"allocations": 0, "frees": 0})
+            assert allocated <= row["allocations"] <= allocated + 1, (said, row)
+            assert freed <= row["frees"] <= freed + 1, (said, row)
+        site = recording.by_function()["thread_site"]
+        for name, returned in zip(("allocations", "frees"), list(map(sum, zip(*said)))[1:]):
+            assert returned <= getattr(site, name) <= returned + len(said), (name, said, site)
+            over_sites = sum(getattr(site, name) for site in recording.sites)
+            assert abs(over_sites - recording.total(name)) <= len(said), name
+        assert abs(site.bytes_allocated - 50 * site.allocations) <= 50 * len(said)
+        assert abs(site.bytes_freed - 50 * site.frees) <= 50 * len(said)
+        return sum(allocated for _, allocated, _ in said)
+
+    return kill
