@@ -30,7 +30,8 @@ enum {
     ROUNDS_MAX = 1000,      // of looking for threads that others made meanwhile
     POLL_NS = 20 * 1000,    // between two looks at whether a thread has stopped
     WAIT_MS_MAX = 2000,  // for all: a thread that the kernel does not let go may hold it for hours
-    AVOIDANCES_MAX = 50, // times that a thread is let out of code to be avoided
+    AVOIDANCES_MAX = 48, // times that threads are let out of code to be avoided
+    AVOIDANCES_PER_STEP = 6, // then for twice as long: 15 ms in all, more than a scheduler's slice
 };
 
 // What the task and its maker share.
@@ -194,23 +195,48 @@ static void read_registers(struct stopped_thread *thread)
     self->word_count += count;
 }
 
-// Lets a thread out of code that is to be avoided, if it leaves that soon.
-static bool leave_avoided(struct stopped_thread *thread)
+static bool is_inside(const struct stopped_thread *thread)
 {
-    struct user_regs_struct registers;
-    for (int i = 0; i < AVOIDANCES_MAX && !thread->is_gone; i++) {
-        if (!read_place(thread, &registers)) return true;
-        if (thread->pc - state.options.avoid_start >=
-            state.options.avoid_end - state.options.avoid_start) {
-            return true;
+    const struct stopping_options *options = &state.options;
+    return !thread->is_gone &&
+           thread->pc - options->avoid_start < options->avoid_end - options->avoid_start;
+}
+
+static void let_inside_go(struct stopped_thread *thread)
+{
+    (void)trace(PTRACE_CONT, thread->tid, 0, (unsigned long)thread->signal);
+    thread->signal = 0;
+    thread->is_let = true;
+}
+
+// Lets threads out of code that is to be avoided, all at once: one may wait for another there.
+// Those that do not leave it soon stay.
+static void leave_avoided(void)
+{
+    struct stopped_threads *self = state.threads;
+    for (int i = 0; i < AVOIDANCES_MAX && !state.error; i++) {
+        struct user_regs_struct registers;
+        size_t count = 0;
+        for (size_t j = 0; j < self->count; j++) {
+            struct stopped_thread *thread = &self->threads[j];
+            if (!thread->is_gone) (void)read_place(thread, &registers); // killed: is_gone soon
+            if (!is_inside(thread)) continue;
+            let_inside_go(thread);
+            count++;
         }
-        (void)trace(PTRACE_CONT, thread->tid, 0, (unsigned long)thread->signal);
-        thread->signal = 0;
-        if (i > 3) sleep_ns(POLL_NS);
-        (void)trace(PTRACE_INTERRUPT, thread->tid, 0, 0);
-        if (!wait_for_stop(thread)) return false;
+        if (count == 0) return;
+        sleep_ns(POLL_NS << (i / AVOIDANCES_PER_STEP));
+        for (size_t j = 0; j < self->count; j++) {
+            if (self->threads[j].is_let) {
+                (void)trace(PTRACE_INTERRUPT, self->threads[j].tid, 0, 0);
+            }
+        }
+        for (size_t j = 0; j < self->count; j++) {
+            struct stopped_thread *thread = &self->threads[j];
+            if (thread->is_let && !wait_for_stop(thread)) state.error = -EBUSY;
+            thread->is_let = false;
+        }
     }
-    return true;
 }
 
 static void stop_all(void)
@@ -228,9 +254,9 @@ static void stop_all(void)
         }
     }
     if (round.found > 0 && !state.error) state.error = -EAGAIN;
+    leave_avoided();
     for (size_t j = 0; j < self->count && !state.error; j++) {
         struct stopped_thread *thread = &self->threads[j];
-        if (!leave_avoided(thread)) state.error = -EBUSY;
         if (!thread->is_gone) read_registers(thread);
     }
 }

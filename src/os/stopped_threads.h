@@ -20,6 +20,7 @@ struct stopped_thread {
     int tid;
     bool is_gone;    // it had ended before it could be stopped
     bool is_initial; // of the process
+    bool is_let;     // stopped_threads.c's: on its way out of code to be avoided
     uintptr_t pc;
     uintptr_t sp;
     uintptr_t block;   // libc's thread block (the FS register)
