@@ -94,3 +94,50 @@ def test_who_records_by_itself_may_ask_too(by_itself, leaks, tmp_path):
     asked = next(item for item in recordings if item.path.name == "asked.mete")
     assert asked.leak_state == "scanned"
     assert asked.process["lost_blocks"] == 22 and asked.process["lost_bytes"] == 303808
+
+
+# --- odd ways to hold memory, and to end
+
+ODD = (
+    "fake_block", "shared_read_only", "shared_mapped_anew", "shared_within_a_block",
+    "guard_within_a_block", "stack_used_again", "exit_on_a_stack_within_ours",
+    "large_reservations", "threads_that_bear_no_interruption", "many_leave_at_once",
+    "pages_that_a_thread_provides",
+)
+
+
+@pytest.fixture(scope="session")
+def odd(compile_program):
+    """A program for each of them."""
+    return compile_program("leaks_odd.c")
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_nobody_is_accused_and_nothing_is_harmed(observed, run_native, odd, what):
+    assert run_native([odd, what], timeout=20).status == 0
+    done = observed(odd, what, timeout=20)
+    assert (done.status, done.out) == (0, b""), done
+    recording = done.only().check()
+    assert recording.leak_state == "scanned", recording.text(recording.process["leak_reason"])
+    assert recording.process["lost_blocks"] == 0, found_in(recording)
+
+
+def test_what_a_child_frees_is_not_its_parents_any_more(observed, odd):
+    done = observed(odd, "child_uses_places_again")
+    assert done.status == 0, done
+    parent, child = sorted(done.recordings, key=lambda item: item.process["inherits_from_pid"])
+    assert parent.process["lost_blocks"] == 0
+    found = found_in(child)
+    assert found["lost_by_child"] == set() or sum(
+        blocks for kind, blocks, _ in found["lost_by_child"] if kind == "direct") >= 999
+    assert all(kind == "inherited" for kind, _, _ in found["of_parent"])
+
+
+def test_a_sandbox_that_kills_is_met_by_other_means(observed, compile_program):
+    """One that was there from the start, and kills for what no ordinary program does."""
+    outer = compile_program("sandboxed.c")
+    for call in ("ptrace", "process_vm_readv"):
+        done = observed(outer, call, "/bin/ls", "/")
+        assert done.status == 0, (call, done)
+        for path in done.folder.glob("*.mete"):
+            path.unlink()
