@@ -132,10 +132,23 @@ static inline size_t size_at_least_one(size_t size)
     return size | !size;
 }
 
+// See observer.h; `size` is not 0. What no block can hold stays so.
+static inline size_t size_with_end(const struct heap_observer *observer, size_t size)
+{
+    return size - 1 >= observer->apart_from - 1 && size < PTRDIFF_MAX ? size + 1 : size;
+}
+
+static size_t size_to_take(size_t size, size_t align)
+{
+    const struct heap_observer *observer = heap_observed_by();
+    size = size_at_least_one(size);
+    return observer && align == ALIGN_ANY ? size_with_end(observer, size) : size;
+}
+
 static void *allocate(size_t size, size_t align, enum page_wish wish, bool *is_zero_out)
 {
     struct span *span;
-    void *block = take(size_at_least_one(size), align, wish, &span, is_zero_out);
+    void *block = take(size_to_take(size, align), align, wish, &span, is_zero_out);
     if (UNLIKELY(!block)) return no_memory();
     return record_allocation(span, block, size);
 }
@@ -143,9 +156,10 @@ static void *allocate(size_t size, size_t align, enum page_wish wish, bool *is_z
 NOINLINE void *heap_alloc_slow(size_t size)
 {
     const struct heap_observer *observer = heap_observed_by();
-    if (observer && size - 1 < SMALL_SIZE_MAX) {
+    const size_t wanted = observer && size > 0 ? size_with_end(observer, size) : 0;
+    if (wanted - 1 < SMALL_SIZE_MAX) {
         struct span *span;
-        unsigned class = size_class_of(size);
+        unsigned class = size_class_of(wanted);
         void *block = thread_heap_take_withheld(thread_heap, class, &span);
         if (LIKELY(block)) return observer->allocated(span, block, size);
     }
@@ -393,7 +407,9 @@ static void *move_block(const char *verb, struct found *found, void *block, size
     size_t least = size_at_least_one(size);
     void *place = least <= SMALL_SIZE_MAX ? heap_take_fast(size_class_of(least)) : NULL;
     bool is_observed = !place && heap_observed_by(); // else the list would have been empty
-    if (!place) place = take(least, ALIGN_ANY, PAGES_ANY, &span, &is_zero);
+    if (!place) {
+        place = take(size_to_take(size, ALIGN_ANY), ALIGN_ANY, PAGES_ANY, &span, &is_zero);
+    }
     if (UNLIKELY(!place)) return keep_block(found, block, size);
     memcpy(place, block, size < found->block_size ? size : found->block_size);
     if (LIKELY(!is_observed)) {

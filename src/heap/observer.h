@@ -27,6 +27,10 @@ struct heap_observer {
     // The calling thread is about to end; what it still allocates and frees is told all the same.
     // May be NULL.
     void (*thread_gone)(void);
+    // Blocks of at least so many bytes, that no alignment was asked for, get room for one byte
+    // more: a pointer to their end, as buffers and vectors have, is then none to the next block. 0:
+    // none do.
+    size_t apart_from;
     // Pages were taken for small blocks, and were given back. May be NULL; must not call the heap.
     void (*span_made)(uintptr_t base, size_t size);
     void (*span_gone)(uintptr_t base, size_t size);

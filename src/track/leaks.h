@@ -14,8 +14,9 @@ struct leaks_options {
     const char *(*suppressions)(void); // of the program: __lsan_default_suppressions(), or NULL
 };
 
-// It is wanted. Notes under what seccomp filters the process began.
-void leaks_begin(const struct leaks_options *options);
+// It is wanted. Notes under what seccomp filters the process began. From which size on the heap is
+// to keep a block's end apart from the next block: see observer.h.
+size_t leaks_begin(const struct leaks_options *options);
 
 // The process is a forked child that has just begun its own recording: what it inherits is not
 // accused in it. All of it is to be told before its own first allocation.

@@ -396,7 +396,7 @@ static void kept(void *block, uint32_t site, size_t size, size_t block_size)
     turn_end_slow(&turn);
 }
 
-static const struct heap_observer observer = {
+static struct heap_observer observer = {
     .allocated = allocated,
     .freeing = freeing,
     .resized = resized,
@@ -416,8 +416,8 @@ int ledger_begin(const struct recorder_options *options, const struct leaks_opti
     error = begin_parts(false);
     if (error) recorder_drop();
     if (error) return error;
+    if (leaks) observer.apart_from = leaks_begin(leaks);
     heap_observe(&observer);
-    if (leaks) leaks_begin(leaks);
     return 0;
 }
 

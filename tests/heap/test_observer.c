@@ -276,6 +276,38 @@ static void a_block_moved_to_has_no_note_until_it_is_told(void **state)
     end(3, 3, 0);
 }
 
+// Of small, large and direct blocks, made anew and grown.
+static void large_blocks_end_apart_from_the_next_where_that_is_wanted(void **state)
+{
+    (void)state;
+    static struct heap_observer observer; // stays valid for good
+    static const size_t sizes[] = {512, 1024, 4096, 32768, 65536, 3 * MIB, 40 * MIB};
+    observer = ledger_observer;
+    observer.apart_from = 512;
+    ledger_reset();
+    heap_observe(&observer);
+    assert_int_equal(heap_block_size(heap_alloc(0)), GRANULE);
+    assert_true(heap_block_size(heap_alloc(496)) <= 512); // a class that is rare, or its own
+    assert_null(heap_alloc(SIZE_MAX));
+    assert_null(heap_alloc(PTRDIFF_MAX));
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        void *blocks[] = {
+            heap_alloc(sizes[i]),
+            heap_alloc_zeroed(sizes[i]),
+            heap_realloc(heap_alloc(16), sizes[i]),
+        };
+        for (size_t j = 0; j < 3; j++) {
+            assert_true(heap_block_size(blocks[j]) > sizes[i]);
+            expect_noted(blocks[j], sizes[i]);
+            heap_free(blocks[j]);
+        }
+    }
+    void *aligned = heap_alloc_aligned(4096, 4096); // who asks for that wants just so much
+    assert_int_equal(heap_block_size(aligned), 4096);
+    heap_free(aligned);
+    heap_observe(NULL);
+}
+
 static void nothing_is_told_before_and_after(void **state)
 {
     (void)state;
@@ -417,6 +449,7 @@ int main(void)
         cmocka_unit_test(blocks_from_before_have_no_site_and_their_whole_size),
         cmocka_unit_test(a_second_observation_begins_anew),
         cmocka_unit_test(a_block_moved_to_has_no_note_until_it_is_told),
+        cmocka_unit_test(large_blocks_end_apart_from_the_next_where_that_is_wanted),
         cmocka_unit_test(nothing_is_told_before_and_after),
         cmocka_unit_test(spans_are_told_as_they_come_and_go),
         cmocka_unit_test(threads_that_trade_blocks_are_told_of_exactly),

@@ -52,6 +52,23 @@ static NOINLINE void lost_large(void)
     memset(malloc(300000), 1, 300000);
 }
 
+// Behind each block that is kept, with a pointer to its end as buffers have.
+static void *volatile buffers[16];
+
+static NOINLINE void *held_with_its_end(void)
+{
+    return malloc(1024);
+}
+
+static NOINLINE void lost_behind_ends(void)
+{
+    for (size_t i = 0; i < 16; i += 2) {
+        buffers[i] = held_with_its_end();
+        buffers[i + 1] = (char *)buffers[i] + 1024;
+        memset(malloc(1024), 1, 1024);
+    }
+}
+
 static NOINLINE struct node *behind_head(struct node *next)
 {
     struct node *node = malloc(sizeof *node);
@@ -353,6 +370,7 @@ static NOINLINE void lose(void)
     lost_first();
     lost_second();
     lost_large();
+    lost_behind_ends();
     lost_list();
     lost_cycle();
     lost_hidden();
