@@ -68,21 +68,21 @@ void part_lost(struct line *line, const struct report_subject *subject)
 // What is not lost: a line each of what there is.
 static void put_others(struct line *line, const struct profile_leaks *leaks)
 {
-    static const char *const words[PROFILE_LEAK_KINDS] = {
-        [PROFILE_INTERIOR] = "in use through pointers into them only",
-        [PROFILE_REACHABLE] = "in use",
-        [PROFILE_INHERITED] = "of the process that forked this one: not looked at",
-        [PROFILE_IGNORED] = "that the program wants left out",
-        [PROFILE_SUPPRESSED] = "suppressed",
+    static const char *const words[PROFILE_LEAK_KINDS][2] = {
+        [PROFILE_INTERIOR] = {"in use in", ", through pointers into them only"},
+        [PROFILE_REACHABLE] = {"in use in", ""},
+        [PROFILE_INHERITED] = {"inherited in", ": not looked at, as the parent's affair"},
+        [PROFILE_IGNORED] = {"left out in", ", as the program wants"},
+        [PROFILE_SUPPRESSED] = {"suppressed in", ""},
     };
     for (size_t i = 0; i < PROFILE_LEAK_KINDS; i++) {
         const struct profile_leak *sum = &leaks->sums[i];
-        if (!words[i] || sum->blocks == 0) continue;
+        if (!words[i][0] || sum->blocks == 0) continue;
         char text[AMOUNT_SIZE];
         amount_bytes(text, (int64_t)sum->bytes, line->style.is_exact);
-        part_figure(line, text, "in ");
+        part_figure(line, text, words[i][0]);
         amount_count(text, sum->blocks, line->style.is_exact);
-        line_print(line, INK_PLAIN, "%s block%s %s", text, amount_plural(sum->blocks), words[i]);
+        line_print(line, INK_PLAIN, " %s block%s%s", text, amount_plural(sum->blocks), words[i][1]);
         line_end(line);
     }
 }
@@ -93,10 +93,10 @@ static void put_leak(struct line *line, const struct profile *profile,
     static const char *const words[PROFILE_LEAK_KINDS] = {
         [PROFILE_LOST_DIRECT] = "lost",
         [PROFILE_LOST_INDIRECT] = "lost with others",
-        [PROFILE_INTERIOR] = "in use through pointers into them only",
+        [PROFILE_INTERIOR] = "in use, through pointers into them only",
         [PROFILE_REACHABLE] = "in use",
-        [PROFILE_INHERITED] = "of the process that forked this one",
-        [PROFILE_IGNORED] = "left out by the program",
+        [PROFILE_INHERITED] = "inherited from the process that forked this one",
+        [PROFILE_IGNORED] = "left out, as the program wants",
         [PROFILE_SUPPRESSED] = "suppressed",
     };
     const struct profile_site *site = &profile->sites[leak->site];

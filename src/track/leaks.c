@@ -170,6 +170,16 @@ static void look(struct search *self)
     leak_scan_end(&self->scan);
 }
 
+static void fail_to_stop(struct search *self, int error)
+{
+    switch (error) {
+    case -ESRCH: fail(self, "its /proc is another PID namespace's", 0); break;
+    case -EBUSY: fail(self, "a thread would not stand still", 0); break;
+    case -EAGAIN: fail(self, "its threads made others without end", 0); break;
+    default: fail(self, "its threads could not be held still", error); break;
+    }
+}
+
 static void search(struct search *self)
 {
     self->site_count = recorder.writer.tables[RECORD_TABLE_sites].count;
@@ -186,7 +196,7 @@ static void search(struct search *self)
     };
     int error = threads_stop(&self->threads, &avoid);
     if (error) {
-        fail(self, "its threads could not be held still", error);
+        fail_to_stop(self, error);
         return;
     }
     for (size_t i = 0; i < self->threads.count; i++) {

@@ -142,3 +142,16 @@ def test_a_sandbox_that_kills_is_met_by_other_means(observed, compile_program):
         assert done.status == 0, (call, done)
         for path in done.folder.glob("*.mete"):
             path.unlink()
+
+
+def test_where_nobody_can_look_the_reason_is_told(observed, leaks):
+    """The numbers of threads in somebody else's /proc are not ours."""
+    done = observed("unshare", "--pid", "--fork", leaks, 3, "exit")
+    if done.status == 1 and b"unshare" in done.err:
+        pytest.skip("namespaces cannot be made here")
+    assert done.status == 0, done
+    recording = next(iter(done.of("leaks"))).check()
+    assert recording.leak_state == "refused" and not recording.rows("leaks")
+    reason = recording.text(recording.process["leak_reason"])
+    assert reason == "its /proc is another PID namespace's"
+    assert f"lost; nobody looked: {reason}".encode() in done.err, done
