@@ -139,9 +139,12 @@ static ALWAYS_INLINE bool addresses_add(struct leak_addresses *ring, uintptr_t a
 static ALWAYS_INLINE void find_span(struct leak_scan *self, uintptr_t address)
 {
     const struct span *span = span_map_peek(address);
-    if (!span && LIKELY(!span_map_find(address))) return;
-    __builtin_prefetch(span);
-    __builtin_prefetch((const char *)span + CACHE_LINE);
+    if (LIKELY(span)) {
+        __builtin_prefetch(span);
+        __builtin_prefetch((const char *)span + CACHE_LINE);
+    } else if (!span_map_find(address)) {
+        return; // not far inside a large block either
+    }
     uintptr_t oldest;
     if (addresses_add(&self->spans, address, &oldest)) find_block(self, oldest);
 }

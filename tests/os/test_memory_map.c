@@ -49,8 +49,7 @@ static int global = 1;
 static void each_kind_of_mapping_is_what_it_is(void **state)
 {
     (void)state;
-    int local = 0;
-    struct memory_region region = region_of(&local);
+    struct memory_region region = region_of(__builtin_frame_address(0));
     assert_true(region.is_initial_stack && region.is_readable && region.is_writable);
     assert_true(region.is_anonymous && !region.is_shared);
 
