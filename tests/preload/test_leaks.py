@@ -22,9 +22,9 @@ LOST = {
 }
 CYCLE = {("direct", 1, 48), ("indirect", 1, 48)}
 HELD = {
-    "held_by_global": 1, "held_with_its_end": 8, "held_by_block": 2, "held_by_main_variable": 1, "held_by_key": 1,
-    "held_by_mapping": 1, "held_with_tag": 1, "held_by_unreadable": 1, "held_behind_guard": 2,
-    "held_by_result": 1, "held_by_coroutine": 1, "held_by_epoll": 1,
+    "held_by_global": 1, "held_with_its_end": 8, "held_by_block": 2, "held_by_main_variable": 1,
+    "held_by_key": 1, "held_by_mapping": 1, "held_with_tag": 1, "held_by_unreadable": 1,
+    "held_behind_guard": 2, "held_by_result": 1, "held_by_coroutine": 1, "held_by_epoll": 1,
 }
 ENDS = ("return", "exit", "_exit", "quick_exit", "thread")
 
