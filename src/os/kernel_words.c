@@ -1,6 +1,6 @@
 #include "os/kernel_words.h"
 
-#include "base/text.h"
+#include "os/directory.h"
 #include "os/syscall.h"
 
 #include <fcntl.h>
@@ -8,15 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { LIST_SIZE = 4 * 1024, CHUNK_SIZE = 4 * 1024, WORD_MAX = 64 };
-
-struct directory_entry {
-    uint64_t inode;
-    int64_t offset;
-    uint16_t size;
-    uint8_t type;
-    char name[];
-};
+enum { CHUNK_SIZE = 4 * 1024, WORD_MAX = 64 };
 
 // Reads words that blanks part, across the ends of chunks.
 struct words {
@@ -87,22 +79,31 @@ static bool is_epoll(int folder, const char *name)
     return count == sizeof epoll - 1 && memcmp(target, epoll, sizeof epoll - 1) == 0;
 }
 
+struct descriptors {
+    int files;
+    int facts; // what /proc says of each
+    void (*see)(void *context, uintptr_t word);
+    void *context;
+};
+
+static bool look_at(void *context, const char *name)
+{
+    const struct descriptors *self = context;
+    if (is_epoll(self->files, name)) read_watched(self->facts, name, self->see, self->context);
+    return true;
+}
+
 static void read_epolls(void (*see)(void *, uintptr_t), void *context)
 {
-    _Alignas(8) char entries[LIST_SIZE];
-    int files = open_at(AT_FDCWD, "/proc/thread-self/fd", O_DIRECTORY);
-    int facts = open_at(AT_FDCWD, "/proc/thread-self/fdinfo", O_DIRECTORY);
-    long count = files >= 0 && facts >= 0 ? 1 : 0;
-    while (count > 0) {
-        count = syscall_4(SYS_getdents64, files, (long)entries, sizeof entries, 0);
-        for (long at = 0; at < count;) {
-            const struct directory_entry *entry = (const void *)&entries[at];
-            if (is_epoll(files, entry->name)) read_watched(facts, entry->name, see, context);
-            at += entry->size;
-        }
-    }
-    if (files >= 0) (void)syscall_2(SYS_close, files, 0);
-    if (facts >= 0) (void)syscall_2(SYS_close, facts, 0);
+    struct descriptors all = {
+        .files = open_at(AT_FDCWD, "/proc/thread-self/fd", O_DIRECTORY),
+        .facts = open_at(AT_FDCWD, "/proc/thread-self/fdinfo", O_DIRECTORY),
+        .see = see,
+        .context = context,
+    };
+    if (all.files >= 0 && all.facts >= 0) (void)directory_read(all.files, look_at, &all);
+    if (all.files >= 0) (void)syscall_2(SYS_close, all.files, 0);
+    if (all.facts >= 0) (void)syscall_2(SYS_close, all.facts, 0);
 }
 
 // "signal: 34/00007f0011223344"

@@ -1,6 +1,7 @@
 #include "os/thread_list.h"
 
 #include "base/text.h"
+#include "os/directory.h"
 #include "os/syscall.h"
 
 #include <errno.h>
@@ -8,8 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-
-enum { LIST_SIZE = 4 * 1024 }; // of a directory at a time
 
 static long open_task_folder(long pid)
 {
@@ -28,33 +27,26 @@ static int read_number(const char *text)
     return *text == '\0' ? number : 0;
 }
 
-struct directory_entry {
-    uint64_t inode;
-    int64_t offset;
-    uint16_t size;
-    uint8_t type;
-    char name[];
+struct listing {
+    bool (*see)(void *context, int tid);
+    void *context;
 };
 
-// Calls `see` for each thread. 0 or -errno.
+static bool see_name(void *context, const char *name)
+{
+    const struct listing *self = context;
+    int tid = read_number(name);
+    return tid == 0 || self->see(self->context, tid);
+}
+
 int thread_list_read(long pid, bool (*see)(void *context, int tid), void *context)
 {
-    _Alignas(8) char entries[LIST_SIZE];
+    struct listing listing = {see, context};
     long folder = open_task_folder(pid);
     if (folder < 0) return (int)folder;
-    long count;
-    bool goes_on = true;
-    do {
-        count = syscall_4(SYS_getdents64, folder, (long)entries, sizeof entries, 0);
-        for (long at = 0; at < count && goes_on;) {
-            const struct directory_entry *entry = (const void *)&entries[at];
-            int tid = read_number(entry->name);
-            if (tid > 0) goes_on = see(context, tid);
-            at += entry->size;
-        }
-    } while (count > 0 && goes_on);
+    int error = directory_read((int)folder, see_name, &listing);
     (void)syscall_2(SYS_close, folder, 0);
-    return count < 0 ? (int)count : 0;
+    return error;
 }
 
 bool thread_list_is_ours(void)

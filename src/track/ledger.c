@@ -372,14 +372,14 @@ static NOINLINE void freeing_slow(const void *block, struct event *event)
 static void freeing(void *block, uint32_t site, size_t size, size_t block_size)
 {
     struct event event = {0, site, size, block_size};
-    leaks_forget((uintptr_t)block);
     struct ledger_thread *thread = turn_begin();
-    if (UNLIKELY(!thread)) {
+    if (LIKELY(thread)) {
+        free_in_turn(thread, block, &event);
+        turn_end();
+    } else {
         freeing_slow(block, &event);
-        return;
     }
-    free_in_turn(thread, block, &event);
-    turn_end();
+    leaks_forget((uintptr_t)block); // last: as a child's first event it was inherited just now
 }
 
 static void kept(void *block, uint32_t site, size_t size, size_t block_size)

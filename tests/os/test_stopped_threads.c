@@ -119,6 +119,7 @@ struct look {
     bool parks; // by the second way
     int error;
     size_t count;
+    bool was_parked;
     bool stood;
     bool saw_r12;
     bool saw_xmm;
@@ -140,6 +141,7 @@ static void stop_and_look(void *context)
     self->error = threads_stop(&stopped, &options);
     if (self->error) return;
     self->count = stopped.count;
+    self->was_parked = stopped.is_parked;
     unsigned long before = count_all();
     const struct timespec moment = {.tv_nsec = 2000000};
     (void)syscall(SYS_nanosleep, &moment, NULL);
@@ -165,6 +167,7 @@ static void expect_standing(bool parks)
         assert_true(own_stack_run(stop_and_look, &look));
         assert_int_equal(look.error, 0);
         assert_true(look.count >= WORKERS);
+        assert_true(look.was_parked || !parks);
         assert_true(look.stood);
         assert_true(look.saw_r12);
         assert_true(look.saw_xmm);
@@ -397,6 +400,7 @@ static void traced_threads_are_parked(void **state)
         assert_int_equal(pthread_create(&looker, NULL, look_in_thread, &look), 0);
         assert_int_equal(pthread_join(looker, NULL), 0);
         assert_int_equal(look.error, 0);
+        assert_true(look.was_parked);
         assert_true(look.stood);
     }
     kill(tracer, SIGKILL);
