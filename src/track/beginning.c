@@ -1,0 +1,107 @@
+#include "track/beginning.h"
+
+#include "heap/observer.h"
+#include "heap/resolve.h"
+#include "track/birthmark.h"
+#include "track/course.h"
+#include "track/leaks.h"
+#include "track/mappings.h"
+#include "track/recorder.h"
+#include "track/sites.h"
+#include "track/turn.h"
+
+#include <errno.h>
+
+static struct {
+    bool is_refused;   // a child could not begin its recording
+    uintptr_t newborn; // the block whose allocation is a child's first event
+} state;
+
+// What lived at the fork is the child's too.
+static bool inherit_block(void *context, const struct heap_block *block)
+{
+    struct tally *tally = context;
+    if (block->start == state.newborn) return true;
+    leaks_inherit(block->start);
+    if (block->site == SITE_BEFORE) return true;
+    const struct event event = {0, block->site, block->size, block->block_size};
+    if (tally_allocation(tally, &event)) {
+        tally_inherit(tally, &event);
+    } else {
+        recorder_lose(LOSS_ROOM);
+    }
+    return true;
+}
+
+int beginning_of_parts(bool has_sites)
+{
+    const bool is_fine = mappings_begin() && (has_sites || sites_begin()) && tally_begin();
+    if (!is_fine) return recorder.writer.error ? recorder.writer.error : -ENOMEM;
+    course_begin();
+    return 0;
+}
+
+static int begin_with_inherited(void)
+{
+    int error = beginning_of_parts(true);
+    if (error) return error;
+    leaks_forked();
+    struct ledger_thread *thread = turn_enter_thread();
+    struct tally *tally = thread ? &thread->tally : tally_shared();
+    const struct memory_reader reader = memory_reader_own();
+    return heap_walk(&reader, (uintptr_t)&mete_heap_root, inherit_block, tally);
+}
+
+static int reopen(bool is_within)
+{
+    struct recorder parent;
+    int error = recorder_reopen(&parent);
+    if (error) return error;
+    error = begin_with_inherited();
+    recorder_settle(&parent, error == 0, is_within);
+    return error;
+}
+
+static bool begin_alone(uintptr_t here)
+{
+    ledger_thread_forked();
+    turn_forget_parent();
+    if (state.is_refused) { // nor had the parent one to go on from
+        birthmark_set();
+        return false;
+    }
+    bool is_within = turn_thread.busy_at != 0; // a handler forked
+    turn_thread.busy_at = here;
+    int error = reopen(is_within);
+    birthmark_set();
+    state.newborn = 0;
+    turn_thread.busy_at = 0;
+    if (!error) return true;
+    state.is_refused = true;
+    turn_thread.self = NULL; // what it has lies in a file that is gone
+    mappings_end();
+    heap_observe(NULL);
+    recorder_refuse(error);
+    return false;
+}
+
+COLD bool beginning_in_child(uintptr_t here)
+{
+    turn_thread.is_deaf = true; // a handler that comes meanwhile would meet a half-open recording
+    lock_take(birthmark.lock);
+    bool has_begun = birthmark_is_set();
+    bool is_well = has_begun ? !state.is_refused : begin_alone(here);
+    lock_give(birthmark.lock);
+    turn_thread.is_deaf = false;
+    return is_well;
+}
+
+bool beginning_is_refused(void)
+{
+    return state.is_refused;
+}
+
+void beginning_note_newborn(const void *block)
+{
+    if (!birthmark_is_set()) state.newborn = (uintptr_t)block;
+}
