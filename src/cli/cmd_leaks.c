@@ -129,7 +129,8 @@ const struct cmd cmd_leaks = {
         "block that something leads to. A pointer into the middle of a block leads to it. Of\n"
         "lost blocks that others lead to, these are lost \"with others\"; of a circle one\n"
         "stands for all. 'mete run' looks when the program ends, unless with --leaks=no; what\n"
-        "is not freed, lost or not, is shown by 'mete report --sort=left'.\n"
+        "is not freed, lost or not, is shown by 'mete report --sort=left'. What the program\n"
+        "tells of (mete_track, <mete/stats.h>) is a block, too, wherever it comes from.\n"
         "FILE is a recording; without one, that of the newest run in this folder.\n",
     .options = {options, sizeof options / sizeof *options, false, NULL},
     .exec = leaks,

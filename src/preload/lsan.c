@@ -4,10 +4,9 @@
 #include "os/registers.h"
 #include "preload/export.h"
 #include "preload/observe.h"
-#include "track/leaks.h"
+#include "track/ledger.h"
 
 #include <stddef.h>
-#include <stdint.h>
 
 EXPORT void __lsan_disable(void);
 EXPORT void __lsan_enable(void);
@@ -30,7 +29,7 @@ void __lsan_enable(void)
 
 void __lsan_ignore_object(const void *object)
 {
-    if (observe_is_on()) leaks_ignore((uintptr_t)object);
+    if (observe_is_on()) ledger_ignore(object);
 }
 
 // All of the process's memory is looked at anyway.

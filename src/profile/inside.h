@@ -9,6 +9,7 @@
 struct profile_places {
     struct strings strings;
     const struct record_row **rows; // the recording's, by site: NULL where nothing was counted
+    uint32_t *tracked;              // by site: the function of its name; PROFILE_NONE without
     uint32_t *owner_node;           // per node: the node that its owner's frame is at
     uint32_t *owner_line;           // and which of its lines
     uint64_t *chain;                // per node: a hash of all functions from its frame outward

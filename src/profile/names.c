@@ -227,6 +227,39 @@ static bool kinds_name(struct finder *self)
     return true;
 }
 
+// What the program tracks is named by it: "[pool chunk]".
+static bool tracked_name(struct finder *self, const char *name, uint32_t *index_out)
+{
+    struct strings *strings = &self->profile->places->strings;
+    const size_t size = strlen(name) + sizeof "[]";
+    char *text = malloc(size);
+    if (!text) return false;
+    (void)snprintf(text, size, "[%s]", name);
+    const struct profile_function function = {
+        .name = strings_add(strings, text, size - 1),
+        .file = strings_add(strings, "", 0),
+        .module = PROFILE_NONE,
+        .is_tracked = true,
+    };
+    free(text);
+    return function.name && function.file && function_find(self, function, index_out);
+}
+
+static bool tracked_read(struct finder *self)
+{
+    struct profile *profile = self->profile;
+    const struct recording *recording = profile->recording;
+    uint32_t *tracked = calloc(recording->sites_count + 1, sizeof *tracked);
+    profile->places->tracked = tracked;
+    if (!tracked) return false;
+    for (size_t i = 0; i < recording->sites_count; i++) {
+        tracked[i] = PROFILE_NONE;
+        const char *name = profile_string(profile, recording->sites[i].name);
+        if (!name || (*name && !tracked_name(self, name, &tracked[i]))) return false;
+    }
+    return true;
+}
+
 bool profile_names(struct profile *self, const struct profile_options *options)
 {
     for (size_t i = 0; i < self->modules_count; i++) {
@@ -235,7 +268,8 @@ bool profile_names(struct profile *self, const struct profile_options *options)
     }
     struct finder finder = {.profile = self, .options = options};
     // The kinds come first: a site's kind is its function's index.
-    const bool is_fine = kinds_name(&finder) && frames_read(self) && lines_read(&finder);
+    const bool is_fine =
+        kinds_name(&finder) && frames_read(self) && lines_read(&finder) && tracked_read(&finder);
     free(finder.places);
     return is_fine;
 }

@@ -32,6 +32,7 @@ void profile_destroy(struct profile *self)
     struct profile_places *places = self->places;
     strings_deinit(&places->strings);
     free(places->rows);
+    free(places->tracked);
     free(places->owner_node);
     free(places->owner_line);
     free(places->chain);

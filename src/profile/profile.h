@@ -107,6 +107,7 @@ struct profile_function {
     uint32_t module;  // of a frame in it; PROFILE_NONE without one
     bool is_wrapper;
     bool is_nameless; // module+offset
+    bool is_tracked;  // none, but a name that the program tracks memory under, in brackets
 };
 
 // A place in a function.
@@ -182,6 +183,7 @@ struct profile_site {
     uint32_t kind;  // enum profile_kind, or one of a newer mete
     uint32_t end;   // why the stack has no more frames: profile_end_text()
     uint32_t row;
+    const char *name;    // under which the program tracks what is not the heap's; "" without
     uint32_t owner;      // index of the line that names the row, from the innermost
     uint32_t owner_line; // that line; PROFILE_NONE without a stack
     uint32_t thread_count;
@@ -196,8 +198,10 @@ struct profile_site {
 // The callers of a row's function, of all sites that came this way.
 struct profile_path {
     struct figures figures;
-    uint32_t node; // of the frame that the owner stands in; PROFILE_NONE without a stack
-    uint32_t line; // which of its lines, from the innermost
+    // Of the frame that the owner stands in, and which of its lines, from the innermost; of what is
+    // tracked all are callers. PROFILE_NONE without a stack.
+    uint32_t node;
+    uint32_t line;
     uint32_t row;
     uint32_t site_count;
 };
@@ -278,6 +282,9 @@ struct profile_walk {
 struct profile_walk profile_walk_from(const struct profile *self, uint32_t node);
 // The next line's index, or PROFILE_NONE at the end.
 uint32_t profile_walk_next(struct profile_walk *walk);
+// From the path's first caller outward.
+struct profile_walk profile_walk_callers(const struct profile *self,
+                                         const struct profile_path *path);
 
 // Live bytes at the end of each of point_count intervals.
 void profile_over_time(const struct profile *self, const struct profile_site *site,

@@ -105,6 +105,16 @@ struct profile_walk profile_walk_from(const struct profile *self, uint32_t node)
     return (struct profile_walk){.profile = self, .node = node, .frame = PROFILE_NONE};
 }
 
+struct profile_walk profile_walk_callers(const struct profile *self,
+                                         const struct profile_path *path)
+{
+    struct profile_walk walk = profile_walk_from(self, path->node);
+    if (self->functions[self->rows[path->row].function].is_tracked) return walk;
+    walk.next = path->line;
+    (void)profile_walk_next(&walk); // the owner itself
+    return walk;
+}
+
 uint32_t profile_walk_next(struct profile_walk *walk)
 {
     const struct profile *self = walk->profile;
@@ -210,6 +220,11 @@ static void site_place(struct profile *self, struct finder *finder, uint32_t *ro
     // The first functions are the kinds of sites without a stack.
     uint32_t function = site->kind <= PROFILE_THREAD ? site->kind : 0;
     if (site->owner_line != PROFILE_NONE) function = self->lines[site->owner_line].function;
+    const uint32_t tracked = self->places->tracked[site - self->sites];
+    if (tracked != PROFILE_NONE) {
+        function = tracked;
+        node = site->node;
+    }
     if (row_of_function[function] == 0) {
         self->rows[self->rows_count] =
             (struct profile_row){.function = function, .line = PROFILE_NONE};
@@ -220,7 +235,8 @@ static void site_place(struct profile *self, struct finder *finder, uint32_t *ro
     figures_add(&row->figures, &site->figures);
     row->site_count++;
 
-    const uint64_t chain = node == PROFILE_NONE ? 0 : chain_from(self, node, inner + 1);
+    const uint32_t first = tracked != PROFILE_NONE ? 0 : inner + 1; // the first caller
+    const uint64_t chain = node == PROFILE_NONE ? 0 : chain_from(self, node, first);
     uint32_t index = 0;
     if (!path_find(self, finder, site->row, chain, &index)) {
         self->paths[index] = (struct profile_path){.row = site->row, .node = node, .line = inner};
@@ -282,7 +298,9 @@ bool profile_rows(struct profile *self, const struct profile_options *options)
     for (size_t i = 0; is_fine && i < count; i++) {
         struct profile_site *site = &self->sites[i];
         const bool has_stack = site->node != PROFILE_NONE;
-        site->is_hidden = options->filter && !(has_stack && self->places->is_found[site->node]);
+        const bool is_found = has_stack && self->places->is_found[site->node];
+        site->is_hidden = options->filter && !is_found &&
+                          !(*site->name && pattern_finds(options->filter, site->name));
         self->sites_hidden += site->is_hidden;
         site->row = PROFILE_NONE;
         site->owner = PROFILE_NONE;

@@ -171,6 +171,8 @@ bool profile_sites(struct profile *self)
         site->node = recording->sites[i].node;
         site->kind = recording->sites[i].kind;
         site->end = recording->sites[i].end;
+        site->name = profile_string(self, recording->sites[i].name);
+        if (!site->name) return false;
         site_read(self, site);
         if (site->kind == PROFILE_OTHERS) self->unstacked += site->figures.allocations;
     }

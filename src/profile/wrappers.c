@@ -63,6 +63,7 @@ static const char *const of_python[] = {
     "_Py_NewReference*", NULL,
 };
 static const char *const of_others[] = {
+    "mete_track",
     "sqlite3Malloc*", "sqlite3MemMalloc", "sqlite3MemRealloc", "sqlite3_malloc*",
     "sqlite3_realloc*", "sqlite3Realloc*", "sqlite3DbMalloc*", "sqlite3DbRealloc*",
     "sqlite3DbStrDup", "sqlite3DbStrNDup", "sqlite3DbSpanDup", "mallocWithAlarm",

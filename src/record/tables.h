@@ -131,7 +131,8 @@ enum record_state {
     X(U32, end)          /* enum record_stack_end */                                               \
     X(U32, depth)        /* frames */                                                              \
     X(U32, thread_count) /* whose rows were merged; 0: none were, the rows tell */                 \
-    X(U32, first_thread)
+    X(U32, first_thread)                                                                           \
+    X(TEXT, name) /* under which the program tracks what is not the heap's; else empty */
 
 // The threads of sites whose rows were merged, in the order in which they came.
 #define RECORD_SITE_THREADS_COLUMNS(X, A) X(U32, thread) /* an index into `threads` */

@@ -35,11 +35,15 @@ static void put_site(FILE *out, const struct profile *profile, const struct prof
         put_word(out, root);
         (void)fputc(';', out);
     }
-    if (count == 0) put_word(out, profile->functions[profile->rows[site->row].function].name);
+    if (count == 0 && !*site->name)
+        put_word(out, profile->functions[profile->rows[site->row].function].name);
     for (size_t i = count; i > 0; i--) {
         put_word(out, profile->lines[lines[i - 1]].full);
         if (i > 1) (void)fputc(';', out);
     }
+    if (*site->name) (void)fputs(count > 0 ? ";[" : "[", out);
+    if (*site->name) put_word(out, site->name);
+    if (*site->name) (void)fputc(']', out);
     (void)fprintf(out, " %lld\n", (long long)value);
 }
 

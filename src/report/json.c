@@ -353,8 +353,9 @@ static json_t *site_of(const struct profile *profile, size_t index)
     json_t *kind =
         site->kind < sizeof kinds / sizeof *kinds ? json_string(kinds[site->kind]) : json_null();
     return OBJECT(
-        {"site", count(index)}, {"kind", kind}, {"allocations", count(figures->allocations)},
-        {"frees", count(figures->frees)}, {"bytes_allocated", count(figures->bytes_allocated)},
+        {"site", count(index)}, {"kind", kind}, {"name", text_or_null(site->name)},
+        {"allocations", count(figures->allocations)}, {"frees", count(figures->frees)},
+        {"bytes_allocated", count(figures->bytes_allocated)},
         {"bytes_freed", count(figures->bytes_freed)}, {"live_blocks", bytes(figures->live_blocks)},
         {"live_bytes", bytes(figures->live_bytes)}, {"peak_bytes", bytes(site->peak_bytes)},
         {"peak_exact", json_boolean(site->is_peak_exact)},

@@ -25,7 +25,8 @@ void part_figure(struct line *line, const char *value, const char *name);
 // What a look for leaks has found, or why there was none: a line.
 void part_lost(struct line *line, const struct report_subject *subject);
 
-// A site's stack, a line a frame; the one that names its row is marked.
+// A site's stack, a line a frame; the one that names its row is marked. The name under which memory
+// is tracked comes before.
 void part_stack(struct line *line, const struct profile *profile, const struct profile_site *site);
 
 // The timeline, `rows` lines high and one for the time.

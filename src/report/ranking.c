@@ -78,9 +78,7 @@ static void put_row(struct line *line, const struct profile *profile, const stru
 static size_t callers_of(const struct profile *profile, const struct profile_path *path,
                          const char **names_out, size_t max)
 {
-    struct profile_walk walk = profile_walk_from(profile, path->node);
-    walk.next = path->line;
-    (void)profile_walk_next(&walk); // the owner itself
+    struct profile_walk walk = profile_walk_callers(profile, path);
     const char *before = profile->functions[profile->rows[path->row].function].name;
     size_t count = 0;
     for (uint32_t at = profile_walk_next(&walk); at != PROFILE_NONE && count < max;

@@ -47,6 +47,11 @@ void part_stack(struct line *line, const struct profile *profile, const struct p
 {
     struct profile_walk walk = profile_walk_from(profile, site->node);
     uint32_t index = 0;
+    if (*site->name) {
+        line_go(line, 6);
+        line_print(line, INK_BOLD, "[%s]", site->name);
+        line_end(line);
+    }
     for (uint32_t at = profile_walk_next(&walk); at != PROFILE_NONE;
          at = profile_walk_next(&walk)) {
         put_frame(line, profile, at, index++ == site->owner);

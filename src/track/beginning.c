@@ -8,6 +8,7 @@
 #include "track/mappings.h"
 #include "track/recorder.h"
 #include "track/sites.h"
+#include "track/tracked.h"
 #include "track/turn.h"
 
 #include <errno.h>
@@ -18,18 +19,22 @@ static struct {
 } state;
 
 // What lived at the fork is the child's too.
+static void inherit(struct tally *tally, const struct event *event)
+{
+    if (event->site == SITE_BEFORE) return;
+    if (tally_allocation(tally, event)) {
+        tally_inherit(tally, event);
+    } else {
+        recorder_lose(LOSS_ROOM);
+    }
+}
+
 static bool inherit_block(void *context, const struct heap_block *block)
 {
     struct tally *tally = context;
     if (block->start == state.newborn) return true;
     leaks_inherit(block->start);
-    if (block->site == SITE_BEFORE) return true;
-    const struct event event = {0, block->site, block->size, block->block_size};
-    if (tally_allocation(tally, &event)) {
-        tally_inherit(tally, &event);
-    } else {
-        recorder_lose(LOSS_ROOM);
-    }
+    inherit(tally, &(struct event){0, block->site, block->size, block->block_size});
     return true;
 }
 
@@ -41,6 +46,13 @@ int beginning_of_parts(bool has_sites)
     return 0;
 }
 
+static void inherit_tracked(void *context, struct tracked_range *range)
+{
+    struct tally *tally = context;
+    range->is_inherited = true;
+    inherit(tally, &(struct event){0, range->site, range->size, range->size});
+}
+
 static int begin_with_inherited(void)
 {
     int error = beginning_of_parts(true);
@@ -49,6 +61,7 @@ static int begin_with_inherited(void)
     struct ledger_thread *thread = turn_enter_thread();
     struct tally *tally = thread ? &thread->tally : tally_shared();
     const struct memory_reader reader = memory_reader_own();
+    tracked_walk(inherit_tracked, tally);
     return heap_walk(&reader, (uintptr_t)&mete_heap_root, inherit_block, tally);
 }
 

@@ -47,23 +47,6 @@ static void ranges_add(struct ranges *self, uintptr_t start, uintptr_t end)
     self->count++;
 }
 
-// Shell's sort: there are few, and libc's may allocate.
-static void ranges_sort(struct ranges *self)
-{
-    size_t gap = 1;
-    while (gap < self->count / 3) gap = 3 * gap + 1; // D. Knuth, TAOCP 3, 5.2.1
-    for (; gap > 0; gap /= 3) {
-        for (size_t i = gap; i < self->count; i++) {
-            struct leak_range range = self->all[i];
-            size_t j = i;
-            for (; j >= gap && self->all[j - gap].start > range.start; j -= gap) {
-                self->all[j] = self->all[j - gap];
-            }
-            self->all[j] = range;
-        }
-    }
-}
-
 // False: there was no room for all.
 static bool ranges_join(struct ranges *self, const struct ranges *other)
 {
@@ -77,7 +60,7 @@ static bool ranges_join(struct ranges *self, const struct ranges *other)
 // In address order, apart from each other.
 static void ranges_settle(struct ranges *self)
 {
-    ranges_sort(self);
+    leak_ranges_sort(self->all, self->count);
     size_t kept = 0;
     for (size_t i = 0; i < self->count; i++) {
         const struct leak_range range = self->all[i];
@@ -105,6 +88,22 @@ static void leave_out_heap(struct roots *self)
     }
     if (run.end) ranges_add(ranges, run.start, run.end);
     self->heap_count = ranges->count;
+}
+
+// What the program tracks counts when something leads to it.
+static void leave_out_tracked(struct roots *self)
+{
+    struct leak_tracked *tracked = &self->scan->tracked;
+    size_t region = 0;
+    for (size_t i = 0; i < tracked->count; i++) {
+        const struct leak_range *range = &tracked->all[i];
+        ranges_add(&self->left_out, range->start, range->end);
+        while (region < self->region_count && self->regions[region].end <= range->start) region++;
+        for (size_t j = region; j < self->region_count; j++) {
+            if (self->regions[j].start >= range->end) break;
+            tracked->is_shared[i] |= self->regions[j].is_shared;
+        }
+    }
 }
 
 static void leave_out_own(struct roots *self)
@@ -144,8 +143,8 @@ static int begin(struct roots *self)
     // side by side where it has given memory back.
     self->region_capacity = count + REGIONS_MIN;
     self->dead.capacity = count + REGIONS_MIN; // each has a region, or a guard beside it
-    self->left_out.capacity =
-        16 * count + 2 * self->process->threads->count + 2 * OWN_PAGES_MAX + self->dead.capacity;
+    self->left_out.capacity = 16 * count + 2 * self->process->threads->count + 2 * OWN_PAGES_MAX +
+                              self->dead.capacity + self->scan->tracked.count;
     size_t regions_size = align_up(self->region_capacity * sizeof *self->regions, PAGE_SIZE);
     size_t range_count = self->left_out.capacity + self->dead.capacity;
     self->memory_size = regions_size + align_up(range_count * sizeof(struct leak_range), PAGE_SIZE);
@@ -220,6 +219,8 @@ static void leave_out_dead_part(struct roots *self, uintptr_t block, uintptr_t s
 {
     struct stack_bounds bounds;
     uintptr_t live = align_down(sp - RED_ZONE, sizeof(uintptr_t));
+    // The stack may be tracked: then all of it counts.
+    if (self->scan->tracked.count > 0) leak_scan_word(self->scan, sp);
     bool has_guard;
     // One that is just beginning has no block yet, and its maker's.
     bool is_known = !is_initial && find_bounds(self, block, &bounds, &has_guard);
@@ -390,6 +391,7 @@ int leak_roots_scan(struct leak_scan *scan, const struct leak_process *process)
     if (error) return error;
     leave_out_heap(&self);
     if (self.left_out.count <= self.left_out.capacity) find_holes(&self);
+    leave_out_tracked(&self);
     leave_out_own(&self);
     scan_threads(&self);
     kernel_words_read(see_word, scan);

@@ -1,4 +1,4 @@
-#include "track/leak_scan.h"
+#include "track/leak_scan_inside.h"
 
 #include "base/align.h"
 #include "heap/resolve.h"
@@ -18,6 +18,19 @@ enum {
     MEMORY_SIZE = STACK_SIZE + LEAK_BUFFER_SIZE + HOLES_SIZE,
 };
 
+static void find_bounds(struct leak_scan *self)
+{
+    span_map_bounds(&self->low, &self->high);
+    self->first = self->low;
+    self->end = self->high;
+    const struct leak_tracked *tracked = &self->tracked;
+    for (size_t i = 0; i < tracked->count; i++) {
+        const struct leak_range *range = &tracked->all[i];
+        if (range->start < self->first || self->end == 0) self->first = range->start;
+        if (range->end > self->end) self->end = range->end;
+    }
+}
+
 bool leak_scan_begin(struct leak_scan *self)
 {
     *self = (struct leak_scan){0};
@@ -26,11 +39,16 @@ bool leak_scan_begin(struct leak_scan *self)
     self->stack = (uintptr_t *)(void *)memory;
     self->buffer = memory + STACK_SIZE;
     self->holes = (struct leak_range *)(void *)(self->buffer + LEAK_BUFFER_SIZE);
-    if (!leak_marks_begin(&self->marks)) {
+    if (!leak_tracked_begin(&self->tracked)) {
         own_pages_unmap(memory, MEMORY_SIZE);
         return false;
     }
-    span_map_bounds(&self->low, &self->high);
+    if (!leak_marks_begin(&self->marks)) {
+        leak_tracked_end(&self->tracked);
+        own_pages_unmap(memory, MEMORY_SIZE);
+        return false;
+    }
+    find_bounds(self);
     page_contents_open(&self->contents);
     self->reader = memory_reader_process((int)process_id());
     self->memory_fd = memory_open_own();
@@ -42,20 +60,12 @@ void leak_scan_end(struct leak_scan *self)
     memory_close_own(self->memory_fd);
     page_contents_close(&self->contents);
     leak_marks_end(&self->marks);
+    leak_tracked_end(&self->tracked);
     own_pages_unmap(self->stack, MEMORY_SIZE);
 }
 
 // --- words
 // ---------------------------------------------------------------------------------------
-
-static void push(struct leak_scan *self, uintptr_t start)
-{
-    if (self->depth == LEAK_STACK_MAX) {
-        self->has_overflown = true; // its mark says that it is still to be scanned
-        return;
-    }
-    self->stack[self->depth++] = start;
-}
 
 // The block is in use.
 static ALWAYS_INLINE void reach(struct leak_scan *self, const struct leak_block *found,
@@ -65,40 +75,33 @@ static ALWAYS_INLINE void reach(struct leak_scan *self, const struct leak_block 
     if (found->is_start) cell->started |= bit;
     if (cell->reached & bit) return;
     cell->reached |= bit;
-    push(self, start);
-}
-
-// A lost block leads to this one. False: somebody had come across it before.
-static ALWAYS_INLINE bool come_across(struct leak_scan *self, uintptr_t start,
-                                      struct leak_cell *cell, uint64_t bit)
-{
-    uint64_t is_new = self->step == LEAK_LEADING ? ~cell->started : cell->started;
-    if (!(is_new & bit)) return false;
-    cell->started ^= bit;
-    push(self, start);
-    return true;
+    leak_scan_push(self, start);
 }
 
 static ALWAYS_INLINE void lead_to(struct leak_scan *self, uintptr_t start, struct leak_cell *cell,
                                   uint64_t bit)
 {
     if (cell->reached & bit) return;
-    bool is_first = come_across(self, start, cell, bit);
+    bool is_first = leak_scan_come_across(self, start, cell, bit);
     if (start == self->leader || (is_first && self->step == LEAK_LEADING)) return;
     self->has_met = self->leader_count > 1;
     cell->direct &= ~bit;
 }
 
-static ALWAYS_INLINE void settle(struct leak_scan *self, const struct leak_block *found)
+static ALWAYS_INLINE void settle_at(struct leak_scan *self, const struct leak_block *found,
+                                    struct leak_cell *cell, uint64_t bit)
 {
-    struct leak_cell *cell = leak_marks_cell(&self->marks, found->start);
-    uint64_t bit = span_bit(found->start);
     if (!(cell->live & bit)) return;
     if (self->step == LEAK_REACHING) {
         reach(self, found, cell, bit);
     } else {
         lead_to(self, found->start, cell, bit);
     }
+}
+
+static ALWAYS_INLINE void settle(struct leak_scan *self, const struct leak_block *found)
+{
+    settle_at(self, found, leak_marks_cell(&self->marks, found->start), span_bit(found->start));
 }
 
 // What memory is asked for at one step is looked at a few words later, at the next: a word leads to
@@ -149,10 +152,23 @@ static ALWAYS_INLINE void find_span(struct leak_scan *self, uintptr_t address)
     if (addresses_add(&self->spans, address, &oldest)) find_block(self, oldest);
 }
 
+// All that the program tracks there.
+static NOINLINE void see_tracked(struct leak_scan *self, uintptr_t address)
+{
+    const struct leak_tracked *tracked = &self->tracked;
+    for (size_t at = leak_tracked_before(tracked, address); at > 0; at = tracked->outer[at - 1]) {
+        const struct leak_range *range = &tracked->all[at - 1];
+        if (address >= range->end) continue;
+        const struct leak_block found = {leak_tracked_handle(at - 1), address == range->start};
+        settle_at(self, &found, &tracked->cells[(at - 1) / 64], leak_tracked_bit(at - 1));
+    }
+}
+
 static ALWAYS_INLINE void consider(struct leak_scan *self, uintptr_t word)
 {
     uintptr_t address = locate_address(word);
-    if (LIKELY(address - self->low >= self->high - self->low)) return;
+    if (LIKELY(address - self->first >= self->end - self->first)) return;
+    if (UNLIKELY(self->tracked.count > 0)) see_tracked(self, address);
     span_map_prefetch(address);
     uintptr_t oldest;
     if (addresses_add(&self->slots, address, &oldest)) find_span(self, oldest);
@@ -199,7 +215,7 @@ bool leak_scan_read(struct leak_scan *self, uintptr_t start, void *out, size_t s
 static void scan_pages(struct leak_scan *self, uintptr_t start, uintptr_t end)
 {
     uintptr_t *buffer = (uintptr_t *)(void *)self->buffer;
-    for (uintptr_t at = start; at < end;) {
+    for (uintptr_t at = align_up(start, sizeof(uintptr_t)); at < end;) {
         size_t size = end - at < LEAK_BUFFER_SIZE ? end - at : LEAK_BUFFER_SIZE;
         if (!leak_scan_read(self, at, buffer, size)) {
             uintptr_t page_end = align_down(at, PAGE_SIZE) + PAGE_SIZE;
@@ -269,6 +285,51 @@ static NOINLINE bool has_hole(const struct leak_scan *self, uintptr_t start, siz
     return first < self->hole_count && self->holes[first].start < start + size;
 }
 
+// Calls `scan` for what of [start, end) is not tracked, or lies in no tracked range but the one at
+// `owner` (its index plus one) and those around it.
+static void scan_around(struct leak_scan *self, uintptr_t start, uintptr_t end, size_t owner,
+                        void (*scan)(struct leak_scan *self, uintptr_t start, uintptr_t end))
+{
+    const struct leak_tracked *tracked = &self->tracked;
+    uintptr_t at = start;
+    size_t next = owner > 0 ? owner : leak_tracked_before(tracked, start);
+    for (size_t i = owner > 0 ? 0 : next; i > 0; i = tracked->outer[i - 1]) {
+        if (tracked->all[i - 1].end > at) at = tracked->all[i - 1].end; // it reaches into it
+    }
+    for (; next < tracked->count && tracked->all[next].start < end; next++) {
+        const struct leak_range *range = &tracked->all[next];
+        if (range->start > at) scan(self, at, range->start);
+        if (range->end > at) at = range->end;
+    }
+    if (at < end) scan(self, at, end);
+}
+
+// Of less than a page it costs more to ask what there is than to read it.
+static void scan_private(struct leak_scan *self, uintptr_t start, uintptr_t end)
+{
+    if (end - start < LARGE_SIZE) {
+        scan_pages(self, start, end);
+    } else {
+        leak_scan_memory(self, start, end, false);
+    }
+}
+
+static void scan_shared(struct leak_scan *self, uintptr_t start, uintptr_t end)
+{
+    if (end - start >= LARGE_SIZE) leak_scan_memory(self, start, end, true);
+}
+
+// What the program tracks is not ours to load from: it may be gone.
+static void scan_tracked(struct leak_scan *self, size_t index)
+{
+    const struct leak_range *range = &self->tracked.all[index];
+    self->tracked.cells[index / 64].scanned ^= leak_tracked_bit(index);
+    scan_around(self, range->start, range->end, index + 1, scan_private);
+    if (self->tracked.is_shared[index]) {
+        scan_around(self, range->start, range->end, index + 1, scan_shared);
+    }
+}
+
 // All of the block, with what was not asked for: programs may use that (malloc_usable_size).
 static void scan_block(struct leak_scan *self, uintptr_t start)
 {
@@ -277,11 +338,32 @@ static void scan_block(struct leak_scan *self, uintptr_t start)
     leak_marks_cell(&self->marks, start)->scanned ^= span_bit(start);
     size_t size = locate_size(&block);
     if (UNLIKELY(self->hole_count > 0) && has_hole(self, start, size)) {
-        scan_pages(self, start, start + size); // whatever stands there now
+        scan_around(self, start, start + size, 0, scan_pages); // whatever stands there now
+    } else if (UNLIKELY(leak_tracked_touches(&self->tracked, start, start + size))) {
+        scan_around(self, start, start + size, 0, scan_private);
     } else if (size >= LARGE_SIZE) {
         leak_scan_memory(self, start, start + size, false);
     } else {
         consider_all(self, (const uintptr_t *)start, size / sizeof(uintptr_t));
+    }
+}
+
+// A block, or something tracked.
+static ALWAYS_INLINE void prefetch(struct leak_scan *self, uintptr_t handle)
+{
+    if (UNLIKELY(leak_tracked_is(handle))) return;
+    __builtin_prefetch((const void *)handle);
+    __builtin_prefetch((const char *)handle + CACHE_LINE);
+    __builtin_prefetch(leak_marks_cell(&self->marks, handle), 1);
+    span_map_prefetch(handle);
+}
+
+static ALWAYS_INLINE void scan(struct leak_scan *self, uintptr_t handle)
+{
+    if (UNLIKELY(leak_tracked_is(handle))) {
+        scan_tracked(self, leak_tracked_index(handle));
+    } else {
+        scan_block(self, handle);
     }
 }
 
@@ -291,10 +373,7 @@ static void drain(struct leak_scan *self)
     for (;;) {
         while (self->reading_count < LEAK_READING_MAX && self->depth > 0) {
             uintptr_t start = self->stack[--self->depth];
-            __builtin_prefetch((const void *)start);
-            __builtin_prefetch((const char *)start + CACHE_LINE);
-            __builtin_prefetch(leak_marks_cell(&self->marks, start), 1);
-            span_map_prefetch(start);
+            prefetch(self, start);
             self->reading[(self->reading_first + self->reading_count++) % LEAK_READING_MAX] = start;
         }
         if (self->reading_count == 0) {
@@ -305,7 +384,7 @@ static void drain(struct leak_scan *self)
         uintptr_t start = self->reading[self->reading_first];
         self->reading_first = (self->reading_first + 1) % LEAK_READING_MAX;
         self->reading_count--;
-        scan_block(self, start);
+        scan(self, start);
     }
 }
 
@@ -324,6 +403,13 @@ static uint64_t left_over(const struct leak_scan *self, const struct leak_cell *
 static void find_left_over(struct leak_scan *self)
 {
     self->has_overflown = false;
+    for (size_t i = 0; i < self->tracked.count; i += 64) {
+        uint64_t left = left_over(self, &self->tracked.cells[i / 64]);
+        for (; left; left &= left - 1) {
+            size_t index = i + (size_t)__builtin_ctzl(left);
+            leak_scan_push(self, leak_tracked_handle(index));
+        }
+    }
     for (const struct span *span = span_map_next(0); span;
          span = span_map_next(span->base + span->size)) {
         size_t size = span_is_small(span) ? span->size : 1;
@@ -331,13 +417,13 @@ static void find_left_over(struct leak_scan *self)
             uint64_t left = left_over(self, leak_marks_cell(&self->marks, at));
             for (; left; left &= left - 1) {
                 uintptr_t granule = (uintptr_t)__builtin_ctzl(left);
-                push(self, align_down(at, CELL_SIZE) + granule * GRANULE);
+                leak_scan_push(self, align_down(at, CELL_SIZE) + granule * GRANULE);
             }
         }
     }
 }
 
-static void scan_all(struct leak_scan *self)
+void leak_scan_all(struct leak_scan *self)
 {
     drain(self);
     while (self->has_overflown) {
@@ -349,90 +435,5 @@ static void scan_all(struct leak_scan *self)
 void leak_scan_reach(struct leak_scan *self)
 {
     settle_all(self);
-    scan_all(self);
-}
-
-// --- the lost
-// ------------------------------------------------------------------------------------
-
-static void lead_from(struct leak_scan *self, uintptr_t start, struct leak_cell *cell, uint64_t bit)
-{
-    self->leader = start;
-    self->leader_count++;
-    (void)come_across(self, start, cell, bit); // nobody has
-    scan_all(self);
-}
-
-// A lost block that none before has led to leads its own.
-static bool lead(void *context, const struct heap_block *block)
-{
-    struct leak_scan *self = context;
-    struct leak_cell *cell = leak_marks_cell(&self->marks, block->start);
-    uint64_t bit = span_bit(block->start);
-    if ((cell->reached | cell->started) & bit) return true;
-    cell->direct |= bit;
-    lead_from(self, block->start, cell, bit);
-    return true;
-}
-
-// The leaders of a cell, from the last. One that another has led to is none any more.
-static void lead_again(struct leak_scan *self, uintptr_t at)
-{
-    struct leak_cell *cell = leak_marks_cell(&self->marks, at);
-    for (uint64_t left = cell->direct; left;) {
-        unsigned granule = log2_floor(left);
-        uint64_t bit = UINT64_C(1) << granule;
-        left &= ~bit;
-        if (!(cell->direct & bit)) continue;
-        lead_from(self, align_down(at, CELL_SIZE) + granule * GRANULE, cell, bit);
-    }
-}
-
-// The span at or before the page, whose slot has it; NULL: there is none.
-static const struct span *span_before(uintptr_t low, uintptr_t *page)
-{
-    const uintptr_t leaf_size = (uintptr_t)1 << SPAN_MAP_LEAF_SHIFT;
-    while (*page >= low) {
-        const struct span *span = span_map_peek(*page);
-        if (span) return span;
-        // Without a leaf, on to the one before.
-        bool has_leaf = atomic_load_explicit(&span_map_root[*page >> SPAN_MAP_LEAF_SHIFT],
-                                             memory_order_relaxed) != NULL;
-        *page = (has_leaf ? *page : align_down(*page, leaf_size)) - PAGE_SIZE;
-    }
-    return NULL;
-}
-
-// A leader that leads to one of a circle, and not to the circle's own leader, has not shown that
-// that one is none. In the reverse order it does: whoever leads to a leader that had led before is
-// led by one that came after it, or would have led that one from the beginning.
-static void lead_in_reverse(struct leak_scan *self)
-{
-    self->step = LEAK_RELEADING;
-    uintptr_t page = self->high - PAGE_SIZE;
-    const struct span *span;
-    while ((span = span_before(self->low, &page))) {
-        uintptr_t end = span->base + (span_is_small(span) ? span->size : CELL_SIZE);
-        for (uintptr_t at = end; at > span->base; at -= CELL_SIZE) {
-            lead_again(self, at - CELL_SIZE);
-        }
-        page = span->base - PAGE_SIZE;
-    }
-}
-
-void leak_scan_split(struct leak_scan *self)
-{
-    const struct memory_reader reader = memory_reader_own();
-    self->step = LEAK_LEADING;
-    (void)heap_walk(&reader, (uintptr_t)&mete_heap_root, lead,
-                    self); // our own heap: it can be read
-    if (self->has_met) lead_in_reverse(self);
-}
-
-enum record_leak_kind leak_scan_kind(const struct leak_scan *self, uintptr_t start)
-{
-    const struct leak_cell *cell = leak_marks_cell(&self->marks, start);
-    uint64_t bit = span_bit(start);
-    if (cell->reached & bit) return cell->started & bit ? RECORD_REACHABLE : RECORD_INTERIOR;
-    return cell->direct & bit ? RECORD_LOST_DIRECT : RECORD_LOST_INDIRECT;
+    leak_scan_all(self);
 }

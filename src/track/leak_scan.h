@@ -7,7 +7,10 @@
 // 1. leak_scan_begin(); the roots, by leak_scan_word() and leak_scan_memory(); leak_scan_reach().
 // 2. leak_scan_split(): lost blocks that no other lost one leads to are direct leaks, the others
 //    indirect; of a cycle that nothing leads to, one is direct (as in Valgrind's memcheck).
-// 3. leak_scan_kind() of any live block; leak_scan_end().
+// 3. leak_scan_kind() of any live block, leak_scan_kind_tracked() of what the program tracks;
+//    leak_scan_end().
+//
+// What the program tracks (mete_track) are blocks, too, wherever they lie.
 //
 // Takes a sixteenth of the heap and some 2 MiB. No locks; allocates nothing from the heap.
 #pragma once
@@ -17,6 +20,8 @@
 #include "os/memory_reader.h"
 #include "record/tables.h"
 #include "track/leak_marks.h"
+#include "track/leak_range.h"
+#include "track/leak_tracked.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,11 +33,6 @@ enum {
     LEAK_STACK_MAX = 1 << 17,
     LEAK_BUFFER_SIZE = 64 * 1024,
     LEAK_HOLES_MAX = 1 << 14,
-};
-
-struct leak_range {
-    uintptr_t start;
-    uintptr_t end;
 };
 
 // Addresses that may lie in a block, on their way to what is known of it: a ring.
@@ -59,14 +59,17 @@ enum leak_step {
 
 struct leak_scan {
     struct leak_marks marks;
+    struct leak_tracked tracked;
     uintptr_t low; // of all spans
     uintptr_t high;
+    uintptr_t first; // of all words that may lead anywhere
+    uintptr_t end;
     enum leak_step step;
     uintptr_t leader;      // of what is come across just now
     uint64_t leader_count; // so far
     bool has_met;          // one came across what another had
 
-    uintptr_t *stack; // starts of blocks to be scanned
+    uintptr_t *stack; // starts of blocks, and handles of what is tracked, to be scanned
     size_t depth;
     bool has_overflown; // some that are not scanned are not on it
     uintptr_t reading[LEAK_READING_MAX];
@@ -108,6 +111,8 @@ void leak_scan_split(struct leak_scan *self);
 
 // Of a live block.
 enum record_leak_kind leak_scan_kind(const struct leak_scan *self, uintptr_t start);
+// Of self->tracked.all[index].
+enum record_leak_kind leak_scan_kind_tracked(const struct leak_scan *self, size_t index);
 
 // Reads memory that may be gone or unreadable. False: it cannot be.
 bool leak_scan_read(struct leak_scan *self, uintptr_t start, void *out, size_t size);

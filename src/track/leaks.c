@@ -11,6 +11,7 @@
 #include "track/block_set.h"
 #include "track/own_code.h"
 #include "track/recorder.h"
+#include "track/tracked.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -118,19 +119,43 @@ static bool scan_exempt(void *context, const struct heap_block *block)
     return true;
 }
 
+static void scan_exempt_tracked(void *context, struct tracked_range *range)
+{
+    struct search *self = context;
+    if (range->is_inherited || range->is_ignored) leak_scan_word(&self->scan, range->start);
+}
+
+static void count_one(struct search *self, uint32_t site, enum record_leak_kind kind, uint64_t size)
+{
+    // One that a stopped thread was just making may be known to it in another way; and of what was
+    // there before the observation nobody could say whose it is.
+    if (site == 0 && kind <= RECORD_LOST_INDIRECT) kind = RECORD_REACHABLE;
+    size_t row = site < self->site_count ? site : 0;
+    struct leak_count *count = &self->counts[row * RECORD_LEAK_KINDS + kind];
+    count->blocks++;
+    count->bytes += size;
+}
+
+static void count_tracked(struct search *self)
+{
+    const struct leak_tracked *tracked = &self->scan.tracked;
+    for (size_t i = 0; i < tracked->count; i++) {
+        const struct tracked_range *range = tracked_find(tracked->all[i].start);
+        if (!range) continue; // never: nobody tracks meanwhile
+        enum record_leak_kind kind = leak_scan_kind_tracked(&self->scan, i);
+        if (range->is_ignored) kind = RECORD_IGNORED;
+        if (range->is_inherited) kind = RECORD_INHERITED;
+        count_one(self, range->site, kind, range->size);
+    }
+}
+
 static bool count_block(void *context, const struct heap_block *block)
 {
     struct search *self = context;
     enum record_leak_kind kind = leak_scan_kind(&self->scan, block->start);
     if (block_set_has(&leaks_ignored, block->start)) kind = RECORD_IGNORED;
     if (is_inherited(block->start)) kind = RECORD_INHERITED;
-    // One that a stopped thread was just making may be known to it in another way; and of what was
-    // there before the observation nobody could say whose it is.
-    if (block->site == 0 && kind <= RECORD_LOST_INDIRECT) kind = RECORD_REACHABLE;
-    size_t site = block->site < self->site_count ? block->site : 0;
-    struct leak_count *count = &self->counts[site * RECORD_LEAK_KINDS + kind];
-    count->blocks++;
-    count->bytes += block->size;
+    count_one(self, block->site, kind, block->size);
     return true;
 }
 
@@ -163,9 +188,11 @@ static void look(struct search *self)
         if (has_exempt()) {
             (void)heap_walk(&reader, root, scan_exempt, self); // our own: it can be read
         }
+        tracked_walk(scan_exempt_tracked, self);
         leak_scan_reach(&self->scan);
         leak_scan_split(&self->scan);
         (void)heap_walk(&reader, root, count_block, self);
+        count_tracked(self);
     }
     leak_scan_end(&self->scan);
 }

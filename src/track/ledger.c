@@ -1,5 +1,6 @@
 #include "track/ledger.h"
 
+#include "heap/locate.h"
 #include "heap/note.h"
 #include "heap/observer.h"
 #include "os/process.h"
@@ -7,6 +8,7 @@
 #include "track/own_code.h"
 #include "track/rule_table.h"
 #include "track/sites.h"
+#include "track/tracked.h"
 #include "track/turn.h"
 
 #include <errno.h>
@@ -15,8 +17,10 @@
 // --- the site
 // ---------------------------------------------------------------------------------------
 
-static ALWAYS_INLINE uint32_t site_of_stack(struct ledger_thread *thread,
-                                            const struct registers *from)
+// The innermost node of the stack, whose end and depth the capture says then. False: no room for
+// it.
+static ALWAYS_INLINE bool find_node(struct ledger_thread *thread, const struct registers *from,
+                                    uint32_t *node_out)
 {
     struct capture *capture = &thread->capture;
     capture_take_from(capture, from);
@@ -24,10 +28,20 @@ static ALWAYS_INLINE uint32_t site_of_stack(struct ledger_thread *thread,
     uint32_t node = unchanged > 0 ? capture->nodes[unchanged - 1] : RECORD_NONE;
     for (uint32_t i = unchanged; i < capture->depth; i++) {
         node = recent_calls_find(&thread->calls, node, capture->frames[i].address);
-        if (UNLIKELY(node == RECORD_NONE)) return SITE_OTHERS; // no room for it
+        if (UNLIKELY(node == RECORD_NONE)) return false;
         capture->nodes[i] = node;
     }
     capture_keep(capture);
+    *node_out = node;
+    return true;
+}
+
+static ALWAYS_INLINE uint32_t site_of_stack(struct ledger_thread *thread,
+                                            const struct registers *from)
+{
+    const struct capture *capture = &thread->capture;
+    uint32_t node;
+    if (UNLIKELY(!find_node(thread, from, &node))) return SITE_OTHERS;
     if (node == thread->node && capture->end == thread->end) return thread->site;
     uint32_t site = RECORD_NONE;
     if (LIKELY(capture->end == RECORD_END_COMPLETE)) site = sites_known_site(node);
@@ -177,6 +191,135 @@ static struct heap_observer observer = {
     .kept = kept,
     .thread_gone = turn_thread_gone,
 };
+
+// --- what the program tracks
+// ----------------------------------------------------------------------
+
+static uint32_t site_of_tracked(const struct turn *turn, const struct registers *caller,
+                                const char *name)
+{
+    struct ledger_thread *thread = turn->thread;
+    if (!thread) return turn->is_within ? SITE_SIGNAL : SITE_THREAD;
+    uint32_t node;
+    if (!find_node(thread, caller, &node)) return SITE_OTHERS;
+    return sites_find_named(node, thread->capture.end, thread->capture.depth, name);
+}
+
+static struct tally *tally_of(const struct turn *turn)
+{
+    return turn->thread ? &turn->thread->tally : tally_shared();
+}
+
+// A thread's own turn does not hold the recorder's lock yet.
+static void take_tracked(const struct turn *turn)
+{
+    if (turn->thread) recorder_take();
+}
+
+static void give_tracked(const struct turn *turn)
+{
+    if (turn->thread) recorder_give();
+}
+
+static void count_end(const struct turn *turn, uintptr_t start, const struct event *event)
+{
+    struct ledger_thread *thread = turn->thread;
+    const bool is_temporary = thread && (uintptr_t)thread->last_block == start;
+    if (thread) thread->last_block = NULL;
+    count_free(tally_of(turn), event, is_temporary);
+}
+
+// A block of the heap is in the ledger already: it only goes on under the name.
+static bool name_block(const struct turn *turn, const struct tracked_range *range, uint64_t now_ms)
+{
+    struct located block;
+    const bool is_block =
+        locate_block(range->start, &block) && block.start == range->start && locate_is_live(&block);
+    if (!is_block) return false;
+    const struct note note = note_read(block.span, block.index);
+    const size_t block_size = locate_size(&block);
+    struct event event = {now_ms, note.site, block_size - note.slack, block_size};
+    if (event.size != range->size) return false; // something within it
+    count_end(turn, range->start, &event);
+    event.site = range->site;
+    const uint32_t site = count(tally_of(turn), &event, NO_OLD_SIZE);
+    note_block(span_map_peek(block.start), (const void *)block.start, event.size, site);
+    return true;
+}
+
+// False: none starts there.
+static bool end_tracked(const struct turn *turn, uintptr_t start, uint64_t now_ms)
+{
+    struct tracked_range was;
+    take_tracked(turn);
+    const bool is_known = tracked_remove(start, &was);
+    give_tracked(turn);
+    if (is_known) count_end(turn, start, &(struct event){now_ms, was.site, was.size, was.size});
+    return is_known;
+}
+
+static void track(const struct turn *turn, struct tracked_range *range)
+{
+    const struct event event = {turn_now(turn), range->site, range->size, range->size};
+    if (name_block(turn, range, event.now_ms)) return;
+    (void)end_tracked(turn, range->start, event.now_ms); // most often there is none
+    range->site = count(tally_of(turn), &event, NO_OLD_SIZE);
+    take_tracked(turn);
+    const bool is_kept = tracked_add(range);
+    give_tracked(turn);
+    if (turn->thread) turn->thread->last_block = (const void *)range->start;
+    if (is_kept) return;
+    recorder_lose(LOSS_MEMORY);
+    count_end(turn, range->start, &event);
+}
+
+void ledger_track(const struct registers *caller, const void *memory, size_t size, const char *name)
+{
+    enum { ADDRESS_BITS = 47 };
+    if (!memory || size >> ADDRESS_BITS) return; // none is that large
+    if (!heap_observed_by()) return;             // it was confined
+    struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
+    if (turn.is_lost) return;
+    struct tracked_range range = {
+        .start = (uintptr_t)memory,
+        .size = size > 0 ? size : 1,
+        .site = site_of_tracked(&turn, caller, name ? name : ""),
+        .is_ignored = leaks_ignoring > 0,
+    };
+    track(&turn, &range);
+    turn_end_slow(&turn);
+}
+
+// Of what is no longer the program's to count: whose end is told of may have begun before us.
+static void untrack_unknown(const struct turn *turn, uintptr_t start)
+{
+    struct located block;
+    const bool is_named_block = locate_block(start, &block) && block.start == start;
+    if (!is_named_block) tally_unseen(tally_of(turn));
+}
+
+void ledger_untrack(const void *memory)
+{
+    if (!memory || !heap_observed_by()) return;
+    struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
+    if (turn.is_lost) return;
+    const uint64_t now_ms = turn_now(&turn);
+    if (!end_tracked(&turn, (uintptr_t)memory, now_ms)) untrack_unknown(&turn, (uintptr_t)memory);
+    turn_end_slow(&turn);
+}
+
+void ledger_ignore(const void *memory)
+{
+    if (!heap_observed_by()) return;
+    leaks_ignore((uintptr_t)memory);
+    struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
+    if (turn.is_lost) return;
+    take_tracked(&turn);
+    struct tracked_range *range = tracked_find((uintptr_t)memory);
+    if (range) range->is_ignored = true;
+    give_tracked(&turn);
+    turn_end_slow(&turn);
+}
 
 // --- beginning and end
 // ------------------------------------------------------------------------------

@@ -22,6 +22,19 @@ int ledger_begin(const struct recorder_options *options, const struct leaks_opti
 // False when it has no recording.
 bool ledger_end(enum record_state how, const struct preserved_registers *caller);
 
+// Memory of any origin is the program's from now on, and is counted as an allocation of `size`
+// bytes at `caller`'s stack, under `name` (NULL: none), of which a copy is kept. What starts where
+// another does takes its place. A block of the heap of just that size is not counted twice: it goes
+// on under the name. Nothing without memory or with a size that none has.
+void ledger_track(const struct registers *caller, const void *memory, size_t size,
+                  const char *name);
+
+// It is no longer; counted as a free. Nothing for a block of the heap.
+void ledger_untrack(const void *memory);
+
+// What starts there, of the heap or tracked, is not to be told as lost.
+void ledger_ignore(const void *memory);
+
 // Looks for leaks without an end. True when something is lost.
 bool ledger_look_for_leaks(const struct preserved_registers *caller, enum leaks_moment moment);
 

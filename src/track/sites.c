@@ -7,13 +7,16 @@
 #include "track/modules.h"
 #include "track/recorder.h"
 
+#include <string.h>
+
 // What is asked for every allocation is one look: `calls`. It forgets when code goes; the others
 // know what is in the recording.
 static struct {
     struct index calls;  // (address and generation, parent) -> node
     struct index frames; // (offset, module) -> frame
     struct index nodes;  // (frame, parent) -> node
-    struct index sites;  // (node, end) -> site
+    struct index sites;  // (name's place in `bytes`, node; end) -> site
+    struct index names;  // (hash, how many others have it) -> name's place
 } state;
 
 _Atomic uint32_t sites_generation;
@@ -131,14 +134,19 @@ uint32_t sites_node(uint32_t parent, uintptr_t pc)
     return LIKELY(node != RECORD_NONE) ? node : add(parent, pc, key);
 }
 
+static ALWAYS_INLINE uint64_t site_key(const struct record_site *row)
+{
+    return (uint64_t)row->name.offset << 32 | row->node; // the first bytes are no name
+}
+
 static NOINLINE uint32_t add_stack(const struct record_site *row)
 {
     recorder_take();
-    uint32_t site = index_find(&state.sites, row->node, row->end);
+    uint32_t site = index_find(&state.sites, site_key(row), row->end);
     if (site == RECORD_NONE && index_reserve(&state.sites) && add_site(row, &site)) {
-        (void)index_add(&state.sites, row->node, row->end, site); // there is room
+        (void)index_add(&state.sites, site_key(row), row->end, site); // there is room
     }
-    bool is_complete = site != RECORD_NONE && row->end == RECORD_END_COMPLETE;
+    bool is_complete = site != RECORD_NONE && row->end == RECORD_END_COMPLETE && !row->name.size;
     if (is_complete && row->node + 1 < sites_known.count) {
         // release: pairs with the acquire in sites_known_site()
         atomic_store_explicit(&sites_known.nodes[row->node + 1].site, site + 1,
@@ -148,11 +156,94 @@ static NOINLINE uint32_t add_stack(const struct record_site *row)
     return site != RECORD_NONE ? site : SITE_OTHERS;
 }
 
+static uint32_t find_stack(const struct record_site *row)
+{
+    uint32_t site = index_find(&state.sites, site_key(row), row->end);
+    return LIKELY(site != RECORD_NONE) ? site : add_stack(row);
+}
+
 uint32_t sites_find(uint32_t node, uint32_t end, uint32_t depth)
 {
-    uint32_t site = index_find(&state.sites, node, end);
-    if (LIKELY(site != RECORD_NONE)) return site;
-    return add_stack(&(struct record_site){.node = node, .end = end, .depth = depth});
+    return find_stack(&(struct record_site){.node = node, .end = end, .depth = depth});
+}
+
+// --- names
+// ---------------------------------------------------------------------------------------
+
+// Not in the middle of a letter (UTF-8).
+static size_t name_size(const char *name)
+{
+    size_t size = 0;
+    while (size <= SITE_NAME_MAX && name[size]) size++;
+    if (size <= SITE_NAME_MAX) return size;
+    size = SITE_NAME_MAX;
+    while (size > 0 && ((unsigned char)name[size] & 0xc0) == 0x80) size--;
+    return size;
+}
+
+// FNV-1a.
+static uint64_t name_hash(const char *name, size_t size)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < size; i++) {
+        hash = (hash ^ (unsigned char)name[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+// They end with a zero in the recording.
+static bool is_name(uint32_t place, const char *name, size_t size)
+{
+    const char *known = recorder_row(RECORD_TABLE_bytes, place);
+    for (size_t i = 0; i < size; i++) {
+        if (known[i] != name[i]) return false; // also at its end: there is no zero in `name`
+    }
+    return known[size] == 0;
+}
+
+// The number of those with that hash that are there before it, or in all.
+static uint32_t find_name(uint64_t hash, const char *name, size_t size, uint32_t *count_out)
+{
+    for (uint32_t i = 0;; i++) {
+        uint32_t place = index_find(&state.names, hash, i);
+        *count_out = i;
+        if (place == RECORD_NONE || is_name(place, name, size)) return place;
+    }
+}
+
+// The name in the recording; empty without room.
+static struct record_text text_of_name(const char *name)
+{
+    char copy[SITE_NAME_MAX + 1] = {0};
+    const size_t size = name_size(name);
+    const uint64_t hash = name_hash(name, size);
+    if (size == 0) return (struct record_text){0};
+    memcpy(copy, name, size);
+    uint32_t count;
+    uint32_t place = find_name(hash, copy, size, &count);
+    if (place == RECORD_NONE) {
+        recorder_take();
+        place = find_name(hash, copy, size, &count); // another thread may have been first
+        const bool has_room = place == RECORD_NONE && index_count(&state.names) < SITE_NAMES_MAX;
+        if (has_room && index_reserve(&state.names)) {
+            const struct record_text text = record_writer_text(&recorder.writer, copy, size + 1);
+            if (text.size > 0) place = text.offset;
+            if (text.size > 0) (void)index_add(&state.names, hash, count, place); // there is room
+        }
+        recorder_give();
+    }
+    if (place == RECORD_NONE) return (struct record_text){0};
+    return (struct record_text){place, (uint32_t)size};
+}
+
+uint32_t sites_find_named(uint32_t node, uint32_t end, uint32_t depth, const char *name)
+{
+    return find_stack(&(struct record_site){
+        .node = node,
+        .end = end,
+        .depth = depth,
+        .name = text_of_name(name),
+    });
 }
 
 void sites_forget_code(void)

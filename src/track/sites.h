@@ -71,5 +71,10 @@ uint32_t sites_node(uint32_t parent, uintptr_t pc);
 // loss is counted, without room.
 uint32_t sites_find(uint32_t node, uint32_t end, uint32_t depth);
 
+// The same for memory that the program tracks under a name: of SITE_NAME_MAX bytes at most, of
+// SITE_NAMES_MAX names; of what is longer the first are taken, of what is too many none.
+enum { SITE_NAME_MAX = 127, SITE_NAMES_MAX = 4096 }; // guesses
+uint32_t sites_find_named(uint32_t node, uint32_t end, uint32_t depth, const char *name);
+
 // Code may have been unloaded: what addresses meant is forgotten.
 void sites_forget_code(void);

@@ -14,6 +14,14 @@ int main(void)
     return 0;
 }
 """
+TRACKING = """#include <mete/stats.h>
+int main(void)
+{
+    static char memory[100];
+    mete_track(memory, sizeof memory, "a thing");
+    return 0;
+}
+"""
 CLASH = VERSION.replace("int main", "int settings_parse = 7, settings_table;\nint main")
 
 
@@ -58,7 +66,8 @@ def needed(program):
 
 
 def test_everything_is_there(installed, libraries):
-    for path in ("bin/mete", "include/mete/version.h", "share/man/man1/mete.1"):
+    headers = ("include/mete/version.h", "include/mete/stats.h")
+    for path in ("bin/mete", *headers, "share/man/man1/mete.1"):
         assert (installed / path).is_file(), path
     for name in ("libmete.so", "libmete.so.0", "libmete.a", "libmete-preload.so"):
         assert (libraries / name).is_file(), name
@@ -70,6 +79,22 @@ def test_a_linked_program_stays_linked(installed, libraries, tmp_path):
         program = compile_program(tmp_path, SILENT, *order)
         assert any("libmete-preload.so" in line for line in needed(program))
         run(program, env={"LD_LIBRARY_PATH": str(libraries)})
+
+
+def test_what_tracks_memory_needs_no_library(installed, libraries, tmp_path):
+    """And finds mete where it is."""
+    program = compile_program(tmp_path, TRACKING, f"-I{installed / 'include'}")
+    assert not any("mete" in line for line in needed(program))
+    assert run(program) == ""
+    recording = tmp_path / "tracking.mete"
+    run(installed / "bin" / "mete", "run", "-o", recording, program,
+        env={"LD_LIBRARY_PATH": str(libraries)})
+    assert "[a thing]" in run(installed / "bin" / "mete", "report", "--full", recording)
+    static = compile_program(tmp_path, TRACKING, f"-I{installed / 'include'}", "-static")
+    assert run(static) == ""
+    linked = compile_program(tmp_path, TRACKING, f"-I{installed / 'include'}",
+                             *flags(installed, libraries, "mete-preload"))
+    assert run(linked, env={"LD_LIBRARY_PATH": str(libraries)}) == ""
 
 
 def test_the_linked_malloc_is_ours(installed, libraries, tmp_path):

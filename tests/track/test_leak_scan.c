@@ -2,58 +2,14 @@
 // roots lead to is in use, all else is lost, and of what is lost as few blocks are direct as lead
 // to all of it. Through every kind of block and pointer, and past the limits of what it keeps in
 // mind.
-#include "track/leak_scan.h"
+#include "track/leak_test.h"
 
-#include "heap/heap.h"
 #include "os/own_pages.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-
-// The test's own memory must not be the heap's that is looked at: it is libc's.
-static uint64_t seed;
-
-static uint64_t random_number(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
-
-// All of it, since all of it is looked at.
-static void *block_of(size_t size)
-{
-    void *block = heap_alloc(size);
-    assert_non_null(block);
-    return memset(block, 0, heap_block_size(block));
-}
-
-static struct leak_scan scan;
-
-static void begin(void)
-{
-    assert_true(leak_scan_begin(&scan));
-}
-
-static void finish(void)
-{
-    leak_scan_reach(&scan);
-    leak_scan_split(&scan);
-}
-
-static void expect_kind(const void *block, enum record_leak_kind kind)
-{
-    assert_int_equal(leak_scan_kind(&scan, (uintptr_t)block), kind);
-}
 
 // --- pointers
 
@@ -248,6 +204,7 @@ enum { NODES_MAX = 120, EDGES = 4 };
 struct graph {
     size_t count;
     void **blocks[NODES_MAX];
+    bool is_tracked[NODES_MAX]; // in the arena, and no block of the heap
     bool edges[NODES_MAX][NODES_MAX];
     bool inner[NODES_MAX][NODES_MAX]; // by a pointer into it
     bool roots[NODES_MAX];
@@ -262,6 +219,12 @@ static void graph_make(void)
     graph.count = 1 + random_number() % NODES_MAX;
     for (size_t i = 0; i < graph.count; i++) {
         const size_t size = EDGES * 8 + random_number() % 3000;
+        graph.is_tracked[i] = random_number() % 3 == 0;
+        if (graph.is_tracked[i]) {
+            graph.blocks[i] = (void **)(void *)(arena + i * 4096 + random_number() % 100 * 8);
+            track_range(graph.blocks[i], size);
+            continue;
+        }
         graph.blocks[i] = block_of(random_number() % 20 == 0 ? size * 100 : size);
     }
     for (size_t i = 0; i < graph.count; i++) {
@@ -311,10 +274,17 @@ static bool has_source(size_t node)
     return false;
 }
 
+static enum record_leak_kind kind_of_node(size_t node)
+{
+    const void *block = graph.blocks[node];
+    return graph.is_tracked[node] ? kind_of_tracked(block)
+                                  : leak_scan_kind(&scan, (uintptr_t)block);
+}
+
 static void graph_check(void)
 {
     for (size_t i = 0; i < graph.count; i++) {
-        const enum record_leak_kind kind = leak_scan_kind(&scan, (uintptr_t)graph.blocks[i]);
+        const enum record_leak_kind kind = kind_of_node(i);
         const bool is_lost = kind == RECORD_LOST_DIRECT || kind == RECORD_LOST_INDIRECT;
         assert_int_equal(is_lost, !is_held(i));
         if (!is_lost) continue;
@@ -323,7 +293,7 @@ static void graph_check(void)
         size_t direct = 0;
         for (size_t j = 0; j < graph.count; j++) {
             if (!graph.closure[i][j] || !graph.closure[j][i]) continue;
-            direct += leak_scan_kind(&scan, (uintptr_t)graph.blocks[j]) == RECORD_LOST_DIRECT;
+            direct += kind_of_node(j) == RECORD_LOST_DIRECT;
         }
         assert_int_equal(direct, has_source(i) ? 0 : 1);
     }
@@ -342,7 +312,13 @@ static void random_graphs_are_what_a_plain_model_says(void **state)
         finish();
         graph_check();
         leak_scan_end(&scan);
-        for (size_t j = 0; j < graph.count; j++) heap_free(graph.blocks[j]);
+        void *starts[NODES_MAX];
+        size_t tracked = 0;
+        for (size_t j = 0; j < graph.count; j++) {
+            if (graph.is_tracked[j]) starts[tracked++] = graph.blocks[j];
+            if (!graph.is_tracked[j]) heap_free(graph.blocks[j]);
+        }
+        untrack_all(starts, tracked);
     }
 }
 
@@ -376,7 +352,6 @@ int main(void)
         cmocka_unit_test(random_graphs_are_what_a_plain_model_says),
         cmocka_unit_test(nothing_is_left_of_it),
     };
-    seed = (uint64_t)time(NULL) << 20 | 1;
-    (void)fprintf(stderr, "seed %llu\n", (unsigned long long)seed);
+    leak_test_begin();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
