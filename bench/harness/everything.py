@@ -1,6 +1,6 @@
 """The questions that have a target, one after the other, and one summary."""
 
-from harness import idle, leak_scan, memory_return, observers, programs, table
+from harness import compared, idle, leak_scan, memory_return, observers, programs, table
 
 SECTIONS = {
     "programs": programs,
@@ -8,6 +8,7 @@ SECTIONS = {
     "idle": idle,
     "observers": observers,
     "leak_scan": leak_scan,
+    "compared": compared,
 }
 
 

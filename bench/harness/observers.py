@@ -54,7 +54,8 @@ def tools(launcher, options):
 class Redis:
     """A server and, beside it and not measured, what drives it and ends it."""
 
-    def __init__(self, scratch):
+    def __init__(self, scratch, share=1):
+        self.requests = REQUESTS // share
         self.socket = Path(scratch, "redis.sock")
         self.server = workloads.executable("redis-server", "redis-server")
         self.benchmark = workloads.executable("redis-benchmark", "redis-tools")
@@ -68,7 +69,7 @@ class Redis:
         while not self.socket.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         subprocess.run(
-            [self.benchmark, "-s", self.socket, "-q", "-n", str(REQUESTS), "-r", "20000",
+            [self.benchmark, "-s", self.socket, "-q", "-n", str(self.requests), "-r", "20000",
              "-d", "200", "-t", "set,get,lpush,lpop,sadd,hset"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
         )

@@ -1,10 +1,12 @@
 """Python: JSON documents, dictionaries of words, objects with histories, trees, made and dropped.
 
 Run with PYTHONMALLOC=malloc every object is a block of malloc's. Deterministic: prints checksums.
+objects.py N does an Nth of it.
 """
 
 import json
 import random
+import sys
 
 
 class Account:
@@ -94,11 +96,12 @@ def tree(draw, count):
 
 
 def main():
+    share = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     draw = random.Random(20261122).getrandbits
-    print(documents(draw, 45000))
-    print(words(draw, 120000))
-    print(accounts(draw, 60000, 60000))
-    print(tree(draw, 8000))
+    print(documents(draw, 45000 // share))
+    print(words(draw, 120000 // share))
+    print(accounts(draw, 60000 // share, 60000 // share))
+    print(tree(draw, 8000 // share))
 
 
 main()
