@@ -12,8 +12,9 @@
 // it they do nothing, at the price of a load and a branch. They find mete in any program that the
 // dynamic linker starts, position-independent or not; a static one is never observed.
 //
-// Thread-safe, async-signal-safe; neither allocates, fails, or touches errno. C11 and C++11 on.
-// Room: track, in libmete-preload.so.
+// Thread-safe; neither allocates, fails, or touches errno. May be called in signal handlers: one
+// that interrupted mete itself may not be counted (the recording says how often that was). C11 and
+// C++11 on. Room: track, in libmete-preload.so.
 #pragma once
 
 #include <stddef.h>
@@ -46,12 +47,13 @@ extern void mete_observer_untrack(const void *memory) __attribute__((weak));
 //
 // `memory` may be anything, also what the process cannot read, and lie in other tracked memory or
 // in a block of malloc's (which is counted, too: track the chunk of a pool or what is cut out of
-// it, if totals matter). A whole block of malloc's, told of with the size that was asked for, is
-// not counted twice: it goes on under the name, until free().
+// it, if totals matter). What lies in a module's data or on a living thread's stack is in use: code
+// reaches it without a pointer. A whole block of malloc's, told of with the size that was asked
+// for, is not counted twice: it goes on under the name, until free() or realloc().
 //
 // `name` is copied, 127 bytes of it at most; use few: of the first 4096 different ones each is
-// kept, later ones count without a name. NULL: none. Nothing happens for NULL memory or 2^47 bytes
-// and more.
+// kept, later ones count without a name. NULL: none. Nothing happens where there can be no
+// memory: at NULL, MAP_FAILED, and past 2^47.
 METE_STATS_INLINE void mete_track(const void *memory, size_t size, const char *name)
 {
     void (*track)(const void *, size_t, const char *);

@@ -16,6 +16,20 @@ static const char *reason_of(const struct recording_facts *facts)
     }
 }
 
+static void tell_unknown(const struct recording *item, FILE *out)
+{
+    say_to(out, "run: nobody looked for leaks in '%s' (pid %d): %s", item->facts.program,
+           (int)item->pid, reason_of(&item->facts));
+}
+
+// It should have been looked at: not one that became another program, which may be.
+static bool is_unknown(const struct recording *item)
+{
+    const struct recording_facts *facts = &item->facts;
+    return facts->leak_state != RECORD_LEAKS_SCANNED && facts->leak_state != RECORD_LEAKS_UNASKED &&
+           facts->state != RECORD_EXECED;
+}
+
 static bool is_known(const struct run_result *result, size_t index, FILE *out)
 {
     if (index >= result->recordings->count) {
@@ -24,8 +38,7 @@ static bool is_known(const struct run_result *result, size_t index, FILE *out)
     }
     const struct recording *item = &result->recordings->items[index];
     if (item->facts.leak_state == RECORD_LEAKS_SCANNED) return true;
-    say_to(out, "run: nobody looked for leaks in '%s' (pid %d): %s", item->facts.program,
-           (int)item->pid, reason_of(&item->facts));
+    tell_unknown(item, out);
     return false;
 }
 
@@ -54,10 +67,13 @@ enum leaks_verdict run_leaks_judge(const struct run_result *result,
 {
     const struct recordings *recordings = result->recordings;
     size_t count = 0;
+    size_t unknown = 0;
     bool is_found = false;
     for (size_t i = 0; i < recordings->count; i++) {
         const struct recording *item = &recordings->items[i];
         const uint64_t blocks = lost_blocks(item, suppressions);
+        const bool is_other = i != result->main && i != result->started;
+        if (is_other && is_unknown(item) && unknown++ < TOLD_MAX) tell_unknown(item, out);
         if (blocks == 0) continue;
         is_found = true;
         if (i == result->main || item->is_dropped) continue;
@@ -65,6 +81,9 @@ enum leaks_verdict run_leaks_judge(const struct run_result *result,
     }
     if (count > TOLD_MAX) {
         say_to(out, "run: and %zu more processes lost some", count - TOLD_MAX);
+    }
+    if (unknown > TOLD_MAX) {
+        say_to(out, "run: nor in %zu more processes", unknown - TOLD_MAX);
     }
     const bool has_main = is_known(result, result->main, out);
     const bool is_same = result->started == result->main;

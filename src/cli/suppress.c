@@ -54,6 +54,9 @@ static int suppress_of_options(struct suppress *self, const char *command, const
 {
     static const char word[] = "suppressions=";
     const char *found = strstr(options, word);
+    while (found && found > options && !strchr(": ,\t\n", found[-1])) {
+        found = strstr(found + 1, word); // the end of another option
+    }
     if (!found) return STATUS_OK;
     found += strlen(word);
     const bool is_quoted = *found == '"' || *found == '\'';
@@ -80,11 +83,11 @@ void suppress_tell(const struct suppress *self, const char *command, FILE *out)
     for (size_t i = 0; i < self->list.count; i++) {
         const struct suppression *one = &self->list.all[i];
         if (one->origin != SUPPRESSION_OF_FILE) continue;
-        if (one->is_exceeded) {
+        if (one->blocks_over > 0) {
             say_to(out,
                    "%s: suppression '%s' (%s:%u) is for %llu blocks at most, and there are %llu",
                    command, one->name, one->source, one->line, (unsigned long long)one->max_blocks,
-                   (unsigned long long)one->blocks);
+                   (unsigned long long)one->blocks_over);
         } else if (one->blocks == 0) {
             say_to(out, "%s: suppression '%s' (%s:%u) met nothing", command, one->name, one->source,
                    one->line);

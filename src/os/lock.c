@@ -3,6 +3,7 @@
 #include "os/syscall.h"
 
 #include <linux/futex.h>
+#include <time.h>
 
 // Sections under our locks are some hundred instructions long: a short spin usually suffices
 // (guess).
@@ -22,5 +23,16 @@ void lock_wait(struct lock *self)
 
 void lock_wake(struct lock *self)
 {
-    (void)syscall_4(SYS_futex, (long)&self->word, FUTEX_WAKE_PRIVATE, 1, 0); // nobody there: fine
+    lock_wake_one(&self->word);
+}
+
+void lock_sleep(_Atomic uint32_t *where, uint32_t word, unsigned max_ms)
+{
+    const struct timespec span = {.tv_sec = max_ms / 1000, .tv_nsec = max_ms % 1000 * 1000000L};
+    (void)syscall_4(SYS_futex, (long)where, FUTEX_WAIT_PRIVATE, word, (long)&span);
+}
+
+void lock_wake_one(_Atomic uint32_t *where)
+{
+    (void)syscall_4(SYS_futex, (long)where, FUTEX_WAKE_PRIVATE, 1, 0); // nobody there: fine
 }

@@ -14,6 +14,11 @@ struct lock {
     _Atomic uint32_t word;
 };
 
+// For other locks of one word: waits while it is `word`, at most for so long, and wakes one that
+// does.
+COLD void lock_sleep(_Atomic uint32_t *where, uint32_t word, unsigned max_ms);
+COLD void lock_wake_one(_Atomic uint32_t *where);
+
 COLD void lock_wait(struct lock *self);
 COLD void lock_wake(struct lock *self);
 

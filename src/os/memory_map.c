@@ -250,6 +250,7 @@ bool page_contents_next_shared(struct page_contents *self, uintptr_t start, uint
                                uintptr_t *start_out, uintptr_t *end_out)
 {
     self->end = 0; // the buffer is another's now
+    if (start >= end) return false;
     for (uintptr_t page = align_down(start, PAGE_SIZE); page < end;) {
         size_t count = (align_up(end, PAGE_SIZE) - page) >> PAGE_SHIFT;
         if (count > PAGE_CONTENTS_PAGES) count = PAGE_CONTENTS_PAGES;

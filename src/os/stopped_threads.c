@@ -277,18 +277,17 @@ static bool must_be_begun_again(const struct user_regs_struct *registers)
     }
 }
 
-// A thread that no signal has come to, and whose system call we have ended.
+// A thread whose system call we have ended, and not a signal: the kernel begins it again unless one
+// with a handler has come meanwhile.
 static void begin_call_again(const struct stopped_thread *thread)
 {
-    enum { SYSCALL_SIZE = 2 }; // bytes of the instruction
+    enum { RESTART_WITHOUT_HANDLER = 514 }; // ERESTARTNOHAND, in the kernel's own headers
     struct user_regs_struct registers;
     struct iovec piece = {.iov_base = &registers, .iov_len = sizeof registers};
     if (thread->signal) return;
     if (trace(PTRACE_GETREGSET, thread->tid, NT_PRSTATUS, (unsigned long)&piece) != 0) return;
     if (!must_be_begun_again(&registers)) return;
-    registers.rip -= SYSCALL_SIZE;
-    registers.rax = registers.orig_rax;
-    registers.orig_rax = (unsigned long long)-1; // the kernel is not to look at it again
+    registers.rax = (unsigned long long)-RESTART_WITHOUT_HANDLER;
     (void)trace(PTRACE_SETREGSET, thread->tid, NT_PRSTATUS, (unsigned long)&piece);
 }
 
@@ -370,9 +369,7 @@ static void bury_task(void)
         uint32_t id = atomic_load_explicit(&state.task, memory_order_relaxed);
         if (id) (void)syscall_4(SYS_futex, (long)&state.task, FUTEX_WAIT, id, (long)&moment);
     }
-    // What it has cost would count as that of a child that was waited for: where the process ends
-    // anyway, it is left to whoever buries that.
-    if (!state.options.is_at_end) (void)syscall_4(SYS_wait4, state.task_id, 0, __WALL, 0);
+    (void)syscall_4(SYS_wait4, state.task_id, 0, __WALL, 0);
 }
 
 static void give_memory(struct stopped_threads *self)
@@ -415,8 +412,8 @@ int threads_stop(struct stopped_threads *self, const struct stopping_options *op
 {
     *self = (struct stopped_threads){0};
     size_t thread_count = 0;
-    if (!thread_list_is_ours()) return -ESRCH;
-    int error = thread_list_read(syscall_2(SYS_getpid, 0, 0), count_thread, &thread_count);
+    int error = thread_list_check();
+    if (!error) error = thread_list_read(syscall_2(SYS_getpid, 0, 0), count_thread, &thread_count);
     if (error || thread_count == 1) return error;
     if (!take_memory(self, thread_count)) return -ENOMEM;
     error = options->parks_only ? -EPERM : seize(self, options);

@@ -48,7 +48,6 @@ struct stopping_options {
     uintptr_t avoid_start;
     uintptr_t avoid_end;
     bool parks_only; // do not try ptrace
-    bool is_at_end;  // the process ends soon: the task is nobody's child that was waited for
 };
 
 // 0, and threads_resume() follows; or -errno, and they run on.

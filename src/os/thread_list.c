@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 static long open_task_folder(long pid)
 {
@@ -49,7 +50,13 @@ int thread_list_read(long pid, bool (*see)(void *context, int tid), void *contex
     return error;
 }
 
-bool thread_list_is_ours(void)
+// Of another PID namespace there are processes in it, but not this one.
+static bool has_proc(void)
+{
+    return syscall_4(SYS_faccessat, AT_FDCWD, (long)"/proc/version", F_OK, 0) == 0;
+}
+
+int thread_list_check(void)
 {
     char ours[64];
     char theirs[sizeof ours];
@@ -59,7 +66,8 @@ bool thread_list_is_ours(void)
     text_add_decimal(&text, (size_t)syscall_2(SYS_gettid, 0, 0));
     long count = syscall_4(SYS_readlinkat, AT_FDCWD, (long)"/proc/thread-self", (long)theirs,
                            (long)sizeof theirs);
-    return count == (long)text.length && memcmp(ours, theirs, text.length) == 0;
+    if (count == -ENOENT && !has_proc()) return -ENOENT;
+    return count == (long)text.length && memcmp(ours, theirs, text.length) == 0 ? 0 : -ESRCH;
 }
 
 bool thread_list_has_ended(long pid, int tid)

@@ -8,9 +8,9 @@
 // or -errno: there is no /proc here, or it may not be read.
 int thread_list_read(long pid, bool (*see)(void *context, int tid), void *context);
 
-// Whether the numbers in /proc are those that this process knows its threads by: not so where it is
-// of another PID namespace.
-bool thread_list_is_ours(void);
+// Whether the numbers in /proc are those that this process knows its threads by: 0; -ESRCH where it
+// is of another PID namespace, -ENOENT where there is none.
+int thread_list_check(void);
 
 // Whether the kernel has nothing left of a thread but its name.
 bool thread_list_has_ended(long pid, int tid);

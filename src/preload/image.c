@@ -24,6 +24,7 @@ static struct {
     int (*execveat)(int, const char *, char *const *, char *const *, int);
     void (*_exit)(int);
     void (*quick_exit)(int);
+    int (*daemon)(int, int);
 } next;
 
 #define FIND(name) (*(void **)&next.name = dlsym(RTLD_NEXT, #name))
@@ -38,6 +39,7 @@ void image_find(void)
     FIND(execveat);
     FIND(_exit);
     FIND(quick_exit);
+    FIND(daemon);
 }
 
 // --- exec
@@ -159,4 +161,16 @@ EXPORT _Noreturn void quick_exit(int status)
     observe_quick_exit(&caller);
     next.quick_exit(status);
     __builtin_unreachable();
+}
+
+// The process goes on as its child, and ends itself within libc: it comes back only when it failed.
+EXPORT int daemon(int keeps_folder, int keeps_files)
+{
+    if (UNLIKELY(!next.daemon)) image_find();
+    const struct preserved_registers caller = registers_preserved();
+    (void)observe_look_for_leaks(&caller, LEAKS_MEANWHILE); // the recording says it
+    bool is_over = ledger_end(RECORD_ENDED, NULL);
+    int result = next.daemon(keeps_folder, keeps_files);
+    if (is_over && result != 0) ledger_stay();
+    return result;
 }

@@ -4,6 +4,7 @@
 #include "os/registers.h"
 #include "preload/export.h"
 #include "preload/observe.h"
+#include "track/leak_regions.h"
 #include "track/ledger.h"
 
 #include <stddef.h>
@@ -32,17 +33,15 @@ void __lsan_ignore_object(const void *object)
     if (observe_is_on()) ledger_ignore(object);
 }
 
-// All of the process's memory is looked at anyway.
+// All of the process's memory is looked at anyway, but for blocks that nothing leads to.
 void __lsan_register_root_region(const void *start, size_t size)
 {
-    (void)start;
-    (void)size;
+    if (observe_is_on()) leak_regions_add((uintptr_t)start, size);
 }
 
 void __lsan_unregister_root_region(const void *start, size_t size)
 {
-    (void)start;
-    (void)size;
+    if (observe_is_on()) leak_regions_remove((uintptr_t)start, size);
 }
 
 // Now instead of at the end.

@@ -17,6 +17,7 @@
 // The program's, where it has one and shows it (-rdynamic). Not by dlsym(), which allocates for the
 // words that there is none.
 extern const char *__lsan_default_suppressions(void) __attribute__((weak));
+extern int __lsan_is_turned_off(void) __attribute__((weak));
 
 static struct {
     bool is_on;
@@ -110,6 +111,7 @@ void observe_begin(const struct settings *settings, int argument_count, char **a
     const struct leaks_options leaks = {
         .argument_offset = find_argument_offset(),
         .suppressions = __lsan_default_suppressions,
+        .is_turned_off = __lsan_is_turned_off,
     };
     int error = ledger_begin(&options, settings->leaks ? &leaks : NULL);
     state.is_on = error == 0;

@@ -164,6 +164,18 @@ static void resume_child(void)
     observe_forked();
 }
 
+// Of the C++ ABI.
+extern int __cxa_atexit(void (*handler)(void *), void *argument, void *module);
+
+// The first handler that there is, so that libc calls it last: after all destructors; or in a
+// second thread that ends the process while the first is in one of them.
+static void end_at_last(void *unused)
+{
+    (void)unused;
+    const struct preserved_registers caller = registers_preserved();
+    observe_end(&caller);
+}
+
 // glibc hands a constructor what main() gets.
 __attribute__((constructor)) static void start_process(int argc, char **argv, char **environment)
 {
@@ -172,6 +184,8 @@ __attribute__((constructor)) static void start_process(int argc, char **argv, ch
     // run while the heap is not locked, in the parent before ours and in the child after it.
     // It fails only for want of memory, in which case fork() works while one thread is alone.
     (void)pthread_atfork(prepare_fork, resume_parent, resume_child);
+
+    (void)__cxa_atexit(end_at_last, NULL, NULL); // without memory it is the destructor alone
 
     neighbour_find();
     alone_find();

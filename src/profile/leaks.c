@@ -21,6 +21,33 @@ static int by_kind_and_bytes(const void *left, const void *right)
     return (a->site > b->site) - (a->site < b->site);
 }
 
+static int by_kind_and_site(const void *left, const void *right)
+{
+    const struct profile_leak *a = left;
+    const struct profile_leak *b = right;
+    if (a->kind != b->kind) return (a->kind > b->kind) - (a->kind < b->kind);
+    return (a->site > b->site) - (a->site < b->site);
+}
+
+// Whoever leads to them: one of each site and kind. Suppressed ones may be of several.
+static void sum_up(struct profile_leaks *self)
+{
+    size_t kept = 0;
+    if (self->count == 0) return;
+    qsort(self->all, self->count, sizeof *self->all, by_kind_and_site);
+    for (size_t i = 1; i < self->count; i++) {
+        struct profile_leak *last = &self->all[kept];
+        const struct profile_leak *leak = &self->all[i];
+        if (by_kind_and_site(last, leak) != 0 || leak->kind == PROFILE_SUPPRESSED) {
+            self->all[++kept] = *leak;
+            continue;
+        }
+        last->blocks += leak->blocks;
+        last->bytes += leak->bytes;
+    }
+    self->count = kept + 1;
+}
+
 static enum profile_leaks_state state_of(uint32_t state)
 {
     switch (state) {
@@ -34,9 +61,13 @@ static enum profile_leaks_state state_of(uint32_t state)
 
 // --- suppressions
 
-static uint32_t node_of(const struct profile *self, const struct profile_leak *leak)
+// Who knows of a direct leak knows of what is lost with it.
+static bool matches(const struct suppression *one, const struct profile *self,
+                    const struct profile_leak *leak)
 {
-    return self->recording->sites[leak->site].node;
+    if (suppression_matches(one, self, leak->site, leak->kind)) return true;
+    return leak->kind == PROFILE_LOST_INDIRECT && leak->leader != 0 &&
+           suppression_matches(one, self, leak->leader, PROFILE_LOST_DIRECT);
 }
 
 // How many blocks of this process each is meant for: one that has a limit may be of no use.
@@ -44,17 +75,17 @@ static void suppressions_weigh(const struct profile *self, struct suppressions *
 {
     for (size_t i = 0; i < list->count; i++) {
         struct suppression *one = &list->all[i];
+        one->is_exceeded = false; // by this process
         if (one->max_blocks == UINT64_MAX) continue;
         uint64_t blocks = 0;
         for (size_t j = 0; j < self->leaks.count; j++) {
             const struct profile_leak *leak = &self->leaks.all[j];
-            if (suppression_matches(one, self, node_of(self, leak), leak->kind)) {
-                blocks += leak->blocks;
-            }
+            if (leak->kind > PROFILE_LOST_INDIRECT) continue; // what is in use is no trouble
+            if (matches(one, self, leak)) blocks += leak->blocks;
         }
         if (blocks > one->max_blocks) {
             one->is_exceeded = true;
-            if (blocks > one->blocks) one->blocks = blocks;
+            if (blocks > one->blocks_over) one->blocks_over = blocks;
         }
     }
 }
@@ -65,7 +96,7 @@ static bool is_suppressed(const struct profile *self, struct suppressions *list,
     for (size_t i = 0; i < list->count; i++) {
         struct suppression *one = &list->all[i];
         if (one->is_exceeded) continue;
-        if (!suppression_matches(one, self, node_of(self, leak), leak->kind)) continue;
+        if (!matches(one, self, leak)) continue;
         one->blocks += leak->blocks;
         one->bytes += leak->bytes;
         return true;
@@ -117,11 +148,13 @@ bool profile_leaks(struct profile *self, const struct profile_options *options)
             .bytes = from->bytes,
             .site = from->site,
             .kind = (enum profile_leak_kind)from->kind,
+            .leader = from->leader,
         };
     }
     if (!own_read(self)) return false;
     suppress(self, options->suppressions);
     suppress(self, &leaks->own);
+    sum_up(leaks);
     for (size_t i = 0; i < leaks->count; i++) {
         const struct profile_leak *leak = &leaks->all[i];
         leaks->sums[leak->kind].blocks += leak->blocks;

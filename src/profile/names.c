@@ -32,6 +32,7 @@ static size_t hash_of(const struct profile_function *function)
 static bool is_same(const struct profile_function *one, const struct profile_function *other)
 {
     if (one->name != other->name || one->file != other->file) return false;
+    if (one->is_tracked != other->is_tracked) return false;
     return *one->file || one->module == other->module;
 }
 

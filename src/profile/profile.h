@@ -161,6 +161,8 @@ struct profile_leak {
     uint64_t bytes;
     uint32_t site;
     enum profile_leak_kind kind;
+    uint32_t leader; // of an indirect one: the site of a direct one that leads to it; 0: not known.
+                     // Once they are summed up, of some of them
 };
 
 struct profile_leaks {
@@ -168,7 +170,7 @@ struct profile_leaks {
     const char *reason;
     uint64_t duration_ms;     // for so long the process stood still
     uint32_t thread_count;    // that were held still
-    struct profile_leak *all; // by kind, then by falling bytes
+    struct profile_leak *all; // by kind, then by falling bytes: one of a site and lost kind
     size_t count;
     struct profile_leak sums[PROFILE_LEAK_KINDS];
     struct suppressions own; // the program's

@@ -122,7 +122,7 @@ uint32_t profile_walk_next(struct profile_walk *walk)
     walk->frame = self->recording->nodes[walk->node].frame;
     const struct profile_frame *frame = &self->frames[walk->frame];
     const uint32_t line = frame->first_line + walk->next++;
-    if (walk->next == frame->line_count) {
+    if (walk->next >= frame->line_count) {
         walk->node = self->recording->nodes[walk->node].parent;
         walk->next = 0;
         walk->depth++;
@@ -224,6 +224,7 @@ static void site_place(struct profile *self, struct finder *finder, uint32_t *ro
     if (tracked != PROFILE_NONE) {
         function = tracked;
         node = site->node;
+        inner = 0;
     }
     if (row_of_function[function] == 0) {
         self->rows[self->rows_count] =

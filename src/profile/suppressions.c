@@ -1,7 +1,7 @@
 #include "profile/suppressions.h"
 
+#include "profile/inside.h"
 #include "profile/pattern.h"
-#include "profile/profile.h"
 #include "symbols/demangle.h"
 
 #include <errno.h>
@@ -307,18 +307,13 @@ static bool finds(const char *pattern, const char *text)
         }
         if (!*pattern) return true;
         const size_t len = strcspn(pattern, "*$");
-        const bool is_last = pattern[len] == '$';
-        const char *found = NULL;
-        if (is_last && strlen(text) >= len) {
-            const char *end = text + strlen(text) - len;
-            if (memcmp(end, pattern, len) == 0 && (!is_held || end == text)) return true;
-            return false;
+        const size_t left = strlen(text);
+        if (left < len) return false;
+        if (pattern[len] == '$') { // the last
+            const char *end = text + left - len;
+            return memcmp(end, pattern, len) == 0 && (!is_held || end == text);
         }
-        if (is_last) return false;
-        for (const char *at = text; !found && strlen(at) >= len; at++) {
-            if (memcmp(at, pattern, len) == 0) found = at;
-            if (is_held) break;
-        }
+        const char *found = memmem(text, is_held ? len : left, pattern, len);
         if (!found) return false;
         text = found + len;
         pattern += len;
@@ -339,13 +334,33 @@ static const char *module_of(const struct seen *seen)
     return module != PROFILE_NONE ? seen->profile->modules[module].path : "";
 }
 
-static bool lsan_matches(const char *pattern, const struct profile *profile, uint32_t node)
+// The libraries that mete's own list is about.
+static bool is_of_library(const struct seen *seen)
 {
-    struct profile_walk walk = profile_walk_from(profile, node);
+    static const char *const names[] = {
+        "libc.so.*",        "libc-2.*.so",         "ld-linux-*.so.*", "libstdc++.so.*",
+        "libglib-2.0.so.*", "libgobject-2.0.so.*", "libgio-2.0.so.*", "libgthread-2.0.so.*",
+    };
+    const char *path = module_of(seen);
+    const char *slash = strrchr(path, '/');
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (pattern_matches(names[i], slash ? slash + 1 : path)) return true;
+    }
+    return false;
+}
+
+// Of a list that knows libraries what their callers allocate is none of its business.
+static bool lsan_matches(const char *pattern, const struct profile *profile, uint32_t site,
+                         enum suppression_origin origin)
+{
+    const uint32_t tracked = profile->places->tracked[site];
+    if (tracked != PROFILE_NONE && finds(pattern, profile->functions[tracked].name)) return true;
+    struct profile_walk walk = profile_walk_from(profile, profile->recording->sites[site].node);
     for (uint32_t at = profile_walk_next(&walk); at != PROFILE_NONE;
          at = profile_walk_next(&walk)) {
         const struct seen seen = {profile, at, walk.frame};
         const struct profile_line *line = &profile->lines[at];
+        if (origin == SUPPRESSION_KNOWN && !is_of_library(&seen)) return false;
         if (finds(pattern, line->full) || (*line->file && finds(pattern, line->file)) ||
             finds(pattern, module_of(&seen))) {
             return true;
@@ -357,7 +372,12 @@ static bool lsan_matches(const char *pattern, const struct profile *profile, uin
 // A function's name as far as its parameters, which mangled patterns do not always tell.
 static bool is_function(const struct suppression_frame *frame, const char *name)
 {
+    static const char *const below[] = {"__libc_start_*", "_start"};
     if (pattern_matches(frame->pattern, name)) return true;
+    // What Valgrind calls main's callers.
+    for (size_t i = 0; i < 2 && strcmp(frame->pattern, "(below main)") == 0; i++) {
+        if (pattern_matches(below[i], name)) return true;
+    }
     if (frame->demangled && strcmp(frame->demangled, name) == 0) return true;
     return false;
 }
@@ -424,9 +444,10 @@ static bool valgrind_matches(const struct suppression *self, const struct profil
 }
 
 bool suppression_matches(const struct suppression *self, const struct profile *profile,
-                         uint32_t node, unsigned kind)
+                         uint32_t site, unsigned kind)
 {
+    const uint32_t node = profile->recording->sites[site].node;
     if (!(self->kinds >> kind & 1) || node == PROFILE_NONE) return false;
-    return self->pattern ? lsan_matches(self->pattern, profile, node)
+    return self->pattern ? lsan_matches(self->pattern, profile, site, self->origin)
                          : valgrind_matches(self, profile, node);
 }

@@ -45,7 +45,8 @@ struct suppression {
     uint64_t max_blocks; // UINT64_MAX: any number
     uint64_t blocks;     // that it has hidden, or would have
     uint64_t bytes;
-    bool is_exceeded; // more than max_blocks of one process: these are told all the same
+    bool is_exceeded;     // by the process at hand, whose blocks are told all the same
+    uint64_t blocks_over; // the most that one process had, above max_blocks; else 0
 };
 
 struct suppressions {
@@ -76,4 +77,4 @@ struct profile;
 
 // Whether it is meant by one: of a stack that ends at `node`.
 bool suppression_matches(const struct suppression *self, const struct profile *profile,
-                         uint32_t node, unsigned kind);
+                         uint32_t site, unsigned kind);

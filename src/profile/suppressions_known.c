@@ -4,7 +4,8 @@
 
 // What is allocated once, on purpose, for as long as the process lives, and to which no pointer
 // need be left: seen in programs that have no leak of their own, or told by the library's own
-// documents (GLib's glib.supp). Only functions that make nothing else.
+// documents (GLib's glib.supp). Looked for only as long as a stack is in these libraries, from the
+// allocation outward: what programs do in functions that these call is their own.
 static const char known[] =
     // glibc: messages of dlerror(), tables of locales and of name services.
     "leak:^_dlerror_run$\n"

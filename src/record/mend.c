@@ -107,7 +107,8 @@ static void leaks_mend(struct recording *self)
     size_t kept = 0;
     for (size_t i = 0; i < self->leaks_count; i++) {
         const struct record_leak leak = self->leaks[i];
-        if (leak.site >= self->sites_count || leak.kind >= RECORD_LEAK_KINDS) {
+        if (leak.site >= self->sites_count || leak.leader >= self->sites_count ||
+            leak.kind >= RECORD_LEAK_KINDS) {
             self->unbelieved++;
             continue;
         }

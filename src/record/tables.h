@@ -252,7 +252,8 @@ enum record_stack_end {
     X(U32, site)                                                                                   \
     X(U32, kind) /* enum record_leak_kind */                                                       \
     X(U64, blocks)                                                                                 \
-    X(U64, bytes)
+    X(U64, bytes)                                                                                  \
+    X(U32, leader) /* of indirect ones: the site of a direct one that leads there; 0: not known */
 
 enum record_leak_state {
     RECORD_LEAKS_UNASKED = 0,

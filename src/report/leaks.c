@@ -2,7 +2,8 @@
 #include "report/parts.h"
 
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
 
 enum { ROWS_SHOWN = 10, PATHS_SHOWN = 2 };
 
@@ -18,7 +19,9 @@ const char *report_leaks_reason(const struct report_subject *subject, char text[
     case PROFILE_LEAKS_AWAITED: break;
     }
     part_ending(subject, PART_IN_FULL, ending, sizeof ending);
-    (void)snprintf(text, 96, "%s", ending);
+    const struct profile_process *process = &subject->profile->process;
+    const bool has_status = process->state == PROFILE_WAITED && WIFEXITED(process->status);
+    (void)snprintf(text, 96, "%s%s", has_status ? "it did not end by exit(): " : "", ending);
     return text;
 }
 
@@ -53,7 +56,12 @@ void part_lost(struct line *line, const struct report_subject *subject)
     amount_bytes(bytes, (int64_t)(direct->bytes + indirect->bytes), line->style.is_exact);
     part_figure(line, bytes, "lost");
     const uint64_t blocks = lost_blocks(leaks);
-    if (blocks == 0) {
+    const struct profile_leak *suppressed = &leaks->sums[PROFILE_SUPPRESSED];
+    if (blocks == 0 && suppressed->blocks > 0) {
+        amount_count(bytes, suppressed->blocks, line->style.is_exact);
+        line_print(line, INK_PLAIN, " but for %s suppressed block%s", bytes,
+                   amount_plural(suppressed->blocks));
+    } else if (blocks == 0) {
         line_put(line, INK_PLAIN, ": something leads to each block that is left");
     } else {
         amount_count(bytes, blocks, line->style.is_exact);
@@ -150,22 +158,48 @@ void report_leaks(FILE *out, struct report_style style, const struct report_tree
     if (part_notes(NULL, main) > 0) (void)part_notes(&line, main);
 }
 
-// Names hold '*' and '$' only where they mean that: what is between such stands.
+// --- suppressions
+
+// A frame as a block has it. Where there is no name the file must do.
+static void put_suppressed_frame(FILE *out, const struct profile *profile, uint32_t line,
+                                 uint32_t frame)
+{
+    const struct profile_line *code = &profile->lines[line];
+    const uint32_t module = profile->frames[frame].module;
+    if (!profile->functions[code->function].is_nameless) {
+        (void)fprintf(out, "   fun:%s\n", code->full);
+    } else if (module != PROFILE_NONE) {
+        (void)fprintf(out, "   obj:*/%s\n", profile->modules[module].name);
+    } else {
+        (void)fprintf(out, "   obj:\n");
+    }
+}
+
+// The stack as far as main, and no further than Valgrind's reach, which are 24 by default: what is
+// lost elsewhere is to be told.
+static void put_suppression(FILE *out, const struct profile *profile,
+                            const struct profile_site *site)
+{
+    enum { FRAMES = 24 };
+    const char *owner = profile->functions[profile->rows[site->row].function].name;
+    (void)fprintf(out, "{\n   %s\n   Memcheck:Leak\n   match-leak-kinds: definite\n", owner);
+    struct profile_walk walk = profile_walk_from(profile, site->node);
+    for (size_t i = 0; i < FRAMES; i++) {
+        const uint32_t line = profile_walk_next(&walk);
+        if (line == PROFILE_NONE) break;
+        put_suppressed_frame(out, profile, line, walk.frame);
+        if (strcmp(profile->lines[line].full, "main") == 0) break;
+    }
+    (void)fprintf(out, "}\n");
+}
+
 void report_suppressions(FILE *out, const struct report_subject *subject)
 {
     const struct profile *profile = subject->profile;
-    uint32_t *order = calloc(profile->rows_count + 1, sizeof *order);
-    if (!order) return;
-    const size_t count = profile_rank_rows(profile, FIGURES_LOST, order, profile->rows_count);
-    for (size_t i = 0; i < count; i++) {
-        const struct profile_row *row = &profile->rows[order[i]];
-        const struct profile_function *function = &profile->functions[row->function];
-        const char *name =
-            row->line != PROFILE_NONE ? profile->lines[row->line].full : function->name;
-        if (function->is_nameless && function->module != PROFILE_NONE) {
-            name = profile->modules[function->module].name;
-        }
-        (void)fprintf(out, "leak:^%s$\n", name);
+    for (size_t i = 0; i < profile->leaks.count; i++) {
+        const struct profile_leak *leak = &profile->leaks.all[i];
+        const struct profile_site *site = &profile->sites[leak->site];
+        if (leak->kind != PROFILE_LOST_DIRECT || site->node == PROFILE_NONE) continue;
+        if (!site->is_hidden) put_suppression(out, profile, site);
     }
-    free(order);
 }

@@ -74,6 +74,7 @@ static const struct span *span_before(uintptr_t low, uintptr_t *page)
 static void lead_in_reverse(struct leak_scan *self)
 {
     self->step = LEAK_RELEADING;
+    self->is_reversed = true;
     for (size_t i = self->tracked.count; i > 0; i--) lead_tracked_again(self, i - 1);
     if (self->high == 0) return;
     uintptr_t page = self->high - PAGE_SIZE;
@@ -96,6 +97,32 @@ void leak_scan_split(struct leak_scan *self)
     for (size_t i = 0; i < self->tracked.count; i++) lead_tracked(self, i);
     if (self->has_met) lead_in_reverse(self);
 }
+
+// --- who leads to whom
+// ----------------------------------------------------------------------------
+
+static bool tell_block(void *context, const struct heap_block *block)
+{
+    struct leak_scan *self = context;
+    struct leak_cell *cell = leak_marks_cell(&self->marks, block->start);
+    uint64_t bit = span_bit(block->start);
+    if (cell->direct & bit) lead_from(self, block->start, cell, bit);
+    return true;
+}
+
+void leak_scan_tell(struct leak_scan *self, const struct leak_teller *teller)
+{
+    const struct memory_reader reader = memory_reader_own();
+    if (self->leader_count == 0) return; // nothing is lost
+    self->step = LEAK_TELLING;
+    self->is_reversed = !self->is_reversed;
+    self->teller = *teller;
+    (void)heap_walk(&reader, (uintptr_t)&mete_heap_root, tell_block, self); // our own
+    for (size_t i = 0; i < self->tracked.count; i++) lead_tracked_again(self, i);
+}
+
+// --- verdicts
+// -------------------------------------------------------------------------------------
 
 static enum record_leak_kind kind_of(const struct leak_cell *cell, uint64_t bit)
 {

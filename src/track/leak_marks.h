@@ -16,8 +16,8 @@ struct leak_cell {
     uint64_t live;    // as the heap's plane says
     uint64_t reached; // a root leads to it
     uint64_t started; // ... and a pointer to its start was seen. Of a lost one: it was come across
-    uint64_t scanned; // what it holds has been looked at. Of lost ones, when leaders are looked at
-                      // once more, both say the opposite
+    uint64_t scanned; // what it holds has been looked at. Of lost ones, each time that leaders are
+                      // looked at once more, both turn to the opposite
     uint64_t direct;  // it is lost, and no other lost block leads to it
     uint64_t unused[3];
 };

@@ -1,6 +1,7 @@
 #include "track/leak_roots.h"
 
 #include "base/align.h"
+#include "os/code.h"
 #include "os/kernel_words.h"
 #include "os/own_pages.h"
 #include "os/pages.h"
@@ -88,6 +89,31 @@ static void leave_out_heap(struct roots *self)
     }
     if (run.end) ranges_add(ranges, run.start, run.end);
     self->heap_count = ranges->count;
+}
+
+// What is tracked there and lies in nothing else that is: code may reach it without a pointer.
+static void hold_tracked(struct roots *self, uintptr_t start, uintptr_t end)
+{
+    const struct leak_tracked *tracked = &self->scan->tracked;
+    if (tracked->count == 0 || start >= end) return;
+    size_t first = leak_tracked_before(tracked, start);
+    while (first > 0 && tracked->outer[first - 1] > 0) first = tracked->outer[first - 1];
+    for (size_t i = first > 0 ? first - 1 : 0; i < tracked->count; i++) {
+        if (tracked->all[i].start >= end) break;
+        bool is_there = tracked->outer[i] == 0 && tracked->all[i].end > start;
+        if (is_there) leak_scan_word(self->scan, tracked->all[i].start);
+    }
+}
+
+// Variables of modules.
+static void hold_static(struct roots *self)
+{
+    const struct leak_tracked *tracked = &self->scan->tracked;
+    for (size_t i = 0; i < tracked->count; i++) {
+        struct code_module module;
+        bool is_static = tracked->outer[i] == 0 && code_locate(tracked->all[i].start, &module);
+        if (is_static) leak_scan_word(self->scan, tracked->all[i].start);
+    }
 }
 
 // What the program tracks counts when something leads to it.
@@ -219,8 +245,10 @@ static void leave_out_dead_part(struct roots *self, uintptr_t block, uintptr_t s
 {
     struct stack_bounds bounds;
     uintptr_t live = align_down(sp - RED_ZONE, sizeof(uintptr_t));
-    // The stack may be tracked: then all of it counts.
+    // The stack may be tracked: then all of it counts; and so may parts of it, or of static TLS.
     if (self->scan->tracked.count > 0) leak_scan_word(self->scan, sp);
+    const struct memory_region *of_block = find_region(self, block);
+    if (of_block && is_initial) hold_tracked(self, of_block->start, of_block->end);
     bool has_guard;
     // One that is just beginning has no block yet, and its maker's.
     bool is_known = !is_initial && find_bounds(self, block, &bounds, &has_guard);
@@ -232,6 +260,7 @@ static void leave_out_dead_part(struct roots *self, uintptr_t block, uintptr_t s
     if (is_known && stack_bounds_hold(&bounds, live) &&
         !is_run_on(self->process, bounds.low, live)) {
         ranges_add(&self->left_out, bounds.low, live);
+        hold_tracked(self, live, bounds.high);
     } else {
         leak_scan_word(self->scan, sp); // it may be a block
     }
@@ -392,6 +421,7 @@ int leak_roots_scan(struct leak_scan *scan, const struct leak_process *process)
     leave_out_heap(&self);
     if (self.left_out.count <= self.left_out.capacity) find_holes(&self);
     leave_out_tracked(&self);
+    hold_static(&self);
     leave_out_own(&self);
     scan_threads(&self);
     kernel_words_read(see_word, scan);

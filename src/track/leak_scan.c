@@ -83,6 +83,10 @@ static ALWAYS_INLINE void lead_to(struct leak_scan *self, uintptr_t start, struc
 {
     if (cell->reached & bit) return;
     bool is_first = leak_scan_come_across(self, start, cell, bit);
+    if (UNLIKELY(self->step == LEAK_TELLING)) {
+        if (is_first) self->teller.tell(self->teller.context, start, self->leader);
+        return;
+    }
     if (start == self->leader || (is_first && self->step == LEAK_LEADING)) return;
     self->has_met = self->leader_count > 1;
     cell->direct &= ~bit;
@@ -391,12 +395,10 @@ static void drain(struct leak_scan *self)
 // Blocks of one cell that are to be scanned and are not.
 static uint64_t left_over(const struct leak_scan *self, const struct leak_cell *cell)
 {
-    switch (self->step) {
-    case LEAK_REACHING: return cell->reached & ~cell->scanned;
-    case LEAK_LEADING: return ~cell->reached & cell->started & ~cell->scanned;
-    case LEAK_RELEADING: break;
-    }
-    return ~cell->reached & ~cell->started & cell->scanned;
+    if (self->step == LEAK_REACHING) return cell->reached & ~cell->scanned;
+    uint64_t left =
+        self->is_reversed ? ~cell->started & cell->scanned : cell->started & ~cell->scanned;
+    return left & ~cell->reached;
 }
 
 // Puts what found no room on the stack back there, as far as there is room now.

@@ -55,6 +55,13 @@ enum leak_step {
     LEAK_REACHING,
     LEAK_LEADING,   // in the order of addresses, each lost block that none before has led to leads
     LEAK_RELEADING, // in the reverse order, each leader that none before has led to does
+    LEAK_TELLING,   // each leader leads once more, and each that it comes across is told
+};
+
+// Starts of blocks, or handles of what is tracked.
+struct leak_teller {
+    void (*tell)(void *context, uintptr_t lost, uintptr_t leader);
+    void *context;
 };
 
 struct leak_scan {
@@ -65,9 +72,11 @@ struct leak_scan {
     uintptr_t first; // of all words that may lead anywhere
     uintptr_t end;
     enum leak_step step;
+    bool is_reversed;      // marks of what is come across say the opposite; see leak_marks.h
     uintptr_t leader;      // of what is come across just now
     uint64_t leader_count; // so far
     bool has_met;          // one came across what another had
+    struct leak_teller teller;
 
     uintptr_t *stack; // starts of blocks, and handles of what is tracked, to be scanned
     size_t depth;
@@ -108,6 +117,9 @@ uintptr_t leak_scan_closed(struct leak_scan *self, uintptr_t word);
 void leak_scan_reach(struct leak_scan *self);
 
 void leak_scan_split(struct leak_scan *self);
+
+// After that, once: tells of each indirect leak, and of one direct leak that leads to it.
+void leak_scan_tell(struct leak_scan *self, const struct leak_teller *teller);
 
 // Of a live block.
 enum record_leak_kind leak_scan_kind(const struct leak_scan *self, uintptr_t start);

@@ -20,7 +20,7 @@ static ALWAYS_INLINE void leak_scan_push(struct leak_scan *self, uintptr_t start
 static ALWAYS_INLINE bool leak_scan_come_across(struct leak_scan *self, uintptr_t start,
                                                 struct leak_cell *cell, uint64_t bit)
 {
-    uint64_t is_new = self->step == LEAK_LEADING ? ~cell->started : cell->started;
+    uint64_t is_new = self->is_reversed ? cell->started : ~cell->started;
     if (!(is_new & bit)) return false;
     cell->started ^= bit;
     leak_scan_push(self, start);

@@ -12,7 +12,7 @@ static void take(void *context, struct tracked_range *range)
 {
     const uintptr_t top = (uintptr_t)1 << SPAN_MAP_ADDRESS_BITS;
     struct leak_tracked *self = context;
-    uintptr_t end = range->start + range->size;
+    uintptr_t end = range->start + (range->size > 0 ? range->size : 1);
     if (range->start >= top) return;           // no pointer is taken for one to it
     if (self->count == self->capacity) return; // a thread stands still while it adds one
     if (end > top || end < range->start) end = top;

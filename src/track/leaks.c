@@ -3,23 +3,21 @@
 #include "base/align.h"
 #include "base/text.h"
 #include "heap/heap.h"
+#include "heap/note.h"
 #include "heap/resolve.h"
 #include "os/error_words.h"
 #include "os/own_pages.h"
 #include "os/own_stack.h"
 #include "os/process.h"
 #include "track/block_set.h"
+#include "track/leak_counts.h"
+#include "track/leak_regions.h"
 #include "track/own_code.h"
 #include "track/recorder.h"
 #include "track/tracked.h"
 
 #include <errno.h>
 #include <stdatomic.h>
-
-struct leak_count {
-    uint64_t blocks;
-    uint64_t bytes;
-};
 
 __thread unsigned leaks_ignoring;
 struct block_set leaks_ignored;
@@ -31,13 +29,15 @@ static struct {
     _Atomic bool is_written; // that is over
     long seccomp_mode;
     struct leaks_options options;
-    bool inherits_all; // there was no memory to tell which blocks
+    bool inherits_all;     // there was no memory to tell which blocks
+    struct held_lock look; // one looks at a time
 } state;
 
 struct request {
     const struct preserved_registers *caller;
     const char *suppressions;
     bool is_elsewhere;
+    bool is_turned_off; // by the program
 };
 
 // One look through the process.
@@ -45,9 +45,7 @@ struct search {
     const struct preserved_registers *caller;
     struct stopped_threads threads;
     struct leak_scan scan;
-    struct leak_count *counts; // by site and kind
-    size_t site_count;
-    size_t size;
+    struct leak_counts counts;
     uint32_t thread_count;
     uint64_t begin_ms;
     uint64_t end_ms;          // when it was over
@@ -75,6 +73,7 @@ size_t leaks_begin(const struct leaks_options *options)
 
 void leaks_forked(void)
 {
+    held_lock_reset(&state.look);
     atomic_store(&state.is_done, false);
     atomic_store(&state.is_written, false);
     state.inherits_all = false;
@@ -130,10 +129,40 @@ static void count_one(struct search *self, uint32_t site, enum record_leak_kind 
     // One that a stopped thread was just making may be known to it in another way; and of what was
     // there before the observation nobody could say whose it is.
     if (site == 0 && kind <= RECORD_LOST_INDIRECT) kind = RECORD_REACHABLE;
-    size_t row = site < self->site_count ? site : 0;
-    struct leak_count *count = &self->counts[row * RECORD_LEAK_KINDS + kind];
-    count->blocks++;
-    count->bytes += size;
+    if (kind == RECORD_LOST_INDIRECT) return; // told with who leads to it
+    leak_counts_add(&self->counts, site, kind, size);
+}
+
+// Of a block, or of what is tracked.
+static struct note_of {
+    uint32_t site;
+    uint64_t size;
+} note_of(const struct search *self, uintptr_t handle)
+{
+    struct located block;
+    if (leak_tracked_is(handle)) {
+        const size_t index = leak_tracked_index(handle);
+        const struct tracked_range *range = tracked_find(self->scan.tracked.all[index].start);
+        return range ? (struct note_of){range->site, range->size} : (struct note_of){0};
+    }
+    if (!locate_block(handle, &block)) return (struct note_of){0};
+    const struct note note = note_read(block.span, block.index);
+    return (struct note_of){note.site, locate_size(&block) - note.slack};
+}
+
+static void count_indirect(void *context, uintptr_t lost, uintptr_t leader)
+{
+    struct search *self = context;
+    const struct note_of note = note_of(self, lost);
+    if (note.site == 0) return; // as in count_one()
+    leak_counts_add_indirect(&self->counts, note.site, note_of(self, leader).site, note.size);
+}
+
+static void scan_region(void *context, uintptr_t start, uintptr_t end)
+{
+    struct leak_scan *scan = context;
+    leak_scan_memory(scan, start, end, false);
+    leak_scan_memory(scan, start, end, true);
 }
 
 static void count_tracked(struct search *self)
@@ -189,10 +218,12 @@ static void look(struct search *self)
             (void)heap_walk(&reader, root, scan_exempt, self); // our own: it can be read
         }
         tracked_walk(scan_exempt_tracked, self);
+        leak_regions_walk(scan_region, &self->scan);
         leak_scan_reach(&self->scan);
         leak_scan_split(&self->scan);
         (void)heap_walk(&reader, root, count_block, self);
         count_tracked(self);
+        leak_scan_tell(&self->scan, &(struct leak_teller){count_indirect, self});
     }
     leak_scan_end(&self->scan);
 }
@@ -200,6 +231,7 @@ static void look(struct search *self)
 static void fail_to_stop(struct search *self, int error)
 {
     switch (error) {
+    case -ENOENT: fail(self, "it has no /proc", 0); break;
     case -ESRCH: fail(self, "its /proc is another PID namespace's", 0); break;
     case -EBUSY: fail(self, "a thread would not stand still", 0); break;
     case -EAGAIN: fail(self, "its threads made others without end", 0); break;
@@ -209,17 +241,14 @@ static void fail_to_stop(struct search *self, int error)
 
 static void search(struct search *self)
 {
-    self->site_count = recorder.writer.tables[RECORD_TABLE_sites].count;
-    self->size = align_up(self->site_count * RECORD_LEAK_KINDS * sizeof *self->counts, PAGE_SIZE);
-    self->counts = own_pages_map(self->size);
-    if (!self->counts) {
+    const size_t site_count = recorder.writer.tables[RECORD_TABLE_sites].count;
+    if (!leak_counts_begin(&self->counts, site_count)) {
         fail(self, "there is no memory for it", -ENOMEM);
         return;
     }
     const struct stopping_options avoid = {
         .avoid_start = own_code.start,
         .avoid_end = own_code.start + own_code.size,
-        .is_at_end = state.is_done,
     };
     int error = threads_stop(&self->threads, &avoid);
     if (error) {
@@ -235,7 +264,7 @@ static void search(struct search *self)
 // --- what was found
 // ------------------------------------------------------------------------------
 
-static bool write_count(const struct leak_count *count, size_t site, size_t kind)
+static bool write_count(const struct leak_count *count, size_t site, size_t kind, uint32_t leader)
 {
     uint32_t index;
     if (count->blocks == 0) return true;
@@ -243,6 +272,7 @@ static bool write_count(const struct leak_count *count, size_t site, size_t kind
     if (!row) return false;
     row->site = (uint32_t)site;
     row->kind = (uint32_t)kind;
+    row->leader = leader;
     row->blocks = count->blocks;
     row->bytes = count->bytes;
     if (kind <= RECORD_LOST_INDIRECT) {
@@ -258,11 +288,15 @@ static bool write_counts(const struct search *self)
     record_writer_cut(&recorder.writer, RECORD_TABLE_leaks, 0);
     recorder.process->lost_blocks = 0;
     recorder.process->lost_bytes = 0;
-    for (size_t site = 0; site < self->site_count; site++) {
-        for (size_t kind = 0; kind < RECORD_LEAK_KINDS; kind++) {
-            if (!write_count(&self->counts[site * RECORD_LEAK_KINDS + kind], site, kind)) {
-                return false;
-            }
+    const struct leak_counts *counts = &self->counts;
+    for (size_t i = 0; i < counts->site_count * RECORD_LEAK_KINDS; i++) {
+        const size_t site = i / RECORD_LEAK_KINDS;
+        if (!write_count(&counts->all[i], site, i % RECORD_LEAK_KINDS, 0)) return false;
+    }
+    for (size_t i = 0; i < counts->pair_count; i++) {
+        const struct leak_pair *pair = &counts->pairs[i];
+        if (!write_count(&pair->count, pair->site, RECORD_LOST_INDIRECT, pair->leader)) {
+            return false;
         }
     }
     return true;
@@ -334,6 +368,10 @@ static void find(void *context)
     };
     if (process_seccomp_mode() != state.seccomp_mode) {
         fail(&self, "it has put itself under a seccomp filter", 0);
+    } else if (request->is_turned_off) {
+        fail(&self, "the program has turned it off (__lsan_is_turned_off)", 0);
+    } else if (!leak_regions_are_whole()) {
+        fail(&self, "the program has told of more regions than are known", 0);
     } else {
         heap_finish_helper();
         search(&self);
@@ -347,7 +385,7 @@ static void find(void *context)
     }
     threads_resume(&self.threads);
     if (!is_written) write_found(&self);
-    if (self.counts) own_pages_unmap(self.counts, self.size);
+    leak_counts_end(&self.counts);
 }
 
 void leaks_give_up(void)
@@ -356,30 +394,54 @@ void leaks_give_up(void)
     recorder.process->leak_state = RECORD_LEAKS_BUSY;
 }
 
+enum { RESTS_MAX = 60 * 1000 }; // a minute
+
 // The last look is one: another thread that ends the process, too, waits for it, or its end would
 // come in between.
 static bool is_turn(enum leaks_moment moment)
 {
-    enum { RESTS_MAX = 60 * 1000 }; // a minute
     if (moment == LEAKS_MEANWHILE) return !atomic_load(&state.is_done);
     if (!atomic_exchange(&state.is_done, true)) return true;
     for (int i = 0; i < RESTS_MAX && !atomic_load(&state.is_written); i++) clock_sleep_ms(1);
     return false;
 }
 
+// Another thread's look takes its time. False: the calling thread looks just now, and a handler has
+// come; or the other does not end.
+static bool take_look(void)
+{
+    bool is_mine = held_lock_is_mine(&state.look);
+    for (int i = 0; i < RESTS_MAX && !is_mine; i++) {
+        if (held_lock_try(&state.look)) return true;
+        clock_sleep_ms(1);
+    }
+    return false;
+}
+
+static void look_once(struct request *request)
+{
+    if (own_stack_run(find, request)) return;
+    static struct search failed; // large; one thread at a time looks
+    failed = (struct search){.what = "there is no memory for it", .error = -ENOMEM};
+    failed.begin_ms = failed.end_ms = clock_coarse_ms_direct();
+    write_found(&failed);
+}
+
 bool leaks_find(const struct preserved_registers *caller, enum leaks_moment moment)
 {
+    const struct record_process *process = recorder.process;
     if (!state.is_wanted || !is_turn(moment)) return false;
     struct request request = {.caller = caller, .is_elsewhere = process_is_on_signal_stack()};
-    // The program's own function: it may do anything, and on its own stack.
+    // The program's own functions: they may do anything, and on its own stack.
+    request.is_turned_off = state.options.is_turned_off && state.options.is_turned_off();
     if (state.options.suppressions) request.suppressions = state.options.suppressions();
-    if (!own_stack_run(find, &request)) {
-        static struct search failed; // large; one thread at a time ends a process
-        failed = (struct search){.what = "there is no memory for it", .error = -ENOMEM};
-        failed.begin_ms = failed.end_ms = clock_coarse_ms_direct();
-        write_found(&failed);
+    const bool is_taken = take_look();
+    if (is_taken) {
+        look_once(&request);
+        held_lock_give(&state.look);
+    } else {
+        recorder.process->leak_state = RECORD_LEAKS_BUSY;
     }
     if (moment == LEAKS_AT_END) atomic_store(&state.is_written, true);
-    const struct record_process *process = recorder.process;
-    return process->leak_state == RECORD_LEAKS_SCANNED && process->lost_blocks > 0;
+    return is_taken && process->leak_state == RECORD_LEAKS_SCANNED && process->lost_blocks > 0;
 }

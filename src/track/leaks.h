@@ -12,6 +12,7 @@
 struct leaks_options {
     size_t argument_offset;            // see leak_roots.h
     const char *(*suppressions)(void); // of the program: __lsan_default_suppressions(), or NULL
+    int (*is_turned_off)(void);        // the same: __lsan_is_turned_off(), or NULL
 };
 
 // It is wanted. Notes under what seccomp filters the process began. From which size on the heap is

@@ -240,7 +240,7 @@ static bool name_block(const struct turn *turn, const struct tracked_range *rang
     const size_t block_size = locate_size(&block);
     struct event event = {now_ms, note.site, block_size - note.slack, block_size};
     if (event.size != range->size) return false; // something within it
-    count_end(turn, range->start, &event);
+    count_free(tally_of(turn), &event, false);
     event.site = range->site;
     const uint32_t site = count(tally_of(turn), &event, NO_OLD_SIZE);
     note_block(span_map_peek(block.start), (const void *)block.start, event.size, site);
@@ -261,8 +261,8 @@ static bool end_tracked(const struct turn *turn, uintptr_t start, uint64_t now_m
 static void track(const struct turn *turn, struct tracked_range *range)
 {
     const struct event event = {turn_now(turn), range->site, range->size, range->size};
-    if (name_block(turn, range, event.now_ms)) return;
     (void)end_tracked(turn, range->start, event.now_ms); // most often there is none
+    if (name_block(turn, range, event.now_ms)) return;
     range->site = count(tally_of(turn), &event, NO_OLD_SIZE);
     take_tracked(turn);
     const bool is_kept = tracked_add(range);
@@ -273,16 +273,22 @@ static void track(const struct turn *turn, struct tracked_range *range)
     count_end(turn, range->start, &event);
 }
 
+// Whether it can be memory of the program's: MAP_FAILED and the like are not.
+static bool is_memory(const void *memory, size_t size)
+{
+    const uintptr_t top = (uintptr_t)1 << SPAN_MAP_ADDRESS_BITS;
+    return memory && (uintptr_t)memory < top && size <= top - (uintptr_t)memory;
+}
+
 void ledger_track(const struct registers *caller, const void *memory, size_t size, const char *name)
 {
-    enum { ADDRESS_BITS = 47 };
-    if (!memory || size >> ADDRESS_BITS) return; // none is that large
-    if (!heap_observed_by()) return;             // it was confined
+    if (!is_memory(memory, size)) return;
+    if (!heap_observed_by()) return; // it was confined
     struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
     if (turn.is_lost) return;
     struct tracked_range range = {
         .start = (uintptr_t)memory,
-        .size = size > 0 ? size : 1,
+        .size = size,
         .site = site_of_tracked(&turn, caller, name ? name : ""),
         .is_ignored = leaks_ignoring > 0,
     };
@@ -300,7 +306,7 @@ static void untrack_unknown(const struct turn *turn, uintptr_t start)
 
 void ledger_untrack(const void *memory)
 {
-    if (!memory || !heap_observed_by()) return;
+    if (!is_memory(memory, 0) || !heap_observed_by()) return;
     struct turn turn = turn_begin_slow((uintptr_t)__builtin_frame_address(0));
     if (turn.is_lost) return;
     const uint64_t now_ms = turn_now(&turn);
@@ -365,7 +371,8 @@ bool ledger_end(enum record_state how, const struct preserved_registers *caller)
 
 void ledger_stay(void)
 {
-    recorder_end(RECORD_RUNNING);
+    if (is_recording())
+        recorder_end(RECORD_RUNNING); // not the child of daemon(), which failed there
 }
 
 void ledger_child_execs(int step)

@@ -6,7 +6,7 @@
 
 enum { FIRST_COUNT = 64 };
 
-// Open addressing, at most half full, with places that somebody has left (size 0) among them: these
+// Open addressing, at most half full, with places that somebody has left among them: these
 // are found by the same start again, as pools hand out the same addresses again, and go when the
 // table is made anew. Invariant: live <= used <= (mask + 1) / 2.
 struct table {
@@ -27,7 +27,8 @@ static size_t size_of(size_t count)
 static struct tracked_range *place_of(struct table *self, uintptr_t start)
 {
     // Multiplication by 2^64 / the golden ratio (Knuth); the upper bits depend on all others.
-    for (size_t i = start * UINT64_C(0x9e3779b97f4a7c15) >> 20;; i++) {
+    const uint64_t mixed = start * UINT64_C(0x9e3779b97f4a7c15);
+    for (size_t i = mixed >> 32 ^ mixed >> 56;; i++) {
         struct tracked_range *place = &self->ranges[i & self->mask];
         if (place->start == start || place->start == 0) return place;
     }
@@ -44,7 +45,7 @@ static bool make_room(void)
     made->mask = count - 1;
     for (size_t i = 0; old && i <= old->mask; i++) {
         const struct tracked_range *range = &old->ranges[i];
-        if (range->size == 0) continue;
+        if (!range->is_live) continue;
         *place_of(made, range->start) = *range;
         made->used = ++made->live;
     }
@@ -59,8 +60,9 @@ bool tracked_add(const struct tracked_range *range)
     if (!make_room()) return false;
     struct tracked_range *place = place_of(table, range->start);
     if (place->start == 0) table->used++;
-    if (place->size == 0) table->live++; // two threads may track the same at once
+    if (!place->is_live) table->live++; // two threads may track the same at once
     *place = *range;
+    place->is_live = true;
     return true;
 }
 
@@ -68,7 +70,7 @@ struct tracked_range *tracked_find(uintptr_t start)
 {
     if (!table || start == 0) return NULL;
     struct tracked_range *place = place_of(table, start);
-    return place->start != 0 && place->size != 0 ? place : NULL;
+    return place->is_live ? place : NULL;
 }
 
 bool tracked_remove(uintptr_t start, struct tracked_range *was_out)
@@ -76,7 +78,7 @@ bool tracked_remove(uintptr_t start, struct tracked_range *was_out)
     struct tracked_range *place = tracked_find(start);
     if (!place) return false;
     *was_out = *place;
-    place->size = 0;
+    place->is_live = false;
     table->live--;
     return true;
 }
@@ -89,6 +91,6 @@ size_t tracked_count(void)
 void tracked_walk(void (*see)(void *context, struct tracked_range *range), void *context)
 {
     for (size_t i = 0; table && i <= table->mask; i++) {
-        if (table->ranges[i].size != 0) see(context, &table->ranges[i]);
+        if (table->ranges[i].is_live) see(context, &table->ranges[i]);
     }
 }

@@ -11,8 +11,9 @@
 
 struct tracked_range {
     uintptr_t start; // never 0
-    size_t size;     // never 0; what it counts for
+    size_t size;
     uint32_t site;
+    bool is_live;      // else somebody has left it
     bool is_inherited; // a forked child's parent had told of it
     bool is_ignored;   // not to be told as lost
 };

@@ -109,7 +109,7 @@ def test_none_is_an_empty_list(answer, loser):
 @pytest.mark.parametrize("options,what,reason", [
     (("--leaks=no",), "", "it was not asked for"),
     ((), "kill", "killed by SIGKILL"),
-    ((), "raw", "status 0"),
+    ((), "raw", "it did not end by exit(): status 0"),
 ])
 def test_where_nobody_looked_there_is_no_list_and_a_reason(answer, loser, options, what, reason):
     done, object = answer(*options, loser, what)
@@ -393,16 +393,75 @@ def test_files_hide_what_they_list_and_what_is_of_no_use_is_named(mete, run, lsa
 def test_the_lines_that_it_makes_hide_everything(mete, run, lsan, tmp_path):
     assert run("-o", "a.mete", lsan).status == 0
     made = call_mete(mete, ["leaks", "--gen-suppressions", "a.mete"], cwd=tmp_path)
-    assert made.status == 0 and b"leak:^lost$\n" in made.out, made
+    assert made.status == 0 and b"   fun:lost\n   fun:main\n}\n" in made.out, made
     (tmp_path / "a.supp").write_bytes(made.out)
     done = run("-o", "a.mete", "--suppressions=a.supp", "--fail-on-leak", lsan)
     assert done.status == 0, done
     assert not [line for line in done.said() if "suppression" in line]
+    assert b"0 B  lost but for " in done.err and b"nothing leads" not in done.err
+
+
+def test_those_lines_hide_nothing_that_is_new(mete, run, loser, tmp_path):
+    """What is lost elsewhere under the same function is to be told."""
+    assert run("-o", "a.mete", loser, "fork").status == 0
+    made = call_mete(mete, ["leaks", "--gen-suppressions", "a.mete"], cwd=tmp_path)
+    assert made.out.count(b"{\n") == 1 and b"fun:lose\n" in made.out, made
+    text = made.out.replace(b"fun:lose\n", b"fun:lose_of_another\n")
+    (tmp_path / "a.supp").write_bytes(text)
+    done = run("-o", "b.mete", "--suppressions=a.supp", "--fail-on-leak", loser)
+    assert done.status == 1, done
+
+
+@pytest.mark.parametrize("text", [
+    "leak:^lose$\n",
+    "{\n a\n Memcheck:Leak\n match-leak-kinds: definite\n fun:calloc\n fun:lose\n fun:main\n}\n",
+    "{\n a\n Memcheck:Leak\n fun:calloc\n fun:lose\n ...\n fun:(below main)\n}\n",
+])
+def test_who_knows_of_a_block_knows_what_is_lost_with_it(run, loser, tmp_path, text):
+    (tmp_path / "a.supp").write_text(text, encoding="utf-8")
+    done = run("-o", "a.mete", "--suppressions=a.supp", "--fail-on-leak", loser)
+    assert done.status == 0 and b"lost but for 2 suppressed blocks" in done.err, done
+
+
+PLUGIN = r"""
+#include <stdlib.h>
+#include <string.h>
+__attribute__((constructor)) static void begin(void) { memset(malloc(777), 1, 777); }
+"""
+HOST = r"""
+#include <dlfcn.h>
+#include <string.h>
+int main(int argc, char **argv)
+{
+    char space[16384];
+    void *handle = dlopen(argv[argc - 1], RTLD_NOW);
+    memset(space, 0, sizeof space);
+    __asm__ volatile("" : : "r"(space) : "memory");
+    return handle == NULL;
+}
+"""
+
+
+def test_metes_own_list_hides_nothing_of_a_plugins(run, compile_words):
+    """Its constructor runs below dlopen(), which has leaks of its own that are known."""
+    plugin = compile_words("plugin", PLUGIN, flags=["-shared", "-fPIC", "-g", "-fno-builtin"])
+    host = compile_words("host", HOST, flags=["-g"])
+    done = run("-o", "a.mete", "--fail-on-leak", host, plugin)
+    assert done.status == 1 and b"777 B  lost" in done.err, done
+
+
+def test_children_that_nobody_looked_at_are_named(run, compile_words):
+    killed = compile_words("killed", LOSER.replace("_exit(0);", "raise(SIGKILL);"), flags=["-g"])
+    done = run("-o", "a.mete", "--fail-on-leak", killed, "none fork")
+    assert done.status == 0, done
+    (line,) = [line for line in done.said() if "nobody looked" in line]
+    assert "it did not end by exit()" in line
 
 
 def test_lsan_options_name_a_file_too(run, lsan, tmp_path):
     (tmp_path / "a.supp").write_text("leak:main", encoding="utf-8")
-    env = {"LSAN_OPTIONS": f"exitcode=3:suppressions={tmp_path}/a.supp:verbosity=1"}
+    options = f"exitcode=3:print_suppressions=0:suppressions={tmp_path}/a.supp:verbosity=1"
+    env = {"LSAN_OPTIONS": options}
     assert run("-o", "a.mete", "--fail-on-leak", lsan, env=env).status == 0
     gone = {"LSAN_OPTIONS": "suppressions=/nowhere"}
     done = run("-o", "a.mete", "true", env=gone)

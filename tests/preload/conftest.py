@@ -42,6 +42,20 @@ def compile_program(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def compile_text(tmp_path_factory):
+    """Compiles C given as text: compile_text(name, text, *flags)."""
+
+    def compile_it(name, text, *flags):
+        folder = tmp_path_factory.mktemp("texts")
+        (folder / f"{name}.c").write_text(text, encoding="utf-8")
+        command = ["gcc", *C_FLAGS, folder / f"{name}.c", "-o", folder / name, *flags]
+        subprocess.run(command, check=True)
+        return folder / name
+
+    return compile_it
+
+
+@pytest.fixture(scope="session")
 def compile_library(compile_program):
     """The same for a shared library."""
 

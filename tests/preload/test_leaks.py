@@ -103,7 +103,7 @@ ODD = (
     "fake_block", "shared_read_only", "shared_mapped_anew", "shared_within_a_block",
     "guard_within_a_block", "stack_used_again", "exit_on_a_stack_within_ours",
     "large_reservations", "threads_that_bear_no_interruption", "many_leave_at_once",
-    "pages_that_a_thread_provides",
+    "pages_that_a_thread_provides", "many_look_at_once", "two_exits",
 )
 
 
@@ -121,6 +121,65 @@ def test_nobody_is_accused_and_nothing_is_harmed(observed, run_native, odd, what
     recording = done.only().check()
     assert recording.leak_state == "scanned", recording.text(recording.process["leak_reason"])
     assert recording.process["lost_blocks"] == 0, found_in(recording)
+
+
+def test_a_signal_that_comes_during_a_look_is_as_any(observed, run_native, odd):
+    assert run_native([odd, "a_signal_during_a_look"], timeout=20).status == 0
+    done = observed(odd, "a_signal_during_a_look", timeout=20)
+    assert (done.status, done.out) == (0, b""), done
+
+
+def test_what_lies_in_a_region_that_was_told_of_is_in_use(observed, odd):
+    done = observed(odd, "regions")
+    assert done.status == 0, done
+    sizes = {size: kind for kind, _, size in found_in(done.only())["block_of"]}
+    assert sizes[100] == "reachable", sizes
+
+
+DAEMON = r"""
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+__attribute__((noinline)) static void lose(size_t size) { memset(malloc(size), 1, size); }
+__attribute__((noinline)) static void clear(void)
+{
+    char space[16384];
+    memset(space, 0, sizeof space);
+    __asm__ volatile("" : : "r"(space) : "memory");
+}
+#ifdef OFF
+int __lsan_is_turned_off(void) { return 1; }
+#endif
+int main(int argc, char **argv)
+{
+    (void)argv;
+    lose(111);
+    clear();
+    if (argc > 1) return 0;
+    if (daemon(1, 1) != 0) return 1;
+    lose(222);
+    clear();
+    return 0;
+}
+"""
+
+
+def test_who_becomes_a_daemon_is_looked_at_before(observed, compile_text):
+    program = compile_text("daemon", DAEMON)
+    done = observed("sh", "-c", f"{program}; sleep 0.5")  # the daemon goes on meanwhile
+    assert done.status == 0, done
+    daemons = [item for item in done.recordings if item.program == "daemon"]
+    found = [sum(row["bytes"] for row in item.rows("leaks") if row["kind"] == 0)
+             for item in daemons]
+    assert all(item.leak_state == "scanned" for item in daemons)
+    assert sorted(found) == [111, 222]
+
+
+def test_a_program_may_turn_it_off(observed, compile_text):
+    done = observed(compile_text("daemon", DAEMON, "-DOFF", "-rdynamic"), "now")
+    recording = done.only()
+    assert recording.leak_state == "refused"
+    assert "__lsan_is_turned_off" in recording.text(recording.process["leak_reason"])
 
 
 def test_what_a_child_frees_is_not_its_parents_any_more(observed, odd):

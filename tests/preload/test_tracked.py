@@ -21,18 +21,20 @@ BUILDS = {
     "clang at a fixed place": (("-fno-pie", "-no-pie"), "clang"),
 }
 FORMS = {
-    "held": ("reachable", 1, 8192), "shared": ("reachable", 1, 8192),
+    "held": ("reachable", 1, 8192), "shared": ("reachable", 1, 8000),
     "closed": ("reachable", 1, 4096), "device": ("reachable", 1, 4 << 20),
     "lost": ("direct", 1, 8192),
     "behind": ("indirect", 1, 4095), "lost device": ("direct", 1, 4 << 20),
     "ignored": ("ignored", 1, 4096), "first object": ("interior", 1, 96),
-    "second object": ("direct", 1, 96), "of no size": ("reachable", 1, 1),
+    "second object": ("direct", 1, 96), "of no size": ("reachable", 1, 0),
     "named": ("reachable", 1, 333), "large and named": ("reachable", 1, 2 << 20),
-    "stack": ("reachable", 1, 1 << 18),
+    "stack": ("reachable", 1, 1 << 18), "in data": ("reachable", 1, 64),
+    "in thread": ("reachable", 1, 64), "in frame": ("reachable", 1, 64),
 }
 # What malloc gave, by its size: what leads to it is tracked.
 BLOCKS = {11: "reachable", 12: "reachable", 13: "reachable", 21: "indirect", 31: "reachable",
-          32: "indirect", 41: "reachable", 1000: "interior"}
+          32: "indirect", 41: "reachable", 51: "reachable", 52: "reachable", 53: "reachable",
+          1000: "interior"}
 
 
 @pytest.fixture(scope="session")
@@ -90,11 +92,14 @@ def test_each_is_what_it_is(observed, run_native, tracked, form):
     for size, kind in BLOCKS.items():
         assert sized[size] == {kind}, (size, sized[size])
     sites = by_name(recording)
-    assert set(sites) == {*FORMS, "inside", "gone", "replaced", "replacing", "named and freed"}
+    assert set(sites) == {*FORMS, "inside", "gone", "replaced", "replacing", "named and freed",
+                          "part", "whole"}
     assert [site.figures() for site in sites["gone"]] == [(1, 4096, 1, 1, 0, 0)]
     assert [site.figures() for site in sites["replaced"]] == [(1, 1, 1, 1, 0, 0)]
     assert [site.figures() for site in sites["replacing"]] == [(1, 100, 1, 1, 0, 0)]
-    assert [site.figures()[:3] for site in sites["named and freed"]] == [(1, 444, 1)]
+    assert [site.figures() for site in sites["named and freed"]] == [(1, 444, 1, 1, 0, 0)]
+    assert [site.figures()[:3] for site in sites["part"]] == [(1, 100, 1)]
+    assert [site.figures()[:3] for site in sites["whole"]] == [(1, 5000, 1)]
     assert sum(thread["frees_unseen"] for thread in recording.threads) == 1
     (held,) = sites["held"]
     stack = [name.removesuffix("()") for name in held.stack if name != "mete_track"]
@@ -139,6 +144,12 @@ def test_a_handler_may_track_too(observed, tracked):
     assert all(site.live_blocks == 0 for site in sites["by the handler"])
     lost = {reason: count for reason, count in recording.lost.items() if count}
     assert all("signal handler" in reason for reason in lost), lost
+
+
+def test_handlers_may_jump_out_of_it(observed, run_native, tracked):
+    assert run_native([tracked(), "jumping"], timeout=60).status == 0
+    done = observed(tracked(), "jumping", timeout=60)
+    assert done.status == 0, done
 
 
 def test_a_child_inherits_it(observed, tracked):

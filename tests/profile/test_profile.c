@@ -177,6 +177,39 @@ static void a_row_is_the_first_function_that_is_no_wrapper(void **state)
     assert_int_equal(profile->lines[row->line].line, 120);
 }
 
+static void what_is_tracked_is_called_by_its_name(void **state)
+{
+    struct fixture *self = *state;
+    struct sample *sample = &self->sample;
+    // A function may be called as a row is: they are two, and the stack is a stack of either.
+    const uint32_t odd = sample_frame(sample, RECORD_NONE, 0x5000, "[pool]", NULL, 0);
+    sample_outer_line(sample, "outer", NULL, 0);
+    sample_outer_line(sample, "outermost", NULL, 0);
+    const uint32_t site = SAMPLE_SITE(sample, odd, self->load, self->main);
+    const uint32_t plain = SAMPLE_SITE(sample, odd, self->main);
+    struct record_site *sites = (void *)sample->tables[RECORD_TABLE_sites].rows;
+    sites[site].name = sample_text(sample, "pool");
+    (void)sample_row(sample, site, self->thread, 1, 10, 0);
+    (void)sample_row(sample, plain, self->thread, 1, 20, 0);
+    const struct profile *profile = profile_of(self, NULL);
+    assert_int_equal(profile->rows_count, 2);
+    assert_string_equal(profile->sites[site].name, "pool");
+    assert_string_equal(profile->sites[plain].name, "");
+    assert_int_not_equal(profile->sites[site].row, profile->sites[plain].row);
+    for (size_t i = 0; i < profile->rows_count; i++) {
+        const struct profile_row *row = &profile->rows[i];
+        const struct profile_function *function = &profile->functions[row->function];
+        assert_string_equal(function->name, "[pool]");
+        assert_int_equal(row->figures.live_bytes, function->is_tracked ? 10 : 20);
+        struct profile_walk walk = profile_walk_callers(profile, &profile->paths[row->first_path]);
+        const uint32_t first = profile_walk_next(&walk);
+        assert_string_equal(profile->lines[first].full, function->is_tracked ? "[pool]" : "outer");
+        size_t count = 1;
+        while (profile_walk_next(&walk) != PROFILE_NONE) count++;
+        assert_int_equal(count, function->is_tracked ? 5 : 3);
+    }
+}
+
 static void a_runtime_that_has_only_the_loader_behind_it_owns_its_row(void **state)
 {
     struct fixture *self = *state;
@@ -449,6 +482,7 @@ int main(void)
         CASE(no_peak_is_later_than_the_end),
         CASE(at_the_peak_was_live_what_has_not_changed_since),
         CASE(a_row_is_the_first_function_that_is_no_wrapper),
+        CASE(what_is_tracked_is_called_by_its_name),
         CASE(a_runtime_that_has_only_the_loader_behind_it_owns_its_row),
         CASE(an_inlined_function_owns_its_row_and_may_be_skipped),
         CASE(stacks_without_names_are_module_and_offset),

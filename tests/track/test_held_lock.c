@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <unistd.h>
 
 static struct held_lock lock;
 
@@ -32,11 +33,50 @@ static void what_a_thread_holds_it_gives_back(void **state)
     assert_true(is_free());
 }
 
-static void who_is_alone_gives_back_what_it_could_not_yet_sign(void **state)
+enum { ROUNDS = 100000 };
+static int counted;
+
+static void *count(void *unused)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        held_lock_take(&lock);
+        counted++;
+        held_lock_give(&lock);
+    }
+    return unused;
+}
+
+static void *take_and_give(void *unused)
+{
+    held_lock_take(&lock);
+    held_lock_give(&lock);
+    return unused;
+}
+
+// Who was taken out just before it would have woken the others does not leave them asleep.
+static void who_waits_looks_again(void **state)
 {
     (void)state;
-    lock_take(&lock.lock); // left before it could say whose it is
-    held_lock_abandon(&lock);
+    held_lock_take(&lock);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, take_and_give, NULL), 0);
+    while (!(atomic_load(&lock.word) & HELD_LOCK_WAITED)) usleep(1000);
+    atomic_store(&lock.word, 0); // given, and nobody woken
+    pthread_join(thread, NULL);
+    assert_true(is_free());
+}
+
+static void one_has_it_at_a_time(void **state)
+{
+    (void)state;
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    counted = 0;
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, count, NULL), 0);
+    }
+    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    assert_int_equal(counted, THREADS * ROUNDS);
     assert_true(is_free());
 }
 
@@ -76,7 +116,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_thread_holds_it_gives_back),
-        cmocka_unit_test(who_is_alone_gives_back_what_it_could_not_yet_sign),
+        cmocka_unit_test(who_waits_looks_again),
+        cmocka_unit_test(one_has_it_at_a_time),
         cmocka_unit_test(what_another_holds_stays_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

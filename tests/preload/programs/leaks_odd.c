@@ -2,10 +2,13 @@
 // for lost ones. Each is one that a look got wrong, or could.
 #include "program.h"
 
+#include <dlfcn.h>
+#include <errno.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -235,10 +238,105 @@ static void child_uses_places_again(void)
     EXPECT(waitpid(child, NULL, 0) == child);
 }
 
+// --- looks that meet
+// --------------------------------------------------------------------------------
+
+static int look(void)
+{
+    int (*check)(void);
+    *(void **)&check = dlsym(RTLD_DEFAULT, "__lsan_do_recoverable_leak_check");
+    return check ? check() : 0;
+}
+
+static void *look_often(void *unused)
+{
+    for (int i = 0; i < 10; i++) EXPECT(look() == 0);
+    return unused;
+}
+
+static void many_look_at_once(void)
+{
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) EXPECT(pthread_create(&threads[i], NULL, look_often, NULL) == 0);
+    for (int i = 0; i < 4; i++) EXPECT(pthread_join(threads[i], NULL) == 0);
+}
+
+static void *exit_too(void *unused)
+{
+    exit(0);
+    return unused;
+}
+
+// The second finds that libc has no handler left to call.
+static void two_exits(void)
+{
+    pthread_t thread;
+    EXPECT(pthread_create(&thread, NULL, exit_too, NULL) == 0);
+    exit(0);
+}
+
+static volatile sig_atomic_t has_come;
+static volatile bool has_left;
+
+static void come(int unused)
+{
+    (void)unused;
+    has_come = 1;
+}
+
+static void *wait_until_it_comes(void *unused)
+{
+    struct epoll_event event;
+    int fd = epoll_create1(0);
+    while (!has_come) {
+        if (epoll_wait(fd, &event, 1, -1) < 0) EXPECT(errno == EINTR && has_come);
+    }
+    has_left = true;
+    return unused;
+}
+
+// A signal that comes during a look ends epoll_wait() all the same; a look alone does not.
+static void a_signal_during_a_look(void)
+{
+    struct sigaction action = {.sa_handler = come};
+    pthread_t thread;
+    sigset_t set;
+    EXPECT(sigaction(SIGUSR1, &action, NULL) == 0);
+    EXPECT(pthread_create(&thread, NULL, wait_until_it_comes, NULL) == 0);
+    usleep(10000);
+    for (int i = 0; i < 5; i++) (void)look();
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    EXPECT(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        for (int i = 0; i < 200; i++) (void)kill(getppid(), i < 100 ? 0 : SIGUSR1);
+        _exit(0);
+    }
+    for (int i = 0; i < 20; i++) (void)look();
+    EXPECT(waitpid(child, NULL, 0) == child);
+    for (int i = 0; i < 1000 && !has_left; i++) usleep(1000);
+    EXPECT(has_left);
+}
+
+// A block that nothing leads to but that the program has told of.
+static void regions(void)
+{
+    void (*tell)(const void *, size_t);
+    *(void **)&tell = dlsym(RTLD_DEFAULT, "__lsan_register_root_region");
+    void **region = block_of(20000);
+    region[2000] = block_of(100);
+    if (tell) tell(region, 20000);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
 } all[] = {
+    {"many_look_at_once", many_look_at_once},
+    {"two_exits", two_exits},
+    {"a_signal_during_a_look", a_signal_during_a_look},
+    {"regions", regions},
     {"fake_block", fake_block},
     {"shared_read_only", shared_read_only},
     {"shared_mapped_anew", shared_mapped_anew},

@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -43,7 +44,7 @@ static SEPARATE void make_held(void)
     kept[0] = held;
 
     void **shared = map(8192, MAP_SHARED);
-    mete_track(shared, 8192, "shared");
+    mete_track(shared, 8000, "shared"); // not whole pages
     shared[7] = malloc(12);
     kept[1] = shared;
 
@@ -121,6 +122,38 @@ static SEPARATE void make_named(void)
     mete_track(kept[10], 2 * MIB, "large and named");
 }
 
+// What code reaches without a pointer, and the blocks that it holds.
+static void *in_data[8];
+static __thread void *in_thread[8];
+
+static SEPARATE void make_static(void)
+{
+    mete_track(in_data, sizeof in_data, "in data");
+    mete_track(in_thread, sizeof in_thread, "in thread");
+    in_data[5] = malloc(51);
+    in_thread[5] = malloc(52);
+}
+
+// Nothing can be there.
+static SEPARATE void make_impossible(void)
+{
+    mete_track(MAP_FAILED, 4096, "failed");
+    mete_track((void *)(UINT64_C(1) << 47), 1, "too far");
+    mete_track((void *)((UINT64_C(1) << 47) - 1), 2, "too far");
+    mete_track((void *)0x0100700000001000, 16, "tagged");
+    mete_untrack(MAP_FAILED);
+    mete_untrack((void *)(UINT64_C(1) << 63));
+}
+
+// Something in a block, and then all of it.
+static SEPARATE void make_replaced(void)
+{
+    char *block = (char *)malloc(5000);
+    mete_track(block, 100, "part");
+    mete_track(block, 5000, "whole");
+    free(block);
+}
+
 static SEPARATE void *run_on_it(void *argument)
 {
     void *volatile only = malloc(41);
@@ -156,9 +189,17 @@ static void kinds(void)
     make_pool();
     make_ends();
     make_named();
+    make_static();
+    make_impossible();
+    make_replaced();
     EXPECT(errno == 77);
     make_stack();
     forget();
+    void *in_frame[8] = {0};
+    mete_track(in_frame, sizeof in_frame, "in frame");
+    in_frame[5] = malloc(53);
+    __asm__ volatile("" : : "r"(in_frame) : "memory");
+    exit(0);
 }
 
 // --- names
@@ -249,6 +290,47 @@ static void children(void)
     kept[1] = place + 4096;
 }
 
+// --- handlers that jump
+
+static sigjmp_buf before;
+static volatile sig_atomic_t may_jump;
+static volatile sig_atomic_t jumps;
+
+static void jump(int signal_number)
+{
+    (void)signal_number;
+    if (!may_jump) return;
+    may_jump = 0;
+    jumps++;
+    siglongjmp(before, 1);
+}
+
+// Locks that it leaves behind are free again, also while other threads wait for them.
+static void jumping(void)
+{
+    struct itimerval often = {{0, 97}, {0, 97}};
+    struct itimerval never = {{0, 0}, {0, 0}};
+    pthread_t all[THREADS];
+    sigset_t set;
+    char *place = (char *)map((THREADS + 1) * 65536, MAP_PRIVATE);
+    signal(SIGALRM, jump);
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    EXPECT(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+    for (int i = 0; i < THREADS; i++) {
+        EXPECT(pthread_create(&all[i], NULL, track_and_untrack, place + 65536 * i) == 0);
+    }
+    EXPECT(setitimer(ITIMER_REAL, &often, NULL) == 0);
+    EXPECT(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0);
+    for (volatile int i = 0; i < 100000 || jumps < 500; i++) {
+        if (sigsetjmp(before, 1) == 0) may_jump = 1;
+        mete_track(place + 65536 * THREADS + i % 100 * 64, 64, "by the jumper");
+    }
+    may_jump = 0;
+    EXPECT(setitimer(ITIMER_REAL, &never, NULL) == 0);
+    for (int i = 0; i < THREADS; i++) EXPECT(pthread_join(all[i], NULL) == 0);
+}
+
 // A sandbox that allows four system calls.
 static void confined(void)
 {
@@ -268,6 +350,7 @@ int main(int argc, char **argv)
     } all[] = {
         {"kinds", kinds},       {"names", names},       {"threads", threads},
         {"handlers", handlers}, {"children", children}, {"confined", confined},
+        {"jumping", jumping},
     };
     EXPECT(argc == 2);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
