@@ -9,6 +9,7 @@
 #include "program.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -234,10 +235,14 @@ static NOINLINE void *held_by_result(void)
     return malloc(122);
 }
 
+static volatile pid_t returning; // the thread that does
+
 static void *return_block(void *argument)
 {
     (void)argument;
-    return held_by_result();
+    void *block = held_by_result();
+    returning = gettid();
+    return block;
 }
 
 static NOINLINE void held_by_epoll(void)
@@ -393,7 +398,7 @@ static NOINLINE void hold(void)
     held_by_epoll();
     start_coroutine();
     EXPECT(pthread_create(&unjoined, NULL, return_block, NULL) == 0);
-    usleep(20000); // it ends
+    while (!returning || tgkill(getpid(), returning, 0) == 0) usleep(1000); // until it has ended
 }
 
 int main(int argc, char **argv)
