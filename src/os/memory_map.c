@@ -72,6 +72,7 @@ static bool read_line(const char *line, struct memory_region *region)
     if (!at || strlen(at) < 5) return false;
     region->is_readable = at[0] == 'r';
     region->is_writable = at[1] == 'w';
+    region->is_executable = at[2] == 'x';
     region->is_shared = at[3] == 's';
     const char *inode = skip_word(skip_word(skip_word(at)));
     const char *path = skip_word(inode);

@@ -12,6 +12,7 @@ struct memory_region {
     uintptr_t end;
     bool is_readable;
     bool is_writable;
+    bool is_executable;
     bool is_shared;
     bool is_anonymous;     // no file behind it
     bool is_memory;        // shared, and no file but memory behind it either

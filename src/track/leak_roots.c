@@ -401,6 +401,9 @@ static void scan_regions(struct roots *self)
     size_t next = 0;
     for (size_t i = 0; i < self->region_count; i++) {
         const struct memory_region *region = &self->regions[i];
+        // A file's code is no data, also where a debugger's breakpoints make its pages our own.
+        bool is_code = region->is_executable && !region->is_writable && !region->is_anonymous;
+        if (is_code && !region->is_shared) continue;
         // A file that is shared and read-only is somebody else's to write.
         if (!region->is_shared || region->is_writable || region->is_memory) {
             for_each_piece(self, region, &next, scan_piece);
