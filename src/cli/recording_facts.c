@@ -61,6 +61,7 @@ struct recording_facts recording_facts_read(int fd)
     self.duration_ms = process->duration_ms;
     self.peak_bytes = process->peak_bytes;
     self.leak_state = process->leak_state;
+    self.leak_faults = process->leak_faults;
     self.lost_blocks = process->lost_blocks;
     self.lost_bytes = process->lost_bytes;
     text_copy(self.leak_reason, sizeof self.leak_reason, recording, process->leak_reason);

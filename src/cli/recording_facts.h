@@ -24,6 +24,7 @@ struct recording_facts {
     uint64_t peak_bytes;
     uint64_t allocations;
     uint32_t leak_state; // enum record_leak_state
+    uint64_t leak_faults;
     uint64_t lost_blocks;
     uint64_t lost_bytes;
     char leak_reason[96];       // of RECORD_LEAKS_REFUSED; cut where it is longer

@@ -173,21 +173,13 @@ static void watch_until_signal(const struct child_watch *watch, pid_t pid, int s
     }
 }
 
-// Whether a process that has ended, and is still there, waited for others: what the kernel adds up
-// of these, of which page faults are never none.
-static bool had_children(pid_t pid)
-{
-    unsigned long long faults = 0;
-    return process_stat_read((uint32_t)pid, PROCESS_CHILDREN_FAULTS, &faults) && faults > 0;
-}
-
 // Waits as waitpid does, without stopping here.
 static pid_t wait_once(pid_t pid, struct child_end *end)
 {
     siginfo_t info = {0};
     const int how = WEXITED | WNOHANG | WNOWAIT;
     if (waitid(P_PID, (id_t)pid, &info, how) == 0 && info.si_pid == pid) {
-        end->has_children = had_children(pid);
+        (void)process_stat_read((uint32_t)pid, PROCESS_CHILDREN_FAULTS, &end->children_faults);
     }
     return waitpid(pid, &end->status, WNOHANG | WUNTRACED);
 }

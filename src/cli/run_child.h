@@ -33,8 +33,8 @@ void signals_release(const struct signal_hold *self);
 
 struct child_end {
     pid_t pid;
-    int status;        // as wait() gives it
-    bool has_children; // had some that it waited for
+    int status;                         // as wait() gives it
+    unsigned long long children_faults; // minor page faults of those that it waited for
     uint64_t wall_ns;
     uint64_t end_ns; // by CLOCK_MONOTONIC
 };

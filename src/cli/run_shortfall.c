@@ -183,6 +183,18 @@ static bool has_others(const struct shortfall_facts *facts)
     return false;
 }
 
+// Whether the command waited for others: of what the kernel adds up of these, which lack no page
+// faults, some is not for a look for leaks.
+static bool has_waited(const struct shortfall_facts *facts)
+{
+    unsigned long long own = 0;
+    for (size_t i = 0; i < facts->recordings->count; i++) {
+        const struct recording *item = &facts->recordings->items[i];
+        if (item->pid == facts->end->pid) own += item->facts.leak_faults;
+    }
+    return facts->end->children_faults > own;
+}
+
 // Programs of which nothing is known but that they were started.
 static void find_unseen(struct shortfall *self, const struct shortfall_facts *facts)
 {
@@ -190,7 +202,7 @@ static void find_unseen(struct shortfall *self, const struct shortfall_facts *fa
     if (count > 0) {
         add(self, "%zu program%s that %s started left no recording: %s " UNSEEN, count,
             count == 1 ? "" : "s", count == 1 ? "was" : "were", count == 1 ? "it" : "each");
-    } else if (facts->end->has_children && !has_others(facts)) {
+    } else if (has_waited(facts) && !has_others(facts)) {
         add(self, "'%s' started others, which left no recording: each allocated nothing, " UNSEEN,
             facts->program);
     }

@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -47,6 +48,7 @@ static struct {
     _Atomic uint32_t may_go;    // the task shall let them go and end
     _Atomic uint32_t task;      // its id; the kernel writes 0 when it is gone
     long task_id;
+    uint64_t task_faults; // of all that there were
     char *stack;
 } state;
 
@@ -369,7 +371,9 @@ static void bury_task(void)
         uint32_t id = atomic_load_explicit(&state.task, memory_order_relaxed);
         if (id) (void)syscall_4(SYS_futex, (long)&state.task, FUTEX_WAIT, id, (long)&moment);
     }
-    (void)syscall_4(SYS_wait4, state.task_id, 0, __WALL, 0);
+    struct rusage usage = {0};
+    (void)syscall_4(SYS_wait4, state.task_id, 0, __WALL, (long)&usage);
+    state.task_faults += (uint64_t)usage.ru_minflt;
 }
 
 static void give_memory(struct stopped_threads *self)
@@ -428,6 +432,11 @@ int threads_stop(struct stopped_threads *self, const struct stopping_options *op
     error = threads_park(self, options);
     if (error) give_memory(self);
     return error;
+}
+
+uint64_t threads_task_faults(void)
+{
+    return state.task_faults;
 }
 
 void threads_resume(struct stopped_threads *self)

@@ -54,3 +54,7 @@ struct stopping_options {
 int threads_stop(struct stopped_threads *self, const struct stopping_options *options);
 
 void threads_resume(struct stopped_threads *self);
+
+// Minor page faults of the tasks that have done that so far: they are children that were waited
+// for, and the kernel adds theirs to the process's.
+uint64_t threads_task_faults(void);

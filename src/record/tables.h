@@ -88,6 +88,7 @@ struct record_text {
     X(TEXT, leak_reason) /* why it is RECORD_LEAKS_REFUSED */                                      \
     X(U64, leak_ms)      /* how long the process stood still for it */                             \
     X(U32, leak_threads) /* that were held still */                                                \
+    X(U64, leak_faults)  /* page faults for it that the kernel counts as a child's */              \
     X(U64, lost_blocks)  /* the sums of the two lost kinds in `leaks` */                           \
     X(U64, lost_bytes)                                                                             \
     X(TEXT, suppressions) /* __lsan_default_suppressions() of the program */

@@ -360,6 +360,7 @@ static void write_found(struct search *self)
 static void find(void *context)
 {
     const struct request *request = context;
+    const uint64_t faults = threads_task_faults();
     struct search self = {
         .caller = request->caller,
         .suppressions = request->suppressions,
@@ -384,6 +385,7 @@ static void find(void *context)
         recorder_give();
     }
     threads_resume(&self.threads);
+    recorder.process->leak_faults += threads_task_faults() - faults;
     if (!is_written) write_found(&self);
     leak_counts_end(&self.counts);
 }
