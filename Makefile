@@ -7,7 +7,7 @@ JOBS ?=
 # Recipes read them from the environment: there a space or a quote is a character like any other.
 export BUILD PREFIX DESTDIR
 
-.PHONY: all demo test bench soak install help clean
+.PHONY: all demo test bench soak suites install help clean
 
 all:
 	@tools/setup build
@@ -32,6 +32,11 @@ soak:
 	@tools/setup build test
 	@tests/soak "$$BUILD"
 
+suites:
+	@tools/setup build test suites
+	@$(MAKE) --no-print-directory all >&2
+	@tests/suites "$$BUILD" --work "$$BUILD/suites"
+
 install: all
 	@tools/install "$$BUILD" "$$PREFIX" "$$DESTDIR"
 
@@ -49,5 +54,6 @@ help:
 	    'make test      everything tests/ holds; the last line counts' \
 	    'make bench     the questions of bench/, answered with numbers' \
 	    'make soak      the tests that take their time: ten minutes each (METE_SOAK_SECONDS)' \
+	    'make suites    the own test suites of python3, redis and sqlite3, with and without mete' \
 	    "make install   below PREFIX ($$PREFIX), with DESTDIR in front" \
 	    'make clean     removes what was built'

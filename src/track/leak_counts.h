@@ -21,7 +21,7 @@ struct leak_pair {
     struct leak_count count;
 };
 
-enum { LEAK_PAIRS_MAX = 1 << 20 }; // past it nobody is known to lead there
+enum { LEAK_PAIRS_MAX = 1 << 16 }; // past it nobody is known to lead there
 
 struct leak_counts {
     struct leak_count *all; // by site and kind
