@@ -318,9 +318,29 @@ static void scan_private(struct leak_scan *self, uintptr_t start, uintptr_t end)
     }
 }
 
-static void scan_shared(struct leak_scan *self, uintptr_t start, uintptr_t end)
+struct mapped {
+    struct leak_scan *scan;
+    uintptr_t start;
+    uintptr_t end;
+};
+
+static bool scan_mapped_part(void *context, const struct memory_region *region)
 {
-    if (end - start >= LARGE_SIZE) leak_scan_memory(self, start, end, true);
+    const struct mapped *self = context;
+    uintptr_t start = region->start > self->start ? region->start : self->start;
+    uintptr_t end = region->end < self->end ? region->end : self->end;
+    if (start < end) leak_scan_memory(self->scan, start, end, region->is_shared);
+    return region->end < self->end;
+}
+
+void leak_scan_mapped(struct leak_scan *self, uintptr_t start, uintptr_t end)
+{
+    if (end - start < LARGE_SIZE) {
+        scan_pages(self, start, end);
+        return;
+    }
+    struct mapped mapped = {self, start, end};
+    (void)memory_map_read(scan_mapped_part, &mapped); // it could be read before
 }
 
 // What the program tracks is not ours to load from: it may be gone.
@@ -328,10 +348,10 @@ static void scan_tracked(struct leak_scan *self, size_t index)
 {
     const struct leak_range *range = &self->tracked.all[index];
     self->tracked.cells[index / 64].scanned ^= leak_tracked_bit(index);
-    scan_around(self, range->start, range->end, index + 1, scan_private);
-    if (self->tracked.is_shared[index]) {
-        scan_around(self, range->start, range->end, index + 1, scan_shared);
-    }
+    bool is_plain =
+        !self->tracked.is_shared[index] && range->end - range->start < LEAK_TRACKED_PLAIN_MAX;
+    scan_around(self, range->start, range->end, index + 1,
+                is_plain ? scan_private : leak_scan_mapped);
 }
 
 // All of the block, with what was not asked for: programs may use that (malloc_usable_size).

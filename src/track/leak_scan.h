@@ -33,6 +33,7 @@ enum {
     LEAK_STACK_MAX = 1 << 17,
     LEAK_BUFFER_SIZE = 64 * 1024,
     LEAK_HOLES_MAX = 1 << 14,
+    LEAK_TRACKED_PLAIN_MAX = 1 << 24, // of larger ranges it is asked first what is mapped at all
 };
 
 // Addresses that may lie in a block, on their way to what is known of it: a ring.
@@ -108,6 +109,8 @@ void leak_scan_hole(struct leak_scan *self, uintptr_t start, uintptr_t end);
 // Roots: a word, and the pages of [start, end) that hold anything.
 void leak_scan_word(struct leak_scan *self, uintptr_t word);
 void leak_scan_memory(struct leak_scan *self, uintptr_t start, uintptr_t end, bool is_shared);
+// Of a range that may be as large as the address space, what is mapped.
+void leak_scan_mapped(struct leak_scan *self, uintptr_t start, uintptr_t end);
 
 // The block that the word leads to is in use, but nothing that it holds leads anywhere. Its start,
 // or 0: there is none.

@@ -160,9 +160,7 @@ static void count_indirect(void *context, uintptr_t lost, uintptr_t leader)
 
 static void scan_region(void *context, uintptr_t start, uintptr_t end)
 {
-    struct leak_scan *scan = context;
-    leak_scan_memory(scan, start, end, false);
-    leak_scan_memory(scan, start, end, true);
+    leak_scan_mapped(context, start, end);
 }
 
 static void count_tracked(struct search *self)

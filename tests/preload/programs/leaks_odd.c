@@ -327,6 +327,7 @@ static void regions(void)
     void **region = block_of(20000);
     region[2000] = block_of(100);
     if (tell) tell(region, 20000);
+    if (tell) tell((void *)4096, (size_t)1 << 46); // or nearly all that there is
 }
 
 static const struct {

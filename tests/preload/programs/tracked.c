@@ -57,6 +57,17 @@ static SEPARATE void make_held(void)
     mete_track((void *)0x500000000000, 4 * MIB, "device");
     kept[3] = (void *)0x500000000000;
 
+    // Most of it is empty, and a part is shared.
+    char *all = (char *)mmap(NULL, (size_t)1 << 36, PROT_NONE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    EXPECT(all != MAP_FAILED);
+    void **part = (void **)(void *)(all + MIB);
+    EXPECT(mmap(part, MIB, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+           part);
+    mete_track(all, (size_t)1 << 36, "huge");
+    part[77] = malloc(14);
+    kept[11] = all;
+
     char *inside = (char *)map(4096, MAP_PRIVATE);
     mete_track(inside, 4096, "inside");
     kept[4] = inside + 100;
