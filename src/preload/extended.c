@@ -1,7 +1,7 @@
 // Extended: jemalloc's calls that take or return blocks, for programs that ask for them by name
 // (Debian's redis-server does). They must be ours: a block of jemalloc's, given to our free(),
-// would not be from this heap. jemalloc's control calls (mallctl and its kin) stay jemalloc's. As
-// in jemalloc a size of 0 or a NULL block is the caller's bug; here the size counts as 1.
+// would not be from this heap. For mallctl() see control.c. As in jemalloc a size of 0 or a NULL
+// block is the caller's bug; here the size counts as 1.
 // nallocx() foretells what mallocx() gives, so that asks for blocks of just that size.
 
 #include "heap/heap.h"

@@ -22,7 +22,8 @@ BUILDS = {
 }
 FORMS = {
     "held": ("reachable", 1, 8192), "shared": ("reachable", 1, 8000),
-    "closed": ("reachable", 1, 4096), "huge": ("reachable", 1, 1 << 36), "device": ("reachable", 1, 4 << 20),
+    "closed": ("reachable", 1, 4096), "huge": ("reachable", 1, 1 << 36),
+    "device": ("reachable", 1, 4 << 20),
     "lost": ("direct", 1, 8192),
     "behind": ("indirect", 1, 4095), "lost device": ("direct", 1, 4 << 20),
     "ignored": ("ignored", 1, 4096), "first object": ("interior", 1, 96),
@@ -32,7 +33,8 @@ FORMS = {
     "in thread": ("reachable", 1, 64), "in frame": ("reachable", 1, 64),
 }
 # What malloc gave, by its size: what leads to it is tracked.
-BLOCKS = {11: "reachable", 14: "reachable", 12: "reachable", 13: "reachable", 21: "indirect", 31: "reachable",
+BLOCKS = {11: "reachable", 12: "reachable", 13: "reachable", 14: "reachable", 21: "indirect",
+          31: "reachable",
           32: "indirect", 41: "reachable", 51: "reachable", 52: "reachable", 53: "reachable",
           1000: "interior"}
 

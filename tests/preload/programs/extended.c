@@ -1,6 +1,7 @@
 // jemalloc's block-returning calls, as its manual has them.
 #include "program.h"
 
+#include <errno.h>
 #include <stdbool.h>
 
 // Undefined until something is preloaded, as in a program linked against a missing library.
@@ -13,6 +14,7 @@ WEAK size_t sallocx(const void *block, int flags);
 WEAK void dallocx(void *block, int flags);
 WEAK void sdallocx(void *block, size_t size, int flags);
 WEAK size_t nallocx(size_t size, int flags);
+WEAK int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t value_size);
 
 enum {
     ZERO = 0x40,
@@ -95,8 +97,37 @@ static void stay_in_place(size_t size)
     dallocx(block, 0);
 }
 
+static size_t figure(const char *name)
+{
+    size_t figure = 0;
+    size_t size = sizeof figure;
+    uint64_t epoch = 1;
+    (void)mallctl("epoch", NULL, NULL, &epoch, sizeof epoch); // jemalloc's are as of then
+    EXPECT(mallctl(name, &figure, &size, NULL, 0) == 0 && size == sizeof figure);
+    return figure;
+}
+
+// What is in use, of the heap that it is in.
+static void figures_are_the_heaps(void)
+{
+    enum { COUNT = 1000, SIZE = 5000 };
+    static void *blocks[COUNT];
+    size_t before = figure("stats.allocated");
+    for (int i = 0; i < COUNT; i++) blocks[i] = memset(mallocx(SIZE, 0), 1, SIZE);
+    size_t after = figure("stats.allocated");
+    EXPECT(after - before >= COUNT * SIZE && after - before <= 2 * COUNT * SIZE);
+    EXPECT(figure("stats.active") >= after && figure("stats.resident") >= after);
+    EXPECT(figure("stats.mapped") >= after);
+    for (int i = 0; i < COUNT; i++) dallocx(blocks[i], 0);
+    EXPECT(figure("stats.allocated") < after - COUNT * SIZE / 2);
+    size_t none = 0;
+    EXPECT(mallctl("stats.allocated", NULL, NULL, &none, sizeof none) == EPERM);
+    EXPECT(mallctl("no.such.thing", NULL, NULL, NULL, 0) == ENOENT);
+}
+
 int main(void)
 {
+    figures_are_the_heaps();
     for (size_t i = 0; i < PROGRAM_SIZES; i++) {
         align_and_zero(program_sizes[i]);
         grow_with_zeroes(program_sizes[i], 0);

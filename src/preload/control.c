@@ -1,0 +1,78 @@
+// Control: jemalloc's mallctl(), for programs that ask for it by name (Debian's redis-server does).
+// Its memory lies in this heap, so of jemalloc's figures those that say how much there is are this
+// heap's, and a purge is one of ours, too. All else is jemalloc's own to answer. Its two other ways
+// to ask (by MIB) are left to it: who looks for all three to know whether jemalloc is there does
+// not find it in us.
+
+#include "base/attributes.h"
+#include "heap/heap.h"
+#include "preload/export.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+typedef int (*control_function)(const char *name, void *old, size_t *old_size, void *value,
+                                size_t value_size);
+
+EXPORT int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t value_size);
+
+enum figure { ALLOCATED, ACTIVE, RESIDENT, MAPPED, RETAINED, METADATA, FIGURES };
+static const char *const figure_names[FIGURES] = {
+    [ALLOCATED] = "stats.allocated", [ACTIVE] = "stats.active",     [RESIDENT] = "stats.resident",
+    [MAPPED] = "stats.mapped",       [RETAINED] = "stats.retained", [METADATA] = "stats.metadata",
+};
+
+// As jemalloc's manual has them: blocks; pages that have some; what is in memory; what is mapped
+// and in use; what is mapped and not; what all of that takes besides.
+static size_t figure_of(enum figure figure)
+{
+    struct heap_stats stats;
+    heap_stats(&stats);
+    const size_t active =
+        stats.mapped_bytes - stats.free_dirty_bytes - stats.free_clean_bytes + stats.direct_bytes;
+    switch (figure) {
+    case ALLOCATED: return stats.live_block_bytes + stats.direct_bytes;
+    case ACTIVE: return active;
+    case RESIDENT: return active + stats.free_dirty_bytes + stats.metadata_bytes;
+    case MAPPED: return active + stats.free_dirty_bytes;
+    case RETAINED: return stats.free_clean_bytes;
+    case METADATA: return stats.metadata_bytes;
+    case FIGURES: break;
+    }
+    return 0;
+}
+
+static int answer(size_t figure, void *old, const size_t *old_size, const void *value)
+{
+    if (value) return EPERM;
+    if (!old || !old_size) return 0;
+    if (*old_size != sizeof figure) return EINVAL;
+    memcpy(old, &figure, sizeof figure);
+    return 0;
+}
+
+// "arena.0.purge"
+static bool is_purge(const char *name)
+{
+    static const char begin[] = "arena.";
+    static const char end[] = ".purge";
+    const size_t len = strlen(name);
+    return len > sizeof begin + sizeof end && strncmp(name, begin, sizeof begin - 1) == 0 &&
+           strcmp(name + len - (sizeof end - 1), end) == 0;
+}
+
+EXPORT int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t value_size)
+{
+    static control_function next;
+    for (size_t i = 0; i < FIGURES; i++) {
+        if (strcmp(name, figure_names[i]) != 0) continue;
+        return answer(figure_of((enum figure)i), old, old_size, value);
+    }
+    if (is_purge(name)) (void)malloc_trim(0);
+    if (UNLIKELY(!next)) *(void **)&next = dlsym(RTLD_NEXT, "mallctl");
+    return next ? next(name, old, old_size, value, value_size) : ENOENT;
+}
