@@ -6,8 +6,11 @@
 
 enum { TOLD_MAX = 3 }; // processes that have a line each
 
-static const char *reason_of(const struct recording_facts *facts)
+static const char *reason_of(const struct recording *item)
 {
+    const struct recording_facts *facts = &item->facts;
+    if (item->is_alive) return "it still runs";
+    if (facts->state == RECORD_EXECED) return "it became another program";
     switch (facts->leak_state) {
     case RECORD_LEAKS_UNASKED: return "its METE= says otherwise";
     case RECORD_LEAKS_REFUSED: return facts->leak_reason;
@@ -19,7 +22,7 @@ static const char *reason_of(const struct recording_facts *facts)
 static void tell_unknown(const struct recording *item, FILE *out)
 {
     say_to(out, "run: nobody looked for leaks in '%s' (pid %d): %s", item->facts.program,
-           (int)item->pid, reason_of(&item->facts));
+           (int)item->pid, reason_of(item));
 }
 
 // It should have been looked at: not one that became another program, which may be.
@@ -58,6 +61,11 @@ static uint64_t lost_blocks(const struct recording *item, struct suppressions *s
 
 static void tell(const struct recording *item, unsigned long long blocks, FILE *out)
 {
+    if (item->is_dropped) {
+        say_to(out, "run: '%s' (pid %d), of which no recording is kept, lost %llu block%s",
+               item->facts.program, (int)item->pid, blocks, blocks == 1 ? "" : "s");
+        return;
+    }
     say_to(out, "run: '%s' (pid %d) lost %llu block%s: mete leaks %s", item->facts.program,
            (int)item->pid, blocks, blocks == 1 ? "" : "s", item->path);
 }
@@ -76,7 +84,7 @@ enum leaks_verdict run_leaks_judge(const struct run_result *result,
         if (is_other && is_unknown(item) && unknown++ < TOLD_MAX) tell_unknown(item, out);
         if (blocks == 0) continue;
         is_found = true;
-        if (i == result->main || item->is_dropped) continue;
+        if (i == result->main) continue;
         if (count++ < TOLD_MAX) tell(item, blocks, out);
     }
     if (count > TOLD_MAX) {

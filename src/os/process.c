@@ -103,13 +103,20 @@ void process_thread_name(char name[static PROCESS_THREAD_NAME_SIZE])
 
 long process_seccomp_mode(void)
 {
-    long privileges = syscall_6(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0, 0);
-    return syscall_6(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0) | privileges << 8;
+    long mode = syscall_6(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0);
+    if (mode == 0) return 0; // whoever gives up privileges alone filters nothing
+    return mode | syscall_6(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0, 0) << 8;
 }
 
-bool process_is_on_signal_stack(void)
+int process_set_signal_stack(const stack_t *stack, stack_t *old)
+{
+    return (int)syscall_2(SYS_sigaltstack, (long)stack, (long)old);
+}
+
+bool process_is_on_signal_stack(uintptr_t *start_out)
 {
     stack_t stack = {.ss_flags = SS_ONSTACK};
     (void)syscall_2(SYS_sigaltstack, 0, (long)&stack); // refused: it may be
+    if (start_out) *start_out = stack.ss_flags & SS_DISABLE ? 0 : (uintptr_t)stack.ss_sp;
     return stack.ss_flags & SS_ONSTACK;
 }

@@ -2,6 +2,7 @@
 // errno or trusts what libc remembers.
 #pragma once
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,8 +25,12 @@ bool process_is_running_file(const char *path);
 // Makes another program of this process. Comes back with -errno when it cannot.
 int process_exec(const char *path, char *const *arguments, char *const *environment);
 
-// Whether the calling thread runs on its alternate signal stack.
-bool process_is_on_signal_stack(void);
+// Whether the calling thread runs on its alternate signal stack; where it has one (0: none), unless
+// that is NULL.
+bool process_is_on_signal_stack(uintptr_t *start_out);
+
+// As sigaltstack(2): 0 or -errno.
+int process_set_signal_stack(const stack_t *stack, stack_t *old);
 
 // Whether the calling thread is under seccomp filters, and has given up new privileges, as programs
 // do before they add one: a number that changes with both.

@@ -275,6 +275,18 @@ static bool must_be_begun_again(const struct user_regs_struct *registers)
     case SYS_semop:
     case SYS_semtimedop:
     case SYS_io_getevents: return true;
+    // Sockets with a time limit (SO_RCVTIMEO, SO_SNDTIMEO).
+    case SYS_read:
+    case SYS_readv:
+    case SYS_recvfrom:
+    case SYS_recvmsg:
+    case SYS_accept:
+    case SYS_accept4:
+    case SYS_write:
+    case SYS_writev:
+    case SYS_sendto:
+    case SYS_sendmsg:
+    case SYS_connect: return true;
     default: return false;
     }
 }

@@ -168,7 +168,7 @@ EXPORT int daemon(int keeps_folder, int keeps_files)
 {
     if (UNLIKELY(!next.daemon)) image_find();
     const struct preserved_registers caller = registers_preserved();
-    (void)observe_look_for_leaks(&caller, LEAKS_MEANWHILE); // the recording says it
+    (void)observe_look_for_leaks(&caller, LEAKS_PERHAPS_AT_END); // the recording says it
     bool is_over = ledger_end(RECORD_ENDED, NULL);
     int result = next.daemon(keeps_folder, keeps_files);
     if (is_over && result != 0) ledger_stay();

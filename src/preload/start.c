@@ -18,6 +18,7 @@
 #include "preload/perturb.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,7 @@
 struct start {
     bool prints_figures; // at exit
     bool forks_alone;    // by one thread at a time
+    bool ends_at_last;   // a handler does what the destructor would else
 };
 static struct start start;
 
@@ -168,12 +170,16 @@ static void resume_child(void)
 extern int __cxa_atexit(void (*handler)(void *), void *argument, void *module);
 
 // The first handler that there is, so that libc calls it last: after all destructors; or in a
-// second thread that ends the process while the first is in one of them.
+// second thread that ends the process while the first is in one of them. A third one must find it,
+// too, while the second is here: libc would end the process then and there.
 static void end_at_last(void *unused)
 {
-    (void)unused;
+    static _Atomic bool is_over;
+    if (!atomic_load(&is_over)) (void)__cxa_atexit(end_at_last, NULL, NULL);
     const struct preserved_registers caller = registers_preserved();
     observe_end(&caller);
+    atomic_store(&is_over, true);
+    (void)unused;
 }
 
 // glibc hands a constructor what main() gets.
@@ -185,7 +191,7 @@ __attribute__((constructor)) static void start_process(int argc, char **argv, ch
     // It fails only for want of memory, in which case fork() works while one thread is alone.
     (void)pthread_atfork(prepare_fork, resume_parent, resume_child);
 
-    (void)__cxa_atexit(end_at_last, NULL, NULL); // without memory it is the destructor alone
+    start.ends_at_last = __cxa_atexit(end_at_last, NULL, NULL) == 0;
 
     neighbour_find();
     alone_find();
@@ -203,6 +209,7 @@ __attribute__((constructor)) static void start_process(int argc, char **argv, ch
 __attribute__((destructor)) static void end_process(void)
 {
     if (start.prints_figures) figures_print();
+    if (start.ends_at_last) return;
     const struct preserved_registers caller = registers_preserved();
     observe_end(&caller);
 }

@@ -193,7 +193,10 @@ static int read_frame(struct reading *self, struct suppression *one, const char 
         frame->what = words[i].what;
         frame->pattern = strndup(text + skipped, size - skipped);
         if (!frame->pattern) return -ENOMEM;
-        if (frame->what == SUPPRESSION_FUNCTION) frame->demangled = demangle(frame->pattern);
+        if (frame->what == SUPPRESSION_FUNCTION) {
+            frame->pattern[strcspn(frame->pattern, "@")] = '\0'; // "realpath@@GLIBC_2.3"
+            frame->demangled = demangle(frame->pattern);
+        }
         one->frame_count++;
         return 0;
     }
@@ -373,7 +376,11 @@ static bool lsan_matches(const char *pattern, const struct profile *profile, uin
 static bool is_function(const struct suppression_frame *frame, const char *name)
 {
     static const char *const below[] = {"__libc_start_*", "_start"};
-    if (pattern_matches(frame->pattern, name)) return true;
+    const char *pattern = frame->pattern;
+    if (pattern_matches(pattern, name)) return true;
+    // libc's aliases: "strdup" is "__strdup", and "clone" its third.
+    if (pattern_matches(pattern + strspn(pattern, "_"), name + strspn(name, "_"))) return true;
+    if (strcmp(pattern, "clone") == 0 && strcmp(name, "__clone3") == 0) return true;
     // What Valgrind calls main's callers.
     for (size_t i = 0; i < 2 && strcmp(frame->pattern, "(below main)") == 0; i++) {
         if (pattern_matches(below[i], name)) return true;
@@ -408,10 +415,25 @@ static bool is_family(const struct suppression_frame *frame)
         "posix_memalign", "aligned_alloc", "valloc",  "pvalloc",
     };
     if (frame->what != SUPPRESSION_FUNCTION) return false;
+    // operator new and new[], which call each other as they like
+    if (strncmp(frame->pattern, "_Znw", 4) == 0 || strncmp(frame->pattern, "_Zna", 4) == 0) {
+        return true;
+    }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (pattern_matches(frame->pattern, names[i])) return true;
     }
     return false;
+}
+
+static void pass_family(struct profile_walk *walk)
+{
+    for (;;) {
+        struct profile_walk after = *walk;
+        const uint32_t line = profile_walk_next(&after);
+        if (line == PROFILE_NONE) return;
+        if (!pattern_matches("operator new*", walk->profile->lines[line].full)) return;
+        *walk = after;
+    }
 }
 
 // As patterns match text: "..." is a '*', to the last of which we return.
@@ -419,7 +441,9 @@ static bool valgrind_matches(const struct suppression *self, const struct profil
                              uint32_t node)
 {
     struct profile_walk walk = profile_walk_from(profile, node);
-    size_t at = self->frame_count > 0 && is_family(&self->frames[0]) ? 1 : 0;
+    size_t at = 0;
+    while (at < self->frame_count && is_family(&self->frames[at])) at++;
+    if (at > 0) pass_family(&walk);
     size_t any = SIZE_MAX;
     struct profile_walk after_any = walk;
     for (;;) {

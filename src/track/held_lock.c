@@ -1,7 +1,6 @@
 #include "track/held_lock.h"
 
 #include "os/lock.h"
-#include "os/process.h"
 
 #include <stddef.h>
 
@@ -14,7 +13,9 @@ __thread uint32_t held_lock_id;
 
 uint32_t held_lock_find_id(void)
 {
-    held_lock_id = (uint32_t)process_thread_id();
+    static _Atomic uint32_t last;
+    // 2^31 threads are more than a process makes.
+    held_lock_id = (atomic_fetch_add(&last, 1) + 1) & ~HELD_LOCK_WAITED;
     return held_lock_id;
 }
 
@@ -53,5 +54,6 @@ void held_lock_wake(struct held_lock *self)
 
 void held_lock_abandon(struct held_lock *self)
 {
-    if (held_lock_is_mine(self)) held_lock_give(self);
+    uint32_t word = atomic_load_explicit(&self->word, memory_order_relaxed);
+    if ((word & ~HELD_LOCK_WAITED) == held_lock_self()) held_lock_give(self);
 }

@@ -1,9 +1,10 @@
 // Held lock: a lock that knows who has it, so that a thread that was taken out of what it did
 // (siglongjmp out of a handler) can give back what it held, also while other threads run. Zero when
-// free; else the number of the thread that has it, and a bit when somebody may wait: so there is no
-// moment in which it is taken and nobody knows by whom. Who waits looks again from time to time: a
-// thread may have been taken out just before it would have woken others.
-// Never held across anything that may wait for another thread or run the program's code.
+// free; else the number of the thread that has it (of ours: what shares its memory by vfork has the
+// same, and no two threads ever have), and a bit when somebody may wait: so there is no moment in
+// which it is taken and nobody knows by whom. Who waits looks again from time to time: a thread may
+// have been taken out just before it would have woken others. Never held across anything that may
+// wait for another thread or run the program's code.
 #pragma once
 
 #include "base/attributes.h"
@@ -12,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HELD_LOCK_WAITED (UINT32_C(1) << 31) // thread numbers are below 2^22
+#define HELD_LOCK_WAITED (UINT32_C(1) << 31)
 
 struct held_lock {
     _Atomic uint32_t word;
@@ -48,19 +49,17 @@ static inline void held_lock_give(struct held_lock *self)
     if (UNLIKELY(word & HELD_LOCK_WAITED)) held_lock_wake(self);
 }
 
-// Whether the calling thread has it.
-static inline bool held_lock_is_mine(const struct held_lock *self)
+// Whether anybody has it.
+static inline bool held_lock_is_taken(const struct held_lock *self)
 {
-    uint32_t word = atomic_load_explicit(&self->word, memory_order_relaxed);
-    return (word & ~HELD_LOCK_WAITED) == held_lock_self();
+    return atomic_load_explicit(&self->word, memory_order_relaxed) != 0;
 }
 
 // The calling thread has left for good whatever it did: gives the lock back if it has it.
 void held_lock_abandon(struct held_lock *self);
 
-// In a forked child, which is alone, and whose thread has another number: nobody has it.
+// In a forked child, which is alone: nobody has it.
 static inline void held_lock_reset(struct held_lock *self)
 {
-    held_lock_id = 0;
     atomic_store_explicit(&self->word, 0, memory_order_relaxed);
 }

@@ -55,3 +55,30 @@ void leak_counts_add_indirect(struct leak_counts *self, uint32_t site, uint32_t 
     }
     add(&self->pairs[pair].count, bytes);
 }
+
+void leak_counts_settle(struct leak_counts *self, size_t capacity)
+{
+    size_t rows = self->pair_count;
+    for (size_t i = 0; i < self->site_count * RECORD_LEAK_KINDS; i++) {
+        rows += self->all[i].blocks > 0;
+    }
+    if (rows <= capacity) return;
+    for (size_t i = 0; i < self->pair_count; i++) {
+        const struct leak_pair *pair = &self->pairs[i];
+        struct leak_count *to = &self->all[pair->site * RECORD_LEAK_KINDS + RECORD_LOST_INDIRECT];
+        to->blocks += pair->count.blocks;
+        to->bytes += pair->count.bytes;
+    }
+    self->pair_count = 0;
+}
+
+uint64_t leak_counts_lost(const struct leak_counts *self)
+{
+    uint64_t blocks = 0;
+    for (size_t i = 0; i < self->site_count; i++) {
+        const struct leak_count *of_site = &self->all[i * RECORD_LEAK_KINDS];
+        blocks += of_site[RECORD_LOST_DIRECT].blocks + of_site[RECORD_LOST_INDIRECT].blocks;
+    }
+    for (size_t i = 0; i < self->pair_count; i++) blocks += self->pairs[i].count.blocks;
+    return blocks;
+}

@@ -38,5 +38,12 @@ void leak_counts_end(struct leak_counts *self);
 
 void leak_counts_add(struct leak_counts *self, uint32_t site, enum record_leak_kind kind,
                      uint64_t bytes);
+// Before all is written down: where pairs would find no room in a table of so many rows, it is not
+// known who leads.
+void leak_counts_settle(struct leak_counts *self, size_t capacity);
+
+// Lost blocks.
+uint64_t leak_counts_lost(const struct leak_counts *self);
+
 void leak_counts_add_indirect(struct leak_counts *self, uint32_t site, uint32_t leader,
                               uint64_t bytes);

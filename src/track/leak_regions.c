@@ -7,7 +7,7 @@ static struct {
         _Atomic uintptr_t start; // 0: free
         _Atomic size_t size;
     } all[LEAK_REGIONS_MAX];
-    _Atomic bool has_more;
+    _Atomic size_t more; // that found no room
 } state;
 
 void leak_regions_add(uintptr_t start, size_t size)
@@ -19,7 +19,7 @@ void leak_regions_add(uintptr_t start, size_t size)
         atomic_store(&state.all[i].size, size);
         return;
     }
-    atomic_store(&state.has_more, true);
+    atomic_fetch_add(&state.more, 1);
 }
 
 void leak_regions_remove(uintptr_t start, size_t size)
@@ -31,11 +31,13 @@ void leak_regions_remove(uintptr_t start, size_t size)
         atomic_store(&region->start, 0);
         return;
     }
+    size_t more = atomic_load(&state.more);
+    while (more > 0 && !atomic_compare_exchange_weak(&state.more, &more, more - 1)) continue;
 }
 
 bool leak_regions_are_whole(void)
 {
-    return !atomic_load(&state.has_more);
+    return atomic_load(&state.more) == 0;
 }
 
 void leak_regions_walk(void (*see)(void *context, uintptr_t start, uintptr_t end), void *context)

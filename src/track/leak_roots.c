@@ -91,17 +91,15 @@ static void leave_out_heap(struct roots *self)
     self->heap_count = ranges->count;
 }
 
-// What is tracked there and lies in nothing else that is: code may reach it without a pointer.
+// What is tracked there: code may reach it without a pointer.
 static void hold_tracked(struct roots *self, uintptr_t start, uintptr_t end)
 {
     const struct leak_tracked *tracked = &self->scan->tracked;
     if (tracked->count == 0 || start >= end) return;
     size_t first = leak_tracked_before(tracked, start);
-    while (first > 0 && tracked->outer[first - 1] > 0) first = tracked->outer[first - 1];
-    for (size_t i = first > 0 ? first - 1 : 0; i < tracked->count; i++) {
-        if (tracked->all[i].start >= end) break;
-        bool is_there = tracked->outer[i] == 0 && tracked->all[i].end > start;
-        if (is_there) leak_scan_word(self->scan, tracked->all[i].start);
+    leak_scan_word(self->scan, start); // and all that reach into it
+    for (size_t i = first; i < tracked->count && tracked->all[i].start < end; i++) {
+        leak_scan_word(self->scan, tracked->all[i].start);
     }
 }
 
@@ -109,10 +107,18 @@ static void hold_tracked(struct roots *self, uintptr_t start, uintptr_t end)
 static void hold_static(struct roots *self)
 {
     const struct leak_tracked *tracked = &self->scan->tracked;
+    size_t region = 0;
+    size_t known = SIZE_MAX; // the region of which it is known
+    bool is_static = false;
     for (size_t i = 0; i < tracked->count; i++) {
-        struct code_module module;
-        bool is_static = tracked->outer[i] == 0 && code_locate(tracked->all[i].start, &module);
-        if (is_static) leak_scan_word(self->scan, tracked->all[i].start);
+        const uintptr_t start = tracked->all[i].start;
+        while (region < self->region_count && self->regions[region].end <= start) region++;
+        if (region != known) {
+            struct code_module module;
+            is_static = code_locate(start, &module);
+            known = region;
+        }
+        if (is_static) leak_scan_word(self->scan, start);
     }
 }
 
@@ -270,6 +276,7 @@ static void scan_threads(struct roots *self)
 {
     const struct leak_process *process = self->process;
     const struct preserved_registers *caller = &process->caller;
+    leak_scan_word(self->scan, process->signal_stack);
     for (size_t i = 0; i < REGISTERS_PRESERVED; i++) leak_scan_word(self->scan, caller->words[i]);
     if (!process->is_caller_elsewhere) {
         leave_out_dead_part(self, caller->block, caller->sp, process->is_caller_initial);

@@ -14,6 +14,7 @@ struct leak_process {
     const struct stopped_threads *threads; // all others
     struct preserved_registers caller;     // the calling thread, as it left the program's code
     bool is_caller_initial;
+    uintptr_t signal_stack;   // the caller's alternate one, which the kernel knows; 0: none
     bool is_caller_elsewhere; // on an alternate signal stack, which may lie within its own
     struct leak_range own;    // the module that this is part of
     size_t argument_offset;   // in libc's thread block, of what the thread was given; 0: unknown

@@ -25,8 +25,8 @@ struct block_set leaks_inherited;
 
 static struct {
     bool is_wanted;
-    _Atomic bool is_done;    // somebody looks, or has looked, for the last time
-    _Atomic bool is_written; // that is over
+    _Atomic bool is_ending; // somebody wants to look for the last time: others stay out of the way
+    _Atomic bool is_done;   // somebody looks, or has looked, for the last time
     long seccomp_mode;
     struct leaks_options options;
     bool inherits_all;     // there was no memory to tell which blocks
@@ -37,7 +37,11 @@ struct request {
     const struct preserved_registers *caller;
     const char *suppressions;
     bool is_elsewhere;
+    uintptr_t signal_stack;
     bool is_turned_off; // by the program
+    enum leaks_moment moment;
+    bool is_busy; // another thread looks
+    bool is_lost; // something is
 };
 
 // One look through the process.
@@ -51,7 +55,9 @@ struct search {
     uint64_t end_ms;          // when it was over
     const char *suppressions; // the program's
     bool is_elsewhere;        // the caller is on an alternate signal stack
+    uintptr_t signal_stack;   // where that is
     const char *what;         // could not be done; NULL: all is well
+    uint64_t faults;          // of tasks before it
     int error;
 };
 
@@ -74,8 +80,8 @@ size_t leaks_begin(const struct leaks_options *options)
 void leaks_forked(void)
 {
     held_lock_reset(&state.look);
+    atomic_store(&state.is_ending, false);
     atomic_store(&state.is_done, false);
-    atomic_store(&state.is_written, false);
     state.inherits_all = false;
     block_set_reset(&leaks_inherited);
     announce();
@@ -201,6 +207,7 @@ static void look(struct search *self)
         .caller = *self->caller,
         .is_caller_initial = process_thread_id() == process_id(),
         .is_caller_elsewhere = self->is_elsewhere,
+        .signal_stack = self->signal_stack,
         .own = {own_code.start, own_code.start + own_code.size},
         .argument_offset = state.options.argument_offset,
     };
@@ -281,12 +288,13 @@ static bool write_count(const struct leak_count *count, size_t site, size_t kind
     return true;
 }
 
-static bool write_counts(const struct search *self)
+static bool write_counts(struct search *self)
 {
     record_writer_cut(&recorder.writer, RECORD_TABLE_leaks, 0);
     recorder.process->lost_blocks = 0;
     recorder.process->lost_bytes = 0;
-    const struct leak_counts *counts = &self->counts;
+    struct leak_counts *counts = &self->counts;
+    leak_counts_settle(counts, recorder.writer.tables[RECORD_TABLE_leaks].capacity);
     for (size_t i = 0; i < counts->site_count * RECORD_LEAK_KINDS; i++) {
         const size_t site = i / RECORD_LEAK_KINDS;
         if (!write_count(&counts->all[i], site, i % RECORD_LEAK_KINDS, 0)) return false;
@@ -355,15 +363,29 @@ static void write_found(struct search *self)
     }
 }
 
-static void find(void *context)
+// Before the threads go on, if none of them has the lock: what they find may end the process.
+static void end_look(struct search *self, bool is_to_be_written)
 {
-    const struct request *request = context;
-    const uint64_t faults = threads_task_faults();
+    const bool is_written = is_to_be_written && recorder_try();
+    if (is_written) {
+        write_locked(self);
+        recorder_give();
+    }
+    const uint64_t faults = self->faults;
+    threads_resume(&self->threads);
+    recorder.process->leak_faults += threads_task_faults() - faults;
+    if (is_to_be_written && !is_written) write_found(self);
+}
+
+static void look_once(struct request *request)
+{
     struct search self = {
         .caller = request->caller,
         .suppressions = request->suppressions,
         .is_elsewhere = request->is_elsewhere,
+        .signal_stack = request->signal_stack,
         .begin_ms = clock_coarse_ms_direct(),
+        .faults = threads_task_faults(),
     };
     if (process_seccomp_mode() != state.seccomp_mode) {
         fail(&self, "it has put itself under a seccomp filter", 0);
@@ -376,16 +398,21 @@ static void find(void *context)
         search(&self);
     }
     self.end_ms = clock_coarse_ms_direct();
-    // Before they go on, if none of them has the lock: what they find may end the process.
-    const bool is_written = recorder_try();
-    if (is_written) {
-        write_locked(&self);
-        recorder_give();
-    }
-    threads_resume(&self.threads);
-    recorder.process->leak_faults += threads_task_faults() - faults;
-    if (!is_written) write_found(&self);
+    request->is_lost = !self.what && leak_counts_lost(&self.counts) > 0;
+    end_look(&self, request->moment != LEAKS_MEANWHILE);
     leak_counts_end(&self.counts);
+}
+
+// With all signals blocked, so that no handler comes while the lock is held.
+static void find(void *context)
+{
+    struct request *request = context;
+    request->is_busy = !held_lock_try(&state.look);
+    if (request->is_busy) return;
+    const bool is_over = atomic_load(&state.is_done);
+    if (request->moment == LEAKS_AT_END) atomic_store(&state.is_done, true);
+    if (!is_over) look_once(request);
+    held_lock_give(&state.look);
 }
 
 void leaks_give_up(void)
@@ -394,54 +421,34 @@ void leaks_give_up(void)
     recorder.process->leak_state = RECORD_LEAKS_BUSY;
 }
 
-enum { RESTS_MAX = 60 * 1000 }; // a minute
-
-// The last look is one: another thread that ends the process, too, waits for it, or its end would
-// come in between.
-static bool is_turn(enum leaks_moment moment)
+void leaks_stay(void)
 {
-    if (moment == LEAKS_MEANWHILE) return !atomic_load(&state.is_done);
-    if (!atomic_exchange(&state.is_done, true)) return true;
-    for (int i = 0; i < RESTS_MAX && !atomic_load(&state.is_written); i++) clock_sleep_ms(1);
-    return false;
-}
-
-// Another thread's look takes its time. False: the calling thread looks just now, and a handler has
-// come; or the other does not end.
-static bool take_look(void)
-{
-    bool is_mine = held_lock_is_mine(&state.look);
-    for (int i = 0; i < RESTS_MAX && !is_mine; i++) {
-        if (held_lock_try(&state.look)) return true;
-        clock_sleep_ms(1);
-    }
-    return false;
-}
-
-static void look_once(struct request *request)
-{
-    if (own_stack_run(find, request)) return;
-    static struct search failed; // large; one thread at a time looks
-    failed = (struct search){.what = "there is no memory for it", .error = -ENOMEM};
-    failed.begin_ms = failed.end_ms = clock_coarse_ms_direct();
-    write_found(&failed);
+    if (!atomic_load(&state.is_done)) announce();
 }
 
 bool leaks_find(const struct preserved_registers *caller, enum leaks_moment moment)
 {
-    const struct record_process *process = recorder.process;
-    if (!state.is_wanted || !is_turn(moment)) return false;
-    struct request request = {.caller = caller, .is_elsewhere = process_is_on_signal_stack()};
+    enum { RESTS_MAX = 60 * 1000 }; // a minute
+    if (moment == LEAKS_AT_END) atomic_store(&state.is_ending, true);
+    if (moment == LEAKS_MEANWHILE && atomic_load(&state.is_ending)) return false;
+    if (!state.is_wanted || atomic_load(&state.is_done)) {
+        // Another thread that ends the process, too, waits for the last look to be over, or its end
+        // would come in between.
+        if (!state.is_wanted || !held_lock_is_taken(&state.look)) return false;
+    }
+    struct request request = {
+        .caller = caller,
+        .moment = moment,
+    };
+    request.is_elsewhere = process_is_on_signal_stack(&request.signal_stack);
     // The program's own functions: they may do anything, and on its own stack.
     request.is_turned_off = state.options.is_turned_off && state.options.is_turned_off();
     if (state.options.suppressions) request.suppressions = state.options.suppressions();
-    const bool is_taken = take_look();
-    if (is_taken) {
-        look_once(&request);
-        held_lock_give(&state.look);
-    } else {
-        recorder.process->leak_state = RECORD_LEAKS_BUSY;
+    bool has_run = own_stack_run(find, &request);
+    for (int i = 0; i < RESTS_MAX && has_run && request.is_busy; i++) {
+        clock_sleep_ms(1);
+        has_run = own_stack_run(find, &request);
     }
-    if (moment == LEAKS_AT_END) atomic_store(&state.is_written, true);
-    return is_taken && process->leak_state == RECORD_LEAKS_SCANNED && process->lost_blocks > 0;
+    if ((!has_run || request.is_busy) && moment != LEAKS_MEANWHILE) leaks_give_up();
+    return request.is_lost;
 }

@@ -24,10 +24,13 @@ size_t leaks_begin(const struct leaks_options *options);
 void leaks_forked(void);
 void leaks_inherit(uintptr_t start);
 
-// Looks, at the end once; meanwhile as often as one likes. True when something is lost. The caller
-// holds no lock, and is not within the recorder.
-enum leaks_moment { LEAKS_MEANWHILE, LEAKS_AT_END };
+// Looks, at the end once; meanwhile as often as one likes, and then nothing is written down. True
+// when something is lost. The caller holds no lock, and is not within the recorder.
+enum leaks_moment { LEAKS_MEANWHILE, LEAKS_PERHAPS_AT_END, LEAKS_AT_END };
 bool leaks_find(const struct preserved_registers *caller, enum leaks_moment moment);
+
+// It was not the end.
+void leaks_stay(void);
 
 // The caller is within the recorder, and cannot look.
 void leaks_give_up(void);

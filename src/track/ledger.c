@@ -356,7 +356,8 @@ bool ledger_look_for_leaks(const struct preserved_registers *caller, enum leaks_
     if (!is_recording()) return false;
     turn_abandon_if_left();
     if (!turn_thread.busy_at) return leaks_find(caller, moment);
-    leaks_give_up(); // a handler that interrupted us ends the process
+    if (moment != LEAKS_MEANWHILE)
+        leaks_give_up(); // a handler that interrupted us ends the process
     return false;
 }
 
@@ -371,8 +372,9 @@ bool ledger_end(enum record_state how, const struct preserved_registers *caller)
 
 void ledger_stay(void)
 {
-    if (is_recording())
-        recorder_end(RECORD_RUNNING); // not the child of daemon(), which failed there
+    if (!is_recording()) return; // the child of daemon(), which failed there
+    recorder_end(RECORD_RUNNING);
+    leaks_stay();
 }
 
 void ledger_child_execs(int step)

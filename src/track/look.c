@@ -14,7 +14,7 @@ static bool is_gone(const struct look *self, uintptr_t here)
 {
     const struct stack_bounds *own = &self->capture.bounds;
     return here >= self->running_at && stack_bounds_hold(own, here) &&
-           stack_bounds_hold(own, self->running_at) && !process_is_on_signal_stack();
+           stack_bounds_hold(own, self->running_at) && !process_is_on_signal_stack(NULL);
 }
 
 // Whether who is busy called what runs now.

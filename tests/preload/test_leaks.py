@@ -104,6 +104,7 @@ ODD = (
     "guard_within_a_block", "stack_used_again", "exit_on_a_stack_within_ours",
     "large_reservations", "threads_that_bear_no_interruption", "many_leave_at_once",
     "pages_that_a_thread_provides", "many_look_at_once", "two_exits",
+    "many_exits", "exit_in_a_handler", "signal_stacks",
 )
 
 
@@ -173,6 +174,25 @@ def test_who_becomes_a_daemon_is_looked_at_before(observed, compile_text):
              for item in daemons]
     assert all(item.leak_state == "scanned" for item in daemons)
     assert sorted(found) == [111, 222]
+
+
+DESTRUCTOR = r"""
+#include <stdint.h>
+#include <stdlib.h>
+static uintptr_t hidden;
+__attribute__((constructor)) static void begin(void) { hidden = ~(uintptr_t)malloc(71); }
+__attribute__((destructor)) static void end(void) { free((void *)~hidden); }
+"""
+
+
+def test_the_look_comes_after_the_destructors_of_libraries(observed, compile_text):
+    """What they free is not lost, wherever they kept it."""
+    library = compile_text("library", DESTRUCTOR, "-shared", "-fPIC")
+    program = compile_text("user", "int main(void) { return 0; }", "-Wl,--no-as-needed", library,
+                           f"-Wl,-rpath,{library.parent}")
+    done = observed(program)
+    assert done.status == 0, done
+    assert done.only().process["lost_blocks"] == 0, found_in(done.only())
 
 
 def test_a_program_may_turn_it_off(observed, compile_text):

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 enum { PAGE = 4096, BLOCKS = 64 };
@@ -319,6 +320,62 @@ static void a_signal_during_a_look(void)
     EXPECT(has_left);
 }
 
+static void *have_signal_stack(void *argument)
+{
+    stack_t stack = {.ss_size = 65536};
+    stack.ss_sp = malloc(stack.ss_size);
+    EXPECT(sigaltstack(&stack, NULL) == 0);
+    stack.ss_sp = NULL;
+    if (!argument) return NULL;
+    (void)pthread_barrier_wait(argument);
+    for (;;) pause();
+}
+
+// What the kernel alone knows of: the caller's, and another thread's.
+static void signal_stacks(void)
+{
+    static pthread_barrier_t barrier;
+    pthread_t thread;
+    EXPECT(pthread_barrier_init(&barrier, NULL, 2) == 0);
+    EXPECT(pthread_create(&thread, NULL, have_signal_stack, &barrier) == 0);
+    (void)pthread_barrier_wait(&barrier);
+    (void)have_signal_stack(NULL);
+}
+
+static void *exit_at_once(void *barrier)
+{
+    (void)pthread_barrier_wait(barrier);
+    exit(0);
+}
+
+static void many_exits(void)
+{
+    static pthread_barrier_t barrier;
+    pthread_t thread;
+    EXPECT(pthread_barrier_init(&barrier, NULL, 8) == 0);
+    for (int i = 0; i < 8; i++) EXPECT(!pthread_create(&thread, NULL, exit_at_once, &barrier));
+    for (;;) pause();
+}
+
+static void come_to_exit(int unused)
+{
+    (void)unused;
+    exit(0);
+}
+
+// A handler that comes during the last look, or before it, ends the process, too.
+static void exit_in_a_handler(void)
+{
+    struct itimerval soon = {{0, 0}, {0, 20000}};
+    for (size_t i = 0; i < 300000; i++) {
+        void **block = malloc(32);
+        *block = (void *)kept;
+        kept = block;
+    }
+    (void)signal(SIGALRM, come_to_exit);
+    EXPECT(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+}
+
 // A block that nothing leads to but that the program has told of.
 static void regions(void)
 {
@@ -336,6 +393,9 @@ static const struct {
 } all[] = {
     {"many_look_at_once", many_look_at_once},
     {"two_exits", two_exits},
+    {"many_exits", many_exits},
+    {"exit_in_a_handler", exit_in_a_handler},
+    {"signal_stacks", signal_stacks},
     {"a_signal_during_a_look", a_signal_during_a_look},
     {"regions", regions},
     {"fake_block", fake_block},
