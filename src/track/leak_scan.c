@@ -10,6 +10,9 @@ enum {
     // From here on a block may have pages that were never touched, or that the program has made
     // such (MADV_DONTNEED, guard pages, userfaultfd).
     LARGE_SIZE = PAGE_SIZE,
+    // From here on it is asked which pages hold anything: of less it costs more to ask than to read
+    // them (perl, 7 000 blocks of 4 KiB: 150 ms for all of the look, and 25 so).
+    SPARSE_SIZE = 16 * PAGE_SIZE,
 };
 
 enum {
@@ -308,10 +311,9 @@ static void scan_around(struct leak_scan *self, uintptr_t start, uintptr_t end, 
     if (at < end) scan(self, at, end);
 }
 
-// Of less than a page it costs more to ask what there is than to read it.
 static void scan_private(struct leak_scan *self, uintptr_t start, uintptr_t end)
 {
-    if (end - start < LARGE_SIZE) {
+    if (end - start < SPARSE_SIZE) {
         scan_pages(self, start, end);
     } else {
         leak_scan_memory(self, start, end, false);
@@ -366,7 +368,7 @@ static void scan_block(struct leak_scan *self, uintptr_t start)
     } else if (UNLIKELY(leak_tracked_touches(&self->tracked, start, start + size))) {
         scan_around(self, start, start + size, 0, scan_private);
     } else if (size >= LARGE_SIZE) {
-        leak_scan_memory(self, start, start + size, false);
+        scan_private(self, start, start + size);
     } else {
         consider_all(self, (const uintptr_t *)start, size / sizeof(uintptr_t));
     }
