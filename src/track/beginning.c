@@ -38,9 +38,10 @@ static bool inherit_block(void *context, const struct heap_block *block)
     return true;
 }
 
-int beginning_of_parts(bool has_sites)
+// A child has its parent's sites.
+static int begin_parts(bool has_sites, enum tally_old old)
 {
-    const bool is_fine = mappings_begin() && (has_sites || sites_begin()) && tally_begin();
+    const bool is_fine = mappings_begin() && (has_sites || sites_begin()) && tally_begin(old);
     if (!is_fine) return recorder.writer.error ? recorder.writer.error : -ENOMEM;
     course_begin();
     return 0;
@@ -53,9 +54,14 @@ static void inherit_tracked(void *context, struct tracked_range *range)
     inherit(tally, &(struct event){0, range->site, range->size, range->size});
 }
 
-static int begin_with_inherited(void)
+int beginning_of_parts(void)
 {
-    int error = beginning_of_parts(true);
+    return begin_parts(false, TALLY_OLD_LEFT);
+}
+
+static int begin_with_inherited(bool is_within)
+{
+    int error = begin_parts(true, is_within ? TALLY_OLD_IN_USE : TALLY_OLD_LEFT);
     if (error) return error;
     leaks_forked();
     struct ledger_thread *thread = turn_enter_thread();
@@ -70,7 +76,7 @@ static int reopen(bool is_within)
     struct recorder parent;
     int error = recorder_reopen(&parent);
     if (error) return error;
-    error = begin_with_inherited();
+    error = begin_with_inherited(is_within);
     recorder_settle(&parent, error == 0, is_within);
     return error;
 }

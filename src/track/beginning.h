@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// Begins all of a recording, but for a child's sites. 0 or -errno.
-int beginning_of_parts(bool has_sites);
+// Begins all of a recording that nothing was before. 0 or -errno.
+int beginning_of_parts(void);
 
 // The first event of a child, whose parent's recording is not its own. False when it cannot have
 // one: then nobody observes any more. Threads that it has already made, without an event, wait.

@@ -336,7 +336,7 @@ int ledger_begin(const struct recorder_options *options, const struct leaks_opti
     own_code_find();
     int error = recorder_open(options);
     if (error) return error;
-    error = beginning_of_parts(false);
+    error = beginning_of_parts();
     if (error) recorder_drop();
     if (error) return error;
     if (leaks) observer.apart_from = leaks_begin(leaks);

@@ -49,7 +49,7 @@ static void unmap(const struct tally_state *self)
     if (self->next) own_pages_unmap(self->next, self->next_size);
 }
 
-bool tally_begin(void)
+bool tally_begin(enum tally_old old)
 {
     const struct tally_state was = state;
     state.first_size = links_size(RECORD_TABLE_sites);
@@ -57,7 +57,8 @@ bool tally_begin(void)
     state.first = own_pages_map(state.first_size);
     state.next = own_pages_map(state.next_size);
     const bool is_fine = state.first && state.next && begin_shared();
-    unmap(is_fine ? &was : &state);
+    if (!is_fine) unmap(&state);
+    if (is_fine && old == TALLY_OLD_LEFT) unmap(&was);
     if (!is_fine) state = was;
     return is_fine;
 }

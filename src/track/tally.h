@@ -26,7 +26,11 @@ struct event {
 
 // After recorder_open(), and in a forked child after recorder_reopen(): no rows, no threads. False
 // without memory: then all is as it was.
-bool tally_begin(void);
+enum tally_old {
+    TALLY_OLD_LEFT,   // what was before, if anything, is given back
+    TALLY_OLD_IN_USE, // whoever is within it, further out on the same stack, still reads there
+};
+bool tally_begin(enum tally_old old);
 
 // Takes a slot for the calling thread. False without room: it shares.
 bool tally_enter(struct tally *self);

@@ -28,7 +28,7 @@ static inline int begin_recording(void **state)
     const struct recorder_options options = {path, true, 2, arguments, NULL};
     int error = recorder_open(&options);
     if (error) return error;
-    if (!tally_begin() || !sites_begin()) return -1;
+    if (!tally_begin(TALLY_OLD_LEFT) || !sites_begin()) return -1;
     course_begin();
     return 0;
 }
