@@ -342,7 +342,8 @@ def test_two_folders_of_one_run_are_one_run(mete, memory, tmp_path):
     running.kill()
     running.communicate(timeout=30)  # the shell reads the end of its input
     assert list(tmp_path.glob(".mete-*")), "nothing was taken to the disk"
-    wait_until(lambda: not any(is_mapped(file) for file in memory.rglob("*.mete")))
+    wait_until(lambda: not any(is_mapped(file) for folder in (memory, tmp_path)
+                               for file in folder.rglob("*.mete")))
     done = call_mete(mete, ["run", "-o", "last.mete", "true"], cwd=tmp_path,
                      env={"XDG_RUNTIME_DIR": memory})
     assert done.status == 0 and not list(tmp_path.glob(".mete-*")), done
