@@ -429,13 +429,12 @@ void leaks_stay(void)
 bool leaks_find(const struct preserved_registers *caller, enum leaks_moment moment)
 {
     enum { RESTS_MAX = 60 * 1000 }; // a minute
+    if (!state.is_wanted) return false;
     if (moment == LEAKS_AT_END) atomic_store(&state.is_ending, true);
     if (moment == LEAKS_MEANWHILE && atomic_load(&state.is_ending)) return false;
-    if (!state.is_wanted || atomic_load(&state.is_done)) {
-        // Another thread that ends the process, too, waits for the last look to be over, or its end
-        // would come in between.
-        if (!state.is_wanted || !held_lock_is_taken(&state.look)) return false;
-    }
+    // Another thread that ends the process, too, waits for the last look to be over, or its end
+    // would come in between.
+    if (atomic_load(&state.is_done) && !held_lock_is_taken(&state.look)) return false;
     struct request request = {
         .caller = caller,
         .moment = moment,
