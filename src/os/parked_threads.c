@@ -21,7 +21,8 @@ enum {
     WAIT_MS_MAX = 2000,        // for all
     POLLS_MAX = 20 * 1000,     // 1 s and more
     ROUNDS_MAX = 1000,         // of looking for threads that others made meanwhile
-    AVOIDANCES_MAX = 50,       // times that a thread is let out of code to be avoided
+    AVOIDANCES_MAX = 60,       // times that a thread is let out of code to be avoided
+    AVOIDANCES_PER_STEP = 6,   // then for twice as long: as in stopped_threads.c
     XSTATE_MAGIC = 0x46505853, // FP_XSTATE_MAGIC1: the vector registers follow (asm/sigcontext.h)
     XSTATE_WORDS = 464,        // bytes from the start of the state to what says so: sw_reserved
 };
@@ -196,11 +197,13 @@ static bool has_ended(const struct stopped_thread *thread)
 static bool wait_for(struct stopped_thread *thread)
 {
     int avoided = 0;
+    state.avoids = true;
     for (int i = 0; !thread->is_gone && !state.error && clock_coarse_ms_direct() < state.end_ms;
          i++) {
         uint32_t parking = atomic_load(&thread->parking);
         if (parking == PARKING_PARKED) return true;
         if (parking == PARKING_AVOIDED) {
+            sleep_ns(POLL_NS << (avoided / AVOIDANCES_PER_STEP)); // or it gets no further
             state.avoids = ++avoided < AVOIDANCES_MAX;
             (void)send(thread);
         }

@@ -142,14 +142,17 @@ char *shared_file_piece(const struct shared_file *self, unsigned piece)
 bool shared_file_extend(struct shared_file *self, unsigned piece, size_t size)
 {
     struct shared_piece *it = &self->pieces[piece];
-    if (size <= it->mapped) return true;
+    size_t before = __atomic_load_n(&it->mapped, __ATOMIC_RELAXED);
+    if (size <= before) return true;
     if (size > it->room || self->is_detached) return false;
-    long last = (long)(shared_file_piece(self, piece) + it->mapped - PAGE_SIZE);
-    long whole = (long)(size - it->mapped + PAGE_SIZE);
+    long last = (long)(shared_file_piece(self, piece) + before - PAGE_SIZE);
+    long whole = (long)(size - before + PAGE_SIZE);
     bool is_mapped = syscall_4(SYS_mremap, last, (long)PAGE_SIZE, whole, 0) == last;
     // Or it had grown when a handler jumped out of here.
     if (!is_mapped) is_mapped = pages_are_one_mapping((void *)last, (size_t)whole);
-    if (is_mapped) it->mapped = size;
+    // In one step: interrupted by a handler that forked, it may be the child's file by now.
+    (void)(is_mapped && __atomic_compare_exchange_n(&it->mapped, &before, size, false,
+                                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     return is_mapped;
 }
 

@@ -31,8 +31,8 @@ enum {
     ROUNDS_MAX = 1000,      // of looking for threads that others made meanwhile
     POLL_NS = 20 * 1000,    // between two looks at whether a thread has stopped
     WAIT_MS_MAX = 2000,  // for all: a thread that the kernel does not let go may hold it for hours
-    AVOIDANCES_MAX = 48, // times that threads are let out of code to be avoided
-    AVOIDANCES_PER_STEP = 6, // then for twice as long: 15 ms in all, more than a scheduler's slice
+    AVOIDANCES_MAX = 72, // times that threads are let out of code to be avoided
+    AVOIDANCES_PER_STEP = 6, // then for twice as long: half a second in all, on a machine so busy
 };
 
 // What the task and its maker share.

@@ -133,6 +133,13 @@ void record_writer_detach(struct record_writer *self)
 // --- rows
 // -------------------------------------------------------------------------------------------
 
+// In one step, as seen by a handler: false, and nothing is changed, when it is no longer `before`.
+static bool change(uint32_t *number, uint32_t before, uint32_t after)
+{
+    return __atomic_compare_exchange_n(number, &before, after, false, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED);
+}
+
 static bool is_given(struct record_writer *self, enum record_table table, size_t done, size_t step)
 {
     self->error = -ENOMEM;
@@ -149,10 +156,11 @@ static bool make_usable(struct record_writer *self, enum record_table which)
 {
     enum { STEP_MIN = 4 * (int)PAGE_SIZE, STEP_MAX = 1 << 20 };
     struct record_writer_table *table = &self->tables[which];
+    const uint32_t before = __atomic_load_n(&table->usable, __ATOMIC_RELAXED);
     size_t whole = align_up((size_t)table->capacity * table->row_size, PAGE_SIZE);
-    size_t done = align_up((size_t)table->usable * table->row_size, PAGE_SIZE);
+    size_t done = align_up((size_t)before * table->row_size, PAGE_SIZE);
     self->error = -ENOSPC;
-    if (table->usable == table->capacity) return false;
+    if (before >= table->capacity) return false;
     size_t step = align_up(done / 2, PAGE_SIZE);
     if (step < STEP_MIN) step = done == 0 ? PAGE_SIZE : STEP_MIN;
     if (step > STEP_MAX) step = STEP_MAX;
@@ -163,13 +171,15 @@ static bool make_usable(struct record_writer *self, enum record_table which)
         step = align_up(step / 2, PAGE_SIZE);
     }
     size_t usable = (done + step) / table->row_size;
-    table->usable = usable < table->capacity ? (uint32_t)usable : table->capacity;
+    // Refused: it is another writer's table by now, and has more already.
+    (void)change(&table->usable, before,
+                 usable < table->capacity ? (uint32_t)usable : table->capacity);
     return true;
 }
 
 static bool has_room(struct record_writer *self, enum record_table table, uint32_t rows)
 {
-    while (self->tables[table].usable - self->tables[table].count < rows) {
+    while (self->tables[table].usable - record_writer_count(self, table) < rows) {
         if (make_usable(self, table)) continue;
         self->refused++;
         return false;
@@ -177,56 +187,93 @@ static bool has_room(struct record_writer *self, enum record_table table, uint32
     return true;
 }
 
+// The place of so many rows that are written from now on. NULL without room.
+static char *begin(struct record_writer *self, enum record_table which, uint32_t rows,
+                   uint32_t *index_out)
+{
+    struct record_writer_table *table = &self->tables[which];
+    while (has_room(self, which, rows)) {
+        // First where, then that, then whether it still is there: else an interrupted one would
+        // write over what a child has by now.
+        char *place = __atomic_load_n(&table->rows, __ATOMIC_ACQUIRE);
+        const uint32_t state = __atomic_load_n(&table->state, __ATOMIC_RELAXED);
+        const uint32_t index = state / 2;
+        if (!change(&table->state, state, 2 * index + 1)) continue;
+        if (__atomic_load_n(&table->rows, __ATOMIC_ACQUIRE) != place) continue;
+        *index_out = index;
+        place += (size_t)index * table->row_size;
+        // Left half-way by whoever was there before.
+        if (state % 2) memset(place, 0, (size_t)rows * table->row_size);
+        return place;
+    }
+    return NULL;
+}
+
+static bool publish(struct record_writer *self, enum record_table table, uint32_t rows)
+{
+    struct record_header *header =
+        (struct record_header *)(void *)__atomic_load_n(&self->file.bytes, __ATOMIC_ACQUIRE);
+    const uint32_t state = __atomic_load_n(&self->tables[table].state, __ATOMIC_RELAXED);
+    const uint32_t count = state / 2 + rows;
+    if (state % 2 == 0 || !change(&self->tables[table].state, state, 2 * count)) return false;
+    // release: a reader that sees the count sees the rows
+    __atomic_store_n(&header->tables[table].count, count, __ATOMIC_RELEASE);
+    return true;
+}
+
 void *record_writer_add(struct record_writer *self, enum record_table table, uint32_t *index_out)
 {
-    struct record_writer_table *rows = &self->tables[table];
-    if (!has_room(self, table, 1)) return NULL;
-    *index_out = rows->count;
-    return record_writer_row(self, table, rows->count);
+    return begin(self, table, 1, index_out);
 }
 
-static void publish(struct record_writer *self, enum record_table table, uint32_t rows)
+bool record_writer_publish(struct record_writer *self, enum record_table table)
 {
-    struct record_header *header = (struct record_header *)(void *)self->file.bytes;
-    self->tables[table].count += rows;
-    // release: a reader that sees the count sees the rows
-    __atomic_store_n(&header->tables[table].count, self->tables[table].count, __ATOMIC_RELEASE);
+    return publish(self, table, 1);
 }
 
-void record_writer_publish(struct record_writer *self, enum record_table table)
+bool record_writer_outgrow(struct record_writer *self, const struct record_writer *other)
 {
-    publish(self, table, 1);
+    for (enum record_table i = 0; i < RECORD_TABLE_COUNT; i++) {
+        const struct record_writer_table *theirs = &other->tables[i];
+        const struct record_writer_table *table = &self->tables[i];
+        if (table->capacity < theirs->usable) return false;
+        while (table->usable <= theirs->usable && table->usable < table->capacity) {
+            if (!make_usable(self, i)) return false;
+        }
+    }
+    return true;
 }
 
 bool record_writer_copy(struct record_writer *self, const struct record_writer *other,
                         enum record_table table)
 {
     const struct record_writer_table *rows = &other->tables[table];
-    if (!has_room(self, table, rows->count)) return false;
-    memcpy(record_writer_row(self, table, self->tables[table].count), rows->rows,
-           (size_t)rows->count * rows->row_size);
-    publish(self, table, rows->count);
-    return true;
+    const uint32_t count = record_writer_count(other, table);
+    uint32_t index;
+    char *place = begin(self, table, count, &index);
+    if (!place) return false;
+    memcpy(place, rows->rows, (size_t)count * rows->row_size);
+    return publish(self, table, count);
 }
 
 void record_writer_cut(struct record_writer *self, enum record_table table, uint32_t count)
 {
+    struct record_header *header = (struct record_header *)(void *)self->file.bytes;
     struct record_writer_table *rows = &self->tables[table];
-    uint32_t before = rows->count;
-    rows->count = count;
-    publish(self, table, 0);
-    memset(rows->rows + (size_t)count * rows->row_size, 0,
-           (size_t)(before - count) * rows->row_size);
+    char *place = rows->rows + (size_t)count * rows->row_size;
+    const uint32_t state = __atomic_load_n(&rows->state, __ATOMIC_RELAXED);
+    if (state / 2 <= count || !change(&rows->state, state, 2 * count)) return;
+    __atomic_store_n(&header->tables[table].count, count, __ATOMIC_RELEASE);
+    memset(place, 0, (size_t)(state / 2 - count) * rows->row_size);
 }
 
 struct record_text record_writer_text(struct record_writer *self, const char *bytes, size_t size)
 {
-    struct record_writer_table *table = &self->tables[RECORD_TABLE_bytes];
-    struct record_text text = {.offset = table->count};
-    if (size > table->capacity) return text;
-    if (!has_room(self, RECORD_TABLE_bytes, (uint32_t)size)) return text;
-    memcpy(table->rows + table->count, bytes, size);
-    text.size = (uint32_t)size;
-    publish(self, RECORD_TABLE_bytes, text.size);
+    struct record_text text = {.offset = record_writer_count(self, RECORD_TABLE_bytes)};
+    if (size > self->tables[RECORD_TABLE_bytes].capacity) return text;
+    char *place = begin(self, RECORD_TABLE_bytes, (uint32_t)size, &text.offset);
+    if (!place) return text;
+    memcpy(place, bytes, size);
+    if (publish(self, RECORD_TABLE_bytes, (uint32_t)size)) text.size = (uint32_t)size;
     return text;
 }

@@ -7,6 +7,10 @@
 // Invariants: count <= usable <= capacity of every table; the pages of usable rows are mapped and
 // populated; the count in the file never exceeds ours and follows it by a release store.
 // Not thread-safe: whoever adds rows holds one lock. Rows that are there may be written by anyone.
+// Whoever adds a row may be interrupted by a handler that forks, and go on in the child when in the
+// writer's place stands another, which that handler has opened and filled
+// (record_writer_outgrow()): then its row is refused, whatever it had done of it, and the other's
+// rows are what they were.
 #pragma once
 
 #include "os/shared_file.h"
@@ -20,7 +24,9 @@ struct record_writer {
     struct record_writer_table {
         char *rows;
         uint32_t row_size;
-        uint32_t count; // published: those in the file's header; more may have been added
+        // Twice the number of those that are published, and in the file's header; plus one while
+        // another is being written. Changed by whoever has the lock, in one step.
+        uint32_t state;
         uint32_t usable;
         uint32_t capacity;
     } tables[RECORD_TABLE_COUNT];
@@ -42,9 +48,20 @@ void record_writer_close(struct record_writer *self);
 void record_writer_detach(struct record_writer *self);
 
 // The next row of a table, all zero, not yet counted: it counts from record_writer_publish() on.
-// NULL, and nothing changed, without room.
+// NULL, and nothing changed, without room. False: the row is another writer's (above), gone.
 void *record_writer_add(struct record_writer *self, enum record_table table, uint32_t *index_out);
-void record_writer_publish(struct record_writer *self, enum record_table table);
+bool record_writer_publish(struct record_writer *self, enum record_table table);
+
+// The number of rows that are published.
+static inline uint32_t record_writer_count(const struct record_writer *self,
+                                           enum record_table table)
+{
+    return __atomic_load_n(&self->tables[table].state, __ATOMIC_RELAXED) / 2;
+}
+
+// Room for more rows than `other` has room for, which somebody may go on writing by their index.
+// False without it.
+bool record_writer_outgrow(struct record_writer *self, const struct record_writer *other);
 
 // All rows that `other` has of a table, after those that are here. False, and none of them, without
 // room.

@@ -16,6 +16,7 @@
 static struct {
     bool is_refused;   // a child could not begin its recording
     uintptr_t newborn; // the block whose allocation is a child's first event
+    uintptr_t unborn;  // the block in whose allocation a handler forked it
 } state;
 
 // What lived at the fork is the child's too.
@@ -32,7 +33,7 @@ static void inherit(struct tally *tally, const struct event *event)
 static bool inherit_block(void *context, const struct heap_block *block)
 {
     struct tally *tally = context;
-    if (block->start == state.newborn) return true;
+    if (block->start == state.newborn || block->start == state.unborn) return true;
     leaks_inherit(block->start);
     inherit(tally, &(struct event){0, block->site, block->size, block->block_size});
     return true;
@@ -59,41 +60,55 @@ int beginning_of_parts(void)
     return begin_parts(false, TALLY_OLD_LEFT);
 }
 
-static int begin_with_inherited(bool is_within)
+// What was interrupted goes on counting, but for what is inherited.
+static void redirect(struct ledger_thread *interrupted, const struct tally *tally)
 {
+    const bool is_inherited = interrupted->phase == LEDGER_COUNTING;
+    const bool is_unborn = interrupted->phase == LEDGER_NEWBORN;
+    tally_redirect(&interrupted->tally, is_inherited ? NULL : tally);
+    state.unborn = is_unborn ? (uintptr_t)interrupted->last_block : 0;
+}
+
+// `interrupted`: the parent's, whose count goes on when the handler that forked returns.
+static int begin_with_inherited(struct ledger_thread *interrupted, bool is_within)
+{
+    if (is_within && !sites_renew()) return -ENOMEM;
     int error = begin_parts(true, is_within ? TALLY_OLD_IN_USE : TALLY_OLD_LEFT);
     if (error) return error;
     leaks_forked();
     struct ledger_thread *thread = turn_enter_thread();
     struct tally *tally = thread ? &thread->tally : tally_shared();
+    if (interrupted) redirect(interrupted, tally);
     const struct memory_reader reader = memory_reader_own();
     tracked_walk(inherit_tracked, tally);
     return heap_walk(&reader, (uintptr_t)&mete_heap_root, inherit_block, tally);
 }
 
-static int reopen(bool is_within)
+static int reopen(struct ledger_thread *interrupted, bool is_within)
 {
     struct recorder parent;
-    int error = recorder_reopen(&parent);
+    int error = recorder_reopen(&parent, is_within);
     if (error) return error;
-    error = begin_with_inherited(is_within);
+    error = begin_with_inherited(interrupted, is_within);
     recorder_settle(&parent, error == 0, is_within);
     return error;
 }
 
 static bool begin_alone(uintptr_t here)
 {
+    bool is_within = turn_thread.busy_at != 0; // a handler forked
+    struct ledger_thread *interrupted = is_within ? turn_thread.self : NULL;
     ledger_thread_forked();
     turn_forget_parent();
     if (state.is_refused) { // nor had the parent one to go on from
         birthmark_set();
         return false;
     }
-    bool is_within = turn_thread.busy_at != 0; // a handler forked
     turn_thread.busy_at = here;
-    int error = reopen(is_within);
+    int error = reopen(interrupted, is_within);
     birthmark_set();
     state.newborn = 0;
+    state.unborn = 0;
     turn_thread.busy_at = 0;
     if (!error) return true;
     state.is_refused = true;

@@ -167,7 +167,7 @@ void course_leave(struct course_share *share)
 static uint64_t allocations_so_far(void)
 {
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < recorder.writer.tables[RECORD_TABLE_threads].count; i++) {
+    for (uint32_t i = 0; i < record_writer_count(&recorder.writer, RECORD_TABLE_threads); i++) {
         const struct record_thread *thread = recorder_row(RECORD_TABLE_threads, i);
         sum += __atomic_load_n(&thread->allocations, __ATOMIC_RELAXED);
     }
@@ -177,12 +177,11 @@ static uint64_t allocations_so_far(void)
 // Every other point goes.
 static void coarsen(void)
 {
-    struct record_writer_table *table = &recorder.writer.tables[RECORD_TABLE_timeline];
     for (uint32_t i = 0; i < RECORD_TIMELINE_MAX / 2; i++) {
         struct record_point *point = recorder_row(RECORD_TABLE_timeline, i);
         *point = *(struct record_point *)recorder_row(RECORD_TABLE_timeline, 2 * i + 1);
     }
-    record_writer_cut(&recorder.writer, RECORD_TABLE_timeline, table->count / 2);
+    record_writer_cut(&recorder.writer, RECORD_TABLE_timeline, RECORD_TIMELINE_MAX / 2);
     recorder.process->timeline_interval_ms *= 2;
     course.shift++;
 }
@@ -193,7 +192,7 @@ static void add_point(struct record_point point)
     struct record_point *row = record_writer_add(&recorder.writer, RECORD_TABLE_timeline, &index);
     if (!row) return; // no room for the first ones: then there are none
     *row = point;
-    record_writer_publish(&recorder.writer, RECORD_TABLE_timeline);
+    if (!record_writer_publish(&recorder.writer, RECORD_TABLE_timeline)) return;
     if (index + 1 == RECORD_TIMELINE_MAX) coarsen();
 }
 
@@ -212,7 +211,7 @@ void course_tick(uint64_t now_ms)
         // None: this is a child that has no recording, and a handler of ours had forked it.
         next = interval_ms > 0 ? next + interval_ms : UINT64_MAX;
     }
-    uint32_t points = recorder.writer.tables[RECORD_TABLE_timeline].count;
+    uint32_t points = record_writer_count(&recorder.writer, RECORD_TABLE_timeline);
     atomic_store_explicit(&course.epoch, course_epoch(course.shift, points / POINTS_PER_SNAPSHOT),
                           memory_order_relaxed);
     atomic_store_explicit(&course.next_ms, next, memory_order_relaxed);

@@ -23,10 +23,9 @@ static void put(struct index_table *table, uint64_t key, uint32_t more, uint32_t
     atomic_store_explicit(&entry->value, value, memory_order_release);
 }
 
-// A table twice as large with the same entries; the first is the smallest.
-static struct index_table *grow(const struct index_table *old)
+// A table of that size with the same entries.
+static struct index_table *copy(const struct index_table *old, size_t entries)
 {
-    size_t entries = old ? (old->mask + 1) * 2 : ENTRIES_MIN + 1;
     struct index_table *table = own_pages_map(table_size(entries));
     if (!table) return NULL;
     // The entries fall on all of it at once.
@@ -39,15 +38,22 @@ static struct index_table *grow(const struct index_table *old)
     return table;
 }
 
+static void unmap(struct index_table *table)
+{
+    if (table) own_pages_unmap(table, table_size(table->mask + 1));
+}
+
 bool index_reserve(struct index *self)
 {
     struct index_table *table = atomic_load_explicit(&self->table, memory_order_relaxed);
     if (table && table->used <= table->mask / 2) return true;
-    struct index_table *grown = grow(table);
+    struct index_table *grown = copy(table, table ? (table->mask + 1) * 2 : ENTRIES_MIN + 1);
     if (!grown) return false;
-    // release: pairs with the acquire in index_find()
-    atomic_store_explicit(&self->table, grown, memory_order_release);
-    return true;
+    // release: pairs with the acquire in index_find(). Refused: index_renew() was meanwhile.
+    bool is_ours = atomic_compare_exchange_strong_explicit(
+        &self->table, &table, grown, memory_order_release, memory_order_relaxed);
+    if (!is_ours) unmap(grown);
+    return is_ours;
 }
 
 bool index_add(struct index *self, uint64_t key, uint32_t more, uint32_t row)
@@ -57,15 +63,19 @@ bool index_add(struct index *self, uint64_t key, uint32_t more, uint32_t row)
     return true;
 }
 
+bool index_renew(struct index *self)
+{
+    const struct index_table *old = atomic_load_explicit(&self->table, memory_order_relaxed);
+    if (!old) return true;
+    struct index_table *renewed = copy(old, old->mask + 1);
+    if (renewed) atomic_store_explicit(&self->table, renewed, memory_order_relaxed);
+    return renewed != NULL;
+}
+
 size_t index_count(const struct index *self)
 {
     const struct index_table *table = atomic_load_explicit(&self->table, memory_order_relaxed);
     return table ? table->used : 0;
-}
-
-static void unmap(struct index_table *table)
-{
-    if (table) own_pages_unmap(table, table_size(table->mask + 1));
 }
 
 bool index_add_alone(struct index *self, uint64_t key, uint32_t more, uint32_t row)

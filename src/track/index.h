@@ -63,5 +63,9 @@ bool index_add_alone(struct index *self, uint64_t key, uint32_t more, uint32_t r
 // The number of entries, for whoever may add some.
 size_t index_count(const struct index *self);
 
+// A copy of its table in its place, whole even if whoever adds to it is interrupted, and goes on
+// later, in the old one. Without readers. False without memory.
+bool index_renew(struct index *self);
+
 // Nobody reads it any more: gives its table back, not those that it grew out of.
 void index_drop(struct index *self);

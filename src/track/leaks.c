@@ -246,7 +246,7 @@ static void fail_to_stop(struct search *self, int error)
 
 static void search(struct search *self)
 {
-    const size_t site_count = recorder.writer.tables[RECORD_TABLE_sites].count;
+    const size_t site_count = record_writer_count(&recorder.writer, RECORD_TABLE_sites);
     if (!leak_counts_begin(&self->counts, site_count)) {
         fail(self, "there is no memory for it", -ENOMEM);
         return;
@@ -284,8 +284,7 @@ static bool write_count(const struct leak_count *count, size_t site, size_t kind
         recorder.process->lost_blocks += count->blocks;
         recorder.process->lost_bytes += count->bytes;
     }
-    record_writer_publish(&recorder.writer, RECORD_TABLE_leaks);
-    return true;
+    return record_writer_publish(&recorder.writer, RECORD_TABLE_leaks);
 }
 
 static bool write_counts(struct search *self)

@@ -95,21 +95,37 @@ static NOINLINE uint32_t allocated_slow(const struct allocation *it)
     return site;
 }
 
+static ALWAYS_INLINE void set_phase(struct ledger_thread *thread, enum ledger_phase phase)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    thread->phase = phase;
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+static ALWAYS_INLINE void allocated_in_turn(struct ledger_thread *thread, struct span *span,
+                                            const struct allocation *it)
+{
+    thread->last_block = it->block;
+    set_phase(thread, LEDGER_NEWBORN);
+    const struct event event = {course_now(), site_of_stack(thread, &it->caller), it->size,
+                                it->block_size};
+    note_block(span, it->block, it->size, event.site);
+    set_phase(thread, LEDGER_COUNTING);
+    const uint32_t site = count(&thread->tally, &event, it->old_size);
+    if (UNLIKELY(site != event.site)) note_block(span, it->block, it->size, site);
+    thread->phase = LEDGER_IDLE;
+}
+
 static ALWAYS_INLINE void *allocate(struct span *span, struct allocation it)
 {
     it.block_size = span_block_size(span);
     struct ledger_thread *thread = turn_begin();
-    uint32_t site;
     if (LIKELY(thread)) {
-        const struct event event = {course_now(), site_of_stack(thread, &it.caller), it.size,
-                                    it.block_size};
-        thread->last_block = it.block;
-        site = count(&thread->tally, &event, it.old_size);
+        allocated_in_turn(thread, span, &it);
         turn_end();
     } else {
-        site = allocated_slow(&it);
+        note_block(span, it.block, it.size, allocated_slow(&it));
     }
-    note_block(span, it.block, it.size, site);
     if (UNLIKELY(leaks_ignoring)) leaks_ignore((uintptr_t)it.block);
     return it.block;
 }

@@ -16,7 +16,13 @@ struct ledger_thread {
     struct recent_calls calls;
     const void *last_block; // what its last call of the family gave it, until the next
     bool was_temporary;     // its last free was of that
-    uint32_t node;          // of its last stack
+    // How far an allocation is. A child that a handler forks meanwhile goes on with it.
+    enum ledger_phase {
+        LEDGER_IDLE,
+        LEDGER_NEWBORN,  // last_block is neither noted nor counted: no child inherits it
+        LEDGER_COUNTING, // noted, and so inherited, which is all that a child counts of it
+    } phase;
+    uint32_t node; // of its last stack
     uint32_t end;
     uint32_t site;
     struct ledger_thread *next_left;

@@ -101,7 +101,7 @@ static struct record_text path_of(const struct link_map *map)
 // Of what was unloaded and is now loaded again, perhaps elsewhere; else a new one.
 static struct record_module *row_for(const struct record_module *module, uint32_t *index_out)
 {
-    uint32_t count = recorder.writer.tables[RECORD_TABLE_modules].count;
+    uint32_t count = record_writer_count(&recorder.writer, RECORD_TABLE_modules);
     for (uint32_t i = 0; i < count && module->build_id_size > 0; i++) {
         struct record_module *old = module_at(i);
         if (!old->unloaded_ms || old->size != module->size) continue;
@@ -130,8 +130,8 @@ static uint32_t add(const struct code_module *code)
     found.path = is_old ? module->path : path_of(code->link_map);
     found.loaded_ms = is_old ? module->loaded_ms : recorder_now_ms();
     *module = found;
-    if (!is_old) record_writer_publish(&recorder.writer, RECORD_TABLE_modules);
-    return index;
+    if (is_old) return index;
+    return record_writer_publish(&recorder.writer, RECORD_TABLE_modules) ? index : RECORD_NONE;
 }
 
 static bool is_same(const struct record_module *module, const struct code_module *code)
@@ -146,7 +146,7 @@ uint32_t modules_find(uintptr_t pc, uint64_t *offset_out)
     struct code_module code;
     if (!code_locate(pc, &code)) return RECORD_NONE;
     uint32_t found = RECORD_NONE;
-    uint32_t count = recorder.writer.tables[RECORD_TABLE_modules].count;
+    uint32_t count = record_writer_count(&recorder.writer, RECORD_TABLE_modules);
     for (uint32_t i = 0; i < count && found == RECORD_NONE; i++) {
         if (!covers(module_at(i), pc)) continue;
         if (is_same(module_at(i), &code)) {
@@ -163,7 +163,7 @@ uint32_t modules_find(uintptr_t pc, uint64_t *offset_out)
 uint32_t modules_refresh(void)
 {
     uint32_t lost = 0;
-    uint32_t count = recorder.writer.tables[RECORD_TABLE_modules].count;
+    uint32_t count = record_writer_count(&recorder.writer, RECORD_TABLE_modules);
     for (uint32_t i = 0; i < count; i++) {
         struct record_module *module = module_at(i);
         if (module->unloaded_ms) continue;

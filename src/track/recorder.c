@@ -67,7 +67,7 @@ static int create_file(uint32_t pid, uint32_t *image_out)
 
 static struct record_text arguments_text(const struct recorder_options *options)
 {
-    struct record_text all = {.offset = recorder.writer.tables[RECORD_TABLE_bytes].count};
+    struct record_text all = {.offset = record_writer_count(&recorder.writer, RECORD_TABLE_bytes)};
     for (int i = 0; options->has_arguments && i < options->argument_count; i++) {
         const char *argument = options->arguments[i];
         all.size += record_writer_text(&recorder.writer, argument, strlen(argument) + 1).size;
@@ -204,12 +204,16 @@ static void restore(const struct recorder *parent)
     held_lock_reset(&recorder.lock);
 }
 
-int recorder_reopen(struct recorder *parent_out)
+int recorder_reopen(struct recorder *parent_out, bool is_within)
 {
     *parent_out = recorder; // its counts are ours since the fork
     struct record_process was = *recorder.process;
     held_lock_reset(&recorder.lock);
     int error = begin_as_child(&parent_out->writer, &was);
+    if (!error && is_within && !record_writer_outgrow(&recorder.writer, &parent_out->writer)) {
+        error = recorder.writer.error ? recorder.writer.error : -ENOMEM;
+        recorder_drop();
+    }
     if (error) restore(parent_out);
     return error;
 }

@@ -64,12 +64,12 @@ void recorder_drop(void);
 
 // In a forked child: another recording, which knows the modules, frames, stacks and sites of the
 // parent's under the same numbers, and none of its rows. 0, and recorder_settle() follows, or
-// -errno and recorder_refuse() does.
-int recorder_reopen(struct recorder *parent_out);
+// -errno and recorder_refuse() does. `is_within`: somebody is within the recorder just now, further
+// out on the same stack.
+int recorder_reopen(struct recorder *parent_out, bool is_within);
 
 // Lets go of the parent's recording, or, where the child's is not kept, of that. Whoever is within
-// the recorder just now, further out on the same stack, goes on writing where the parent's was, to
-// nowhere: `is_within`.
+// the recorder goes on writing where the parent's was, to nowhere.
 void recorder_settle(struct recorder *parent, bool is_kept, bool is_within);
 
 // A child has none: the parent's recording and, once, the user are told. What is still written goes

@@ -27,14 +27,18 @@ static bool add_site(const struct record_site *site, uint32_t *index_out)
     struct record_site *row = record_writer_add(&recorder.writer, RECORD_TABLE_sites, index_out);
     if (!row) return false;
     *row = *site;
-    record_writer_publish(&recorder.writer, RECORD_TABLE_sites);
-    return true;
+    return record_writer_publish(&recorder.writer, RECORD_TABLE_sites);
+}
+
+static struct sites_known *map_known(uint32_t count)
+{
+    return own_pages_map(align_up(count * sizeof *sites_known.nodes, PAGE_SIZE));
 }
 
 bool sites_begin(void)
 {
     uint32_t count = recorder.writer.tables[RECORD_TABLE_nodes].capacity + 1;
-    sites_known.nodes = own_pages_map(align_up(count * sizeof *sites_known.nodes, PAGE_SIZE));
+    sites_known.nodes = map_known(count);
     if (!sites_known.nodes) return false;
     sites_known.count = count;
     static const struct record_site first[] = {
@@ -47,6 +51,21 @@ bool sites_begin(void)
     for (uint32_t i = 0; i < sizeof first / sizeof first[0]; i++) {
         if (!add_site(&first[i], &index)) return false;
     }
+    return true;
+}
+
+bool sites_renew(void)
+{
+    struct index *all[] = {&state.calls, &state.frames, &state.nodes, &state.sites, &state.names};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (!index_renew(all[i])) return false;
+    }
+    const uint32_t used = record_writer_count(&recorder.writer, RECORD_TABLE_nodes) + 1;
+    struct sites_known *nodes = map_known(sites_known.count);
+    if (!nodes) return false;
+    const uint32_t most = used < sites_known.count ? used : sites_known.count;
+    memcpy(nodes, sites_known.nodes, most * sizeof *nodes);
+    sites_known.nodes = nodes; // what has no key yet is found the long way
     return true;
 }
 
@@ -66,7 +85,7 @@ static uint32_t add_frame(uintptr_t pc)
     if (!row) return RECORD_NONE;
     row->offset = offset;
     row->module = module;
-    record_writer_publish(&recorder.writer, RECORD_TABLE_frames);
+    if (!record_writer_publish(&recorder.writer, RECORD_TABLE_frames)) return RECORD_NONE;
     (void)index_add(&state.frames, offset, module, frame); // there is room
     return frame;
 }
@@ -80,7 +99,7 @@ static uint32_t add_node(uint32_t parent, uint32_t frame)
     if (!row) return RECORD_NONE;
     row->parent = parent;
     row->frame = frame;
-    record_writer_publish(&recorder.writer, RECORD_TABLE_nodes);
+    if (!record_writer_publish(&recorder.writer, RECORD_TABLE_nodes)) return RECORD_NONE;
     (void)index_add(&state.nodes, frame, parent, node); // there is room
     return node;
 }
@@ -89,7 +108,7 @@ static uint32_t add_node(uint32_t parent, uint32_t frame)
 static bool calls_are_many(void)
 {
     enum { CALLS_PER_NODE = 4, CALLS_MIN = 4096 };
-    size_t nodes = recorder.writer.tables[RECORD_TABLE_nodes].count;
+    size_t nodes = record_writer_count(&recorder.writer, RECORD_TABLE_nodes);
     return index_count(&state.calls) > nodes * CALLS_PER_NODE + CALLS_MIN;
 }
 
@@ -143,8 +162,10 @@ static NOINLINE uint32_t add_stack(const struct record_site *row)
 {
     recorder_take();
     uint32_t site = index_find(&state.sites, site_key(row), row->end);
-    if (site == RECORD_NONE && index_reserve(&state.sites) && add_site(row, &site)) {
-        (void)index_add(&state.sites, site_key(row), row->end, site); // there is room
+    uint32_t added;
+    if (site == RECORD_NONE && index_reserve(&state.sites) && add_site(row, &added)) {
+        (void)index_add(&state.sites, site_key(row), row->end, added); // there is room
+        site = added;
     }
     bool is_complete = site != RECORD_NONE && row->end == RECORD_END_COMPLETE && !row->name.size;
     if (is_complete && row->node + 1 < sites_known.count) {

@@ -20,6 +20,10 @@ enum {
 // Once, after recorder_open(). False without room.
 bool sites_begin(void);
 
+// In a forked child whose parent was interrupted here, perhaps: what is known is copied, and
+// whoever goes on does so beside it. False without memory.
+bool sites_renew(void);
+
 // A return address as long as what it means lasts: see sites_forget_code().
 extern _Atomic uint32_t sites_generation;
 static inline uint64_t sites_call_key(uintptr_t pc)

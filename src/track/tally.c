@@ -11,6 +11,12 @@
 
 enum { ROWS_KEPT_BACK = 8 }; // one of so many: more than there are threads
 
+#define NOWHERE UINT32_MAX // a slot that is none
+static struct {
+    struct record_thread thread;
+    struct record_row row;
+} nowhere;
+
 // Both plus one; 0: none. Private memory beside the recording.
 static struct tally_state {
     _Atomic uint32_t *first; // of a site's rows
@@ -74,7 +80,7 @@ struct tally *tally_shared(void)
 // The slot of an ended thread, when the table is full.
 static struct record_thread *take_left(uint32_t *slot_out)
 {
-    uint32_t count = recorder.writer.tables[RECORD_TABLE_threads].count;
+    uint32_t count = record_writer_count(&recorder.writer, RECORD_TABLE_threads);
     for (uint32_t i = 0; i < count; i++) {
         struct record_thread *thread = recorder_row(RECORD_TABLE_threads, i);
         if (thread->is_alive) continue;
@@ -97,12 +103,10 @@ bool tally_enter(struct tally *self)
         thread->tid = process_thread_id();
         thread->is_alive = 1;
         process_thread_name((char *)thread->name);
-        if (is_new) {
-            thread->first_ms = recorder_now_ms();
-            record_writer_publish(&recorder.writer, RECORD_TABLE_threads);
-        }
+        if (is_new) thread->first_ms = recorder_now_ms();
         self->thread = thread;
     }
+    if (is_new && !record_writer_publish(&recorder.writer, RECORD_TABLE_threads)) thread = NULL;
     recorder_give();
     if (thread) course_enter(&self->share);
     return thread != NULL;
@@ -117,6 +121,13 @@ void tally_leave(struct tally *self)
     self->thread->is_alive = 0;
     index_drop(&self->rows); // others map memory under the same lock
     recorder_give();
+}
+
+void tally_redirect(struct tally *self, const struct tally *other)
+{
+    self->rows = (struct index){0}; // not dropped: perhaps it was being read
+    self->slot = other ? other->slot : NOWHERE;
+    self->thread = other ? other->thread : &nowhere.thread;
 }
 
 // --- rows
@@ -134,6 +145,7 @@ static uint32_t find_row(const struct tally *self, uint32_t site)
     uint32_t found = 0;
     for (uint32_t i = atomic_load_explicit(&state.first[site], memory_order_acquire); i;
          i = atomic_load_explicit(&state.next[i - 1], memory_order_acquire)) {
+        if (row_at(i - 1)->site != site) continue; // never, but in a child of a handler's
         if (row_at(i - 1)->thread == self->slot) return i;
         if (!found && is_left(row_at(i - 1))) found = i;
     }
@@ -141,11 +153,10 @@ static uint32_t find_row(const struct tally *self, uint32_t site)
 }
 
 // At the chain's end, so that the first row stays the first thread's.
-static void chain(uint32_t site, uint32_t row)
+static void chain(_Atomic uint32_t *link, _Atomic uint32_t *next, uint32_t row)
 {
-    _Atomic uint32_t *link = &state.first[site];
     for (uint32_t i; (i = atomic_load_explicit(link, memory_order_relaxed)) != 0;) {
-        link = &state.next[i - 1];
+        link = &next[i - 1];
     }
     // release: whoever follows the link finds the row
     atomic_store_explicit(link, row + 1, memory_order_release);
@@ -154,8 +165,14 @@ static void chain(uint32_t site, uint32_t row)
 static struct record_row *add_row(const struct tally *self, uint32_t site, uint64_t now_ms,
                                   uint32_t *index_out)
 {
+    // Before the row: what an interrupted one adds, it does not chain in a child of its handler's.
+    _Atomic uint32_t *first = state.first;
+    _Atomic uint32_t *next = state.next;
+    atomic_signal_fence(memory_order_seq_cst);
     struct record_row *row = record_writer_add(&recorder.writer, RECORD_TABLE_rows, index_out);
-    if (!row) return NULL;
+    if (!row || self->slot >= record_writer_count(&recorder.writer, RECORD_TABLE_threads)) {
+        return NULL; // the slot is none: the thread's parent had it, and was interrupted
+    }
     uint32_t epoch = atomic_load_explicit(&course.epoch, memory_order_relaxed);
     row->site = site;
     row->thread = self->slot;
@@ -163,16 +180,17 @@ static struct record_row *add_row(const struct tally *self, uint32_t site, uint6
     row->peak_count = atomic_load_explicit(&course.peak_count, memory_order_relaxed);
     row->interval_shift = (uint8_t)(epoch >> 8);
     row->snapshots = (uint8_t)epoch; // nothing was live in them
-    record_writer_publish(&recorder.writer, RECORD_TABLE_rows);
-    chain(site, *index_out);
+    if (!record_writer_publish(&recorder.writer, RECORD_TABLE_rows)) return NULL;
+    chain(&first[site], next, *index_out);
     return row;
 }
 
 // The last rows are for the site "others" of each thread.
 static bool rows_are_short(void)
 {
-    const struct record_writer_table *rows = &recorder.writer.tables[RECORD_TABLE_rows];
-    return rows->count >= rows->capacity - rows->capacity / ROWS_KEPT_BACK;
+    const uint32_t capacity = recorder.writer.tables[RECORD_TABLE_rows].capacity;
+    const uint32_t count = record_writer_count(&recorder.writer, RECORD_TABLE_rows);
+    return count >= capacity - capacity / ROWS_KEPT_BACK;
 }
 
 // The row of that site alone, or 0. With the lock.
@@ -198,6 +216,7 @@ static uint32_t claim_row(struct tally *self, uint32_t site, uint64_t now_ms)
 
 static NOINLINE struct record_row *row_slow(struct tally *self, uint32_t site, uint64_t now_ms)
 {
+    if (self->slot == NOWHERE) return &nowhere.row;
     if (self == &state.shared) { // who calls has the lock
         uint32_t row = claim_row(self, site, now_ms);
         return row ? row_at(row - 1) : NULL;

@@ -36,6 +36,10 @@ bool tally_begin(enum tally_old old);
 bool tally_enter(struct tally *self);
 void tally_leave(struct tally *self);
 
+// Whoever still counts in `self`, which a forked child's parent had, counts for `other` from now
+// on; for NULL: to nowhere.
+void tally_redirect(struct tally *self, const struct tally *other);
+
 // Counts. False, and the loss is counted, without room for a row.
 bool tally_allocation(struct tally *self, const struct event *event);
 // A free is of a temporary block when that was this thread's last allocation.

@@ -13,6 +13,7 @@ __thread struct turn_thread turn_thread;
 static void forget(struct ledger_thread *thread)
 {
     thread->last_block = NULL;
+    thread->phase = LEDGER_IDLE;
     thread->node = RECORD_NONE;
     thread->site = SITE_OTHERS;
     look_forget(&thread->look);

@@ -31,13 +31,14 @@ NOINLINE void turn_end_slow(const struct turn *turn);
 // The common case: a thread that has been here before. NULL: another one.
 static ALWAYS_INLINE struct ledger_thread *turn_begin(void)
 {
-    struct ledger_thread *thread = turn_thread.self;
-    if (UNLIKELY(!thread || turn_thread.busy_at)) return NULL;
+    if (UNLIKELY(turn_thread.busy_at)) return NULL;
     turn_thread.busy_at = (uintptr_t)__builtin_frame_address(0);
-    atomic_signal_fence(memory_order_seq_cst); // a handler of this thread sees us busy
-    if (LIKELY(birthmark_is_set())) return thread;
-    turn_thread.busy_at =
-        0; // a handler came before it could see that, and forked: we are the child
+    // A handler of this thread sees us busy. One that came before, and forked, has left us, in the
+    // child, what we find now.
+    atomic_signal_fence(memory_order_seq_cst);
+    struct ledger_thread *thread = turn_thread.self;
+    if (LIKELY(thread && birthmark_is_set())) return thread;
+    turn_thread.busy_at = 0;
     return NULL;
 }
 

@@ -129,6 +129,89 @@ static void a_row_counts_when_it_is_published(void **state)
     record_writer_close(&writer);
 }
 
+// As in the child of a handler that interrupted who was adding: the same writer, another file.
+static void replace(struct record_writer *writer, struct record_writer *before)
+{
+    *before = *writer;
+    (void)unlink(path);
+    assert_int_equal(record_writer_open(writer, path), 0);
+    assert_true(record_writer_copy(writer, before, RECORD_TABLE_nodes));
+    assert_true(record_writer_outgrow(writer, before));
+}
+
+static uint32_t add_node(struct record_writer *writer, uint32_t frame)
+{
+    uint32_t index;
+    struct record_node *node = record_writer_add(writer, RECORD_TABLE_nodes, &index);
+    assert_non_null(node);
+    node->frame = frame;
+    return index;
+}
+
+static void a_row_that_was_begun_in_another_file_is_refused(void **state)
+{
+    (void)state;
+    struct record_writer writer;
+    struct record_writer before;
+    assert_int_equal(record_writer_open(&writer, path), 0);
+    assert_int_equal(add_node(&writer, 10), 0);
+    assert_true(record_writer_publish(&writer, RECORD_TABLE_nodes));
+    assert_int_equal(add_node(&writer, 11), 1);
+    replace(&writer, &before);
+    assert_false(record_writer_publish(&writer, RECORD_TABLE_nodes));
+    assert_int_equal(record_writer_count(&writer, RECORD_TABLE_nodes), 1);
+    assert_int_equal(add_node(&writer, 12), 1);
+    assert_true(record_writer_publish(&writer, RECORD_TABLE_nodes));
+    assert_false(record_writer_publish(&writer, RECORD_TABLE_nodes));
+    assert_int_equal(header_of(&writer)->tables[RECORD_TABLE_nodes].count, 2);
+    const struct record_node *node = record_writer_row(&writer, RECORD_TABLE_nodes, 1);
+    assert_int_equal(node->frame, 12);
+    record_writer_close(&before);
+    record_writer_close(&writer);
+}
+
+static void what_was_left_half_way_is_zero_again(void **state)
+{
+    (void)state;
+    struct record_writer writer;
+    assert_int_equal(record_writer_open(&writer, path), 0);
+    assert_int_equal(add_node(&writer, 10), 0);
+    uint32_t index;
+    const struct record_node *node = record_writer_add(&writer, RECORD_TABLE_nodes, &index);
+    assert_non_null(node);
+    assert_int_equal(index, 0);
+    assert_int_equal(node->frame, 0);
+    record_writer_close(&writer);
+}
+
+// Whoever knew an index in the other file may still look there, and finds an empty row.
+static void another_file_has_room_for_more_rows(void **state)
+{
+    (void)state;
+    struct record_writer writer;
+    struct record_writer before;
+    assert_int_equal(record_writer_open(&writer, path), 0);
+    for (uint32_t i = 0; i < 5000; i++) {
+        assert_int_equal(add_node(&writer, i), i);
+        assert_true(record_writer_publish(&writer, RECORD_TABLE_nodes));
+    }
+    uint32_t index;
+    for (uint32_t i = 0; i < 5000; i++) {
+        assert_non_null(record_writer_add(&writer, RECORD_TABLE_rows, &index));
+        assert_true(record_writer_publish(&writer, RECORD_TABLE_rows));
+    }
+    replace(&writer, &before);
+    for (uint32_t i = 0; i < 5000; i++) {
+        const struct record_node *node = record_writer_row(&writer, RECORD_TABLE_nodes, i);
+        const struct record_row *row = record_writer_row(&writer, RECORD_TABLE_rows, i);
+        assert_int_equal(node->frame, i);
+        assert_int_equal(row->allocations, 0);
+    }
+    assert_int_equal(record_writer_count(&writer, RECORD_TABLE_rows), 0);
+    record_writer_close(&before);
+    record_writer_close(&writer);
+}
+
 static void rows_taken_back_come_again_as_zero(void **state)
 {
     (void)state;
@@ -253,6 +336,9 @@ int main(void)
         cmocka_unit_test_teardown(tables_lie_in_the_file_and_apart, remove_file),
         cmocka_unit_test_teardown(columns_are_where_the_compiler_puts_them, remove_file),
         cmocka_unit_test_teardown(a_row_counts_when_it_is_published, remove_file),
+        cmocka_unit_test_teardown(a_row_that_was_begun_in_another_file_is_refused, remove_file),
+        cmocka_unit_test_teardown(what_was_left_half_way_is_zero_again, remove_file),
+        cmocka_unit_test_teardown(another_file_has_room_for_more_rows, remove_file),
         cmocka_unit_test_teardown(rows_taken_back_come_again_as_zero, remove_file),
         cmocka_unit_test_teardown(texts_follow_one_another, remove_file),
         cmocka_unit_test_teardown(a_table_that_is_full_refuses, remove_file),

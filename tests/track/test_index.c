@@ -60,11 +60,29 @@ static void readers_find_all_that_was_there_while_it_grows(void **state)
     }
 }
 
+// As in the child of a handler that interrupted who was adding.
+static void what_is_added_to_the_renewed_stays_out_of_the_old(void **state)
+{
+    (void)state;
+    struct index index = {.table = NULL};
+    assert_true(index_renew(&index));
+    for (uint32_t i = 0; i < 1000; i++) assert_true(index_add(&index, i, 1, i));
+    const struct index old = {.table = atomic_load(&index.table)};
+    assert_true(index_renew(&index));
+    assert_ptr_not_equal(atomic_load(&index.table), atomic_load(&old.table));
+    assert_int_equal(index_count(&index), 1000);
+    assert_true(index_add(&index, 1000, 1, 1000));
+    for (uint32_t i = 0; i <= 1000; i++) assert_int_equal(index_find(&index, i, 1), i);
+    assert_int_equal(index_find(&old, 999, 1), 999);
+    assert_int_equal(index_find(&old, 1000, 1), (uint32_t)INDEX_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_added_is_found_and_nothing_else),
         cmocka_unit_test(readers_find_all_that_was_there_while_it_grows),
+        cmocka_unit_test(what_is_added_to_the_renewed_stays_out_of_the_old),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

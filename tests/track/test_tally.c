@@ -13,7 +13,7 @@ struct sums {
 static struct sums sums_of(uint32_t site)
 {
     struct sums sums = {0};
-    for (uint32_t i = 0; i < recorder.writer.tables[RECORD_TABLE_rows].count; i++) {
+    for (uint32_t i = 0; i < record_writer_count(&recorder.writer, RECORD_TABLE_rows); i++) {
         const struct record_row *row = recorder_row(RECORD_TABLE_rows, i);
         if (row->site != site) continue;
         bool is_noted = row->peak_count == recorder.process->peak_count;
@@ -34,7 +34,7 @@ static struct sums sums_of(uint32_t site)
 static int64_t live_bytes(void)
 {
     int64_t bytes = 0;
-    for (uint32_t i = 0; i < recorder.writer.tables[RECORD_TABLE_threads].count; i++) {
+    for (uint32_t i = 0; i < record_writer_count(&recorder.writer, RECORD_TABLE_threads); i++) {
         const struct record_thread *thread = recorder_row(RECORD_TABLE_threads, i);
         bytes += (int64_t)(thread->bytes_allocated - thread->bytes_freed);
     }
@@ -277,7 +277,7 @@ static void the_timeline_is_bounded_and_evenly_spaced(void **state)
         assert_true(tally_allocation(&tally, &event));
         course_look(now_ms);
     }
-    uint32_t count = recorder.writer.tables[RECORD_TABLE_timeline].count;
+    uint32_t count = record_writer_count(&recorder.writer, RECORD_TABLE_timeline);
     uint32_t interval_ms = recorder.process->timeline_interval_ms;
     assert_true(count >= RECORD_TIMELINE_MAX / 2 && count < RECORD_TIMELINE_MAX);
     assert_true((uint64_t)count * interval_ms <= end_ms);
