@@ -294,9 +294,10 @@ static int observe(struct run_call *call, const struct obstacle *obstacle,
                    struct run_result *result, struct recordings *recordings)
 {
     const bool has_recordings = is_observed(obstacle);
-    struct live_folder folders[FOLDERS] = {{.fd = -1}, {.fd = -1}};
-    struct recordings_spill spill = {.events = -1};
-    char beside[PATH_MAX];
+    // Static, as what else is large and made once: the stack may be small (ulimit -s).
+    static struct live_folder folders[FOLDERS] = {{.fd = -1}, {.fd = -1}};
+    static struct recordings_spill spill = {.events = -1};
+    static char beside[PATH_MAX];
     struct environment environment = {0};
     struct child_end end;
     struct signal_hold hold;
@@ -387,7 +388,7 @@ static bool summary_close(FILE *file, const char *path)
 static int run_and_tell(struct run_call *call, const struct obstacle *obstacle)
 {
     struct recordings recordings = {0};
-    struct run_result result;
+    static struct run_result result;
     int status = observe(call, obstacle, &result, &recordings);
     if (!status) {
         status = exit_status(result.end.status);
@@ -443,7 +444,7 @@ static int run_call(struct run_call *call)
 
 static int run(const struct cmd *self, char **words)
 {
-    struct run_call call = {
+    static struct run_call call = {
         .summary = {.has_symbols = true, .has_children = true},
         .output = RECORDING_NAME_DEFAULT,
         .error_status = -1,

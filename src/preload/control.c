@@ -61,8 +61,10 @@ static bool is_purge(const char *name)
     static const char begin[] = "arena.";
     static const char end[] = ".purge";
     const size_t len = strlen(name);
-    return len > sizeof begin + sizeof end && strncmp(name, begin, sizeof begin - 1) == 0 &&
-           strcmp(name + len - (sizeof end - 1), end) == 0;
+    const size_t begin_len = sizeof begin - 1;
+    const size_t end_len = sizeof end - 1;
+    return len > begin_len + end_len && memcmp(name, begin, begin_len) == 0 &&
+           strcmp(name + len - end_len, end) == 0;
 }
 
 EXPORT int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t value_size)
@@ -72,7 +74,9 @@ EXPORT int mallctl(const char *name, void *old, size_t *old_size, void *value, s
         if (strcmp(name, figure_names[i]) != 0) continue;
         return answer(figure_of((enum figure)i), old, old_size, value);
     }
-    if (is_purge(name)) (void)malloc_trim(0);
+    const bool is_done = is_purge(name);
+    if (is_done) (void)malloc_trim(0);
     if (UNLIKELY(!next)) *(void **)&next = dlsym(RTLD_NEXT, "mallctl");
-    return next ? next(name, old, old_size, value, value_size) : ENOENT;
+    if (next) return next(name, old, old_size, value, value_size);
+    return is_done ? 0 : ENOENT;
 }

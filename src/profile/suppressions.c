@@ -1,6 +1,7 @@
 #include "profile/suppressions.h"
 
 #include "profile/inside.h"
+#include "profile/mangled.h"
 #include "profile/pattern.h"
 #include "symbols/demangle.h"
 
@@ -386,7 +387,7 @@ static bool is_function(const struct suppression_frame *frame, const char *name)
         if (pattern_matches(below[i], name)) return true;
     }
     if (frame->demangled && strcmp(frame->demangled, name) == 0) return true;
-    return false;
+    return mangled_is_pattern(pattern) && mangled_matches(pattern, name);
 }
 
 static bool frame_matches(const struct suppression_frame *frame, const struct seen *seen)

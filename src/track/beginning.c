@@ -2,6 +2,7 @@
 
 #include "heap/observer.h"
 #include "heap/resolve.h"
+#include "os/own_stack.h"
 #include "track/birthmark.h"
 #include "track/course.h"
 #include "track/leaks.h"
@@ -16,7 +17,7 @@
 static struct {
     bool is_refused;   // a child could not begin its recording
     uintptr_t newborn; // the block whose allocation is a child's first event
-    uintptr_t unborn;  // the block in whose allocation a handler forked it
+    uintptr_t apart;   // the block whose count its parent was in, and which it does not inherit
 } state;
 
 // What lived at the fork is the child's too.
@@ -33,7 +34,7 @@ static void inherit(struct tally *tally, const struct event *event)
 static bool inherit_block(void *context, const struct heap_block *block)
 {
     struct tally *tally = context;
-    if (block->start == state.newborn || block->start == state.unborn) return true;
+    if (block->start == state.newborn || block->start == state.apart) return true;
     leaks_inherit(block->start);
     inherit(tally, &(struct event){0, block->site, block->size, block->block_size});
     return true;
@@ -63,10 +64,11 @@ int beginning_of_parts(void)
 // What was interrupted goes on counting, but for what is inherited.
 static void redirect(struct ledger_thread *interrupted, const struct tally *tally)
 {
-    const bool is_inherited = interrupted->phase == LEDGER_COUNTING;
-    const bool is_unborn = interrupted->phase == LEDGER_NEWBORN;
-    tally_redirect(&interrupted->tally, is_inherited ? NULL : tally);
-    state.unborn = is_unborn ? (uintptr_t)interrupted->last_block : 0;
+    const enum ledger_phase phase = interrupted->phase;
+    const bool is_counted = phase == LEDGER_COUNTING || phase == LEDGER_FREEING;
+    const bool is_apart = phase == LEDGER_NEWBORN || phase == LEDGER_FREEING;
+    tally_redirect(&interrupted->tally, is_counted ? NULL : tally);
+    state.apart = is_apart ? (uintptr_t)interrupted->last_block : 0;
 }
 
 // `interrupted`: the parent's, whose count goes on when the handler that forked returns.
@@ -84,20 +86,26 @@ static int begin_with_inherited(struct ledger_thread *interrupted, bool is_withi
     return heap_walk(&reader, (uintptr_t)&mete_heap_root, inherit_block, tally);
 }
 
-static int reopen(struct ledger_thread *interrupted, bool is_within)
+struct reopening {
+    struct ledger_thread *interrupted;
+    bool is_within;
+    int error;
+};
+
+static void reopen(void *context)
 {
+    struct reopening *self = context;
     struct recorder parent;
-    int error = recorder_reopen(&parent, is_within);
-    if (error) return error;
-    error = begin_with_inherited(interrupted, is_within);
-    recorder_settle(&parent, error == 0, is_within);
-    return error;
+    self->error = recorder_reopen(&parent, self->is_within);
+    if (self->error) return;
+    self->error = begin_with_inherited(self->interrupted, self->is_within);
+    recorder_settle(&parent, self->error == 0, self->is_within);
 }
 
 static bool begin_alone(uintptr_t here)
 {
-    bool is_within = turn_thread.busy_at != 0; // a handler forked
-    struct ledger_thread *interrupted = is_within ? turn_thread.self : NULL;
+    struct reopening reopening = {.is_within = turn_thread.busy_at != 0}; // a handler forked
+    if (reopening.is_within) reopening.interrupted = turn_thread.self;
     ledger_thread_forked();
     turn_forget_parent();
     if (state.is_refused) { // nor had the parent one to go on from
@@ -105,10 +113,12 @@ static bool begin_alone(uintptr_t here)
         return false;
     }
     turn_thread.busy_at = here;
-    int error = reopen(interrupted, is_within);
+    // The thread's stack may be too small for what goes through the heap.
+    if (!own_stack_run(reopen, &reopening)) reopen(&reopening);
+    const int error = reopening.error;
     birthmark_set();
     state.newborn = 0;
-    state.unborn = 0;
+    state.apart = 0;
     turn_thread.busy_at = 0;
     if (!error) return true;
     state.is_refused = true;

@@ -113,7 +113,7 @@ static ALWAYS_INLINE void allocated_in_turn(struct ledger_thread *thread, struct
     set_phase(thread, LEDGER_COUNTING);
     const uint32_t site = count(&thread->tally, &event, it->old_size);
     if (UNLIKELY(site != event.site)) note_block(span, it->block, it->size, site);
-    thread->phase = LEDGER_IDLE;
+    set_phase(thread, LEDGER_IDLE);
 }
 
 static ALWAYS_INLINE void *allocate(struct span *span, struct allocation it)
@@ -155,9 +155,11 @@ static ALWAYS_INLINE void free_in_turn(struct ledger_thread *thread, const void 
                                        struct event *event)
 {
     thread->was_temporary = thread->last_block == block;
-    thread->last_block = NULL;
     event->now_ms = course_now();
+    thread->last_block = block;
+    set_phase(thread, LEDGER_FREEING);
     count_free(&thread->tally, event, thread->was_temporary);
+    set_phase(thread, LEDGER_IDLE);
 }
 
 static NOINLINE void freeing_slow(const void *block, struct event *event)
@@ -196,7 +198,7 @@ static void kept(void *block, uint32_t site, size_t size, size_t block_size)
     if (site != SITE_BEFORE) {
         tally_keep(thread ? &thread->tally : tally_shared(), &event, was_temporary);
     }
-    if (was_temporary) thread->last_block = block;
+    if (thread) thread->last_block = was_temporary ? block : NULL;
     turn_end_slow(&turn);
 }
 

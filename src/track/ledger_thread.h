@@ -14,13 +14,14 @@ struct ledger_thread {
     struct capture capture;
     struct tally tally;
     struct recent_calls calls;
-    const void *last_block; // what its last call of the family gave it, until the next
+    const void *last_block; // what its last call of the family gave it or freed
     bool was_temporary;     // its last free was of that
-    // How far an allocation is. A child that a handler forks meanwhile goes on with it.
+    // How far it is with last_block. A child that a handler forks meanwhile goes on with that.
     enum ledger_phase {
         LEDGER_IDLE,
-        LEDGER_NEWBORN,  // last_block is neither noted nor counted: no child inherits it
-        LEDGER_COUNTING, // noted, and so inherited, which is all that a child counts of it
+        LEDGER_NEWBORN,  // neither noted nor counted: the child does not inherit it, but counts it
+        LEDGER_COUNTING, // noted: the child inherits it, and counts no more of it
+        LEDGER_FREEING,  // going: the child neither inherits it nor counts more of it
     } phase;
     uint32_t node; // of its last stack
     uint32_t end;

@@ -198,7 +198,17 @@ def test_reports_call_it_by_its_name(observed, mete, tracked):
     (held,) = [site for site in sites if site["name"] == "held"]
     assert held["live_bytes"] == 8192
     assert held["frames"][held["owner"]]["function"] == "make_held"
-    assert any(site["name"] is None for site in sites)
     folded = tell("report", "--folded=live").splitlines()
     (line,) = [line for line in folded if line.endswith(";[held] 8192")]
     assert ";main;kinds;make_held;" in line
+
+
+def test_a_name_may_be_suppressed(observed, mete, tracked, tmp_path):
+    done = observed(tracked(), "kinds")
+    lines = tmp_path / "suppressions"
+    lines.write_text("leak:lost device\n")
+    told = subprocess.run([mete, "leaks", f"--suppressions={lines}", done.only().path],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "[lost device]" not in told.stdout
+    assert "suppressed in 1 block" in told.stdout

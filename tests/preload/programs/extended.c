@@ -120,6 +120,9 @@ static void figures_are_the_heaps(void)
     EXPECT(figure("stats.mapped") >= after);
     for (int i = 0; i < COUNT; i++) dallocx(blocks[i], 0);
     EXPECT(figure("stats.allocated") < after - COUNT * SIZE / 2);
+    size_t resident = figure("stats.resident");
+    EXPECT(mallctl("arena.0.purge", NULL, NULL, NULL, 0) == 0);
+    EXPECT(figure("stats.resident") < resident - COUNT * SIZE / 2);
     size_t none = 0;
     EXPECT(mallctl("stats.allocated", NULL, NULL, &none, sizeof none) == EPERM);
     EXPECT(mallctl("no.such.thing", NULL, NULL, NULL, 0) == ENOENT);
