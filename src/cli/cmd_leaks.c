@@ -2,6 +2,7 @@
 #include "cli/cmd.h"
 #include "cli/kept_heap.h"
 #include "cli/output.h"
+#include "cli/skips.h"
 #include "cli/style.h"
 #include "cli/suppress.h"
 #include "cli/tree.h"
@@ -12,15 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SKIPS_MAX = 64 }; // patterns on one command line
-
 struct leaks_call {
     bool has_all;
     bool is_json;
     bool is_exact;
     bool gives_suppressions;
     struct suppress suppress;
-    const char *skips[SKIPS_MAX];
+    struct skips skips;
     struct profile_options options;
 };
 
@@ -61,14 +60,7 @@ static int take(void *context, const struct option *option, const char *value)
     if (strcmp(option->name, "json") == 0) call->is_json = is_yes;
     if (strcmp(option->name, "exact") == 0) call->is_exact = is_yes;
     if (strcmp(option->name, "filter") == 0) call->options.filter = value;
-    if (strcmp(option->name, "skip") == 0) {
-        if (call->options.skip_count == SKIPS_MAX) {
-            say("leaks: more than %d patterns to skip", SKIPS_MAX);
-            return STATUS_USAGE;
-        }
-        call->skips[call->options.skip_count++] = value;
-        call->options.skips = call->skips;
-    }
+    if (strcmp(option->name, "skip") == 0) return skips_add(&call->skips, "leaks", value);
     return STATUS_OK;
 }
 
@@ -76,6 +68,8 @@ static int print(struct leaks_call *call, const char *path)
 {
     struct tree tree;
     call->options.suppressions = &call->suppress.list;
+    call->options.skips = call->skips.patterns;
+    call->options.skip_count = call->skips.count;
     const int status = tree_open(&tree, "leaks", &path, 1, &call->options, NULL);
     if (status) return status;
     int error = 0;

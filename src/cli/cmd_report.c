@@ -5,6 +5,7 @@
 #include "cli/output.h"
 #include "cli/recording_embed.h"
 #include "cli/relatives.h"
+#include "cli/skips.h"
 #include "cli/style.h"
 #include "cli/suppress.h"
 #include "cli/tree.h"
@@ -21,15 +22,13 @@
 
 enum form { FORM_SUMMARY, FORM_FULL, FORM_SITE, FORM_FOLDED, FORM_JSON, FORM_EMBED };
 
-enum { SKIPS_MAX = 64 }; // patterns on one command line
-
 struct report_call {
     enum form form;
     enum figures_key key; // FIGURES_KEY_COUNT: none was named
     size_t site;
     bool is_exact;
     bool has_children;
-    const char *skips[SKIPS_MAX];
+    struct skips skips;
     struct suppress suppress;
     struct profile_options options;
 };
@@ -123,14 +122,7 @@ static int take(void *context, const struct option *option, const char *value)
     if (strcmp(name, "exact") == 0) call->is_exact = is_yes;
     if (strcmp(name, "children") == 0) call->has_children = is_yes;
     if (strcmp(name, "filter") == 0) call->options.filter = value;
-    if (strcmp(name, "skip") == 0) {
-        if (call->options.skip_count == SKIPS_MAX) {
-            say("report: more than %d patterns to skip", SKIPS_MAX);
-            return STATUS_USAGE;
-        }
-        call->skips[call->options.skip_count++] = value;
-        call->options.skips = call->skips;
-    }
+    if (strcmp(name, "skip") == 0) return skips_add(&call->skips, "report", value);
     return STATUS_OK;
 }
 
@@ -321,6 +313,8 @@ static int report_of(struct report_call *call, char **words)
         say("report: '%s': options stand before FILE", words[i]);
         return STATUS_USAGE;
     }
+    call->options.skips = call->skips.patterns;
+    call->options.skip_count = call->skips.count;
     kept_heap_use();
     if (call->form == FORM_EMBED) {
         if (count > 0) return embed(words);

@@ -32,13 +32,11 @@ enum {
     STATUS_NOT_RUNNABLE = 126, // as env says
     STATUS_NOT_FOUND = 127,
     STATUS_SIGNAL = 128, // and the signal's number
-    SKIPS_MAX = 64,
     FOLDERS = 2, // of recordings while it runs: where they are made, and one for what spills
 };
 
 struct run_call {
     struct summary_options summary;
-    const char *skips[SKIPS_MAX];
     const char *output;
     const char *summary_path; // NULL: standard error
     FILE *out;                // it, open
@@ -126,16 +124,6 @@ static int take_output(struct run_call *call, const char *value)
     return STATUS_USAGE;
 }
 
-static int take_skip(struct run_call *call, const char *value)
-{
-    if (call->summary.skip_count == SKIPS_MAX) {
-        say("run: more than %d times --skip", SKIPS_MAX);
-        return STATUS_USAGE;
-    }
-    call->skips[call->summary.skip_count++] = value;
-    return STATUS_OK;
-}
-
 static int take_leaks(struct run_call *call, const char *value)
 {
     const bool is_all = strcmp(value, "all") == 0;
@@ -154,7 +142,7 @@ static int take(void *context, const struct option *option, const char *value)
     const bool truth = value[0] == 'y';
     if (option->setting) return environment_take(&call->settings, "run", option, value);
     if (option->letter == 'o') return take_output(call, value);
-    if (strcmp(option->name, "skip") == 0) return take_skip(call, value);
+    if (strcmp(option->name, "skip") == 0) return skips_add(&call->summary.skips, "run", value);
     if (strcmp(option->name, "leaks") == 0) return take_leaks(call, value);
     if (strcmp(option->name, "suppressions") == 0) {
         return suppress_file(&call->suppress, "run", value);
@@ -450,7 +438,6 @@ static int run(const struct cmd *self, char **words)
         .error_status = -1,
         .looks_for_leaks = true,
     };
-    call.summary.skips = call.skips;
     call.summary.suppressions = &call.suppress.list;
     int status = read_call(self, words, &call);
     if (!status) status = run_call(&call);

@@ -28,8 +28,8 @@ bool run_report(const struct run_subjects *subjects, const struct summary_option
     }
     for (size_t i = 0; i < count; i++) paths[i] = subjects->all[i].path;
     const struct profile_options profile = {
-        .skips = options->skips,
-        .skip_count = options->skip_count,
+        .skips = options->skips.patterns,
+        .skip_count = options->skips.count,
         .suppressions = options->suppressions,
     };
     struct tree tree;

@@ -3,6 +3,7 @@
 
 #include "cli/recordings.h"
 #include "cli/run_shortfall.h"
+#include "cli/skips.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,8 +16,7 @@ struct summary_options {
     bool is_full;                      // exact stacks
     bool lists_leaks;                  // every stack that something was lost from, or is in use
     struct suppressions *suppressions; // leaks that need not be told; notes which were of use
-    const char **skips;                // patterns of functions that name no row
-    size_t skip_count;
+    struct skips skips;                // functions that name no row
 };
 
 // What has run.

@@ -60,15 +60,6 @@ static void sleep_ns(long ns)
     (void)syscall_2(SYS_nanosleep, (long)&span, 0);
 }
 
-static struct stopped_thread *find_thread(int tid)
-{
-    struct stopped_threads *self = state.threads;
-    for (size_t i = self->count; i-- > 0;) {
-        if (self->threads[i].tid == tid) return &self->threads[i];
-    }
-    return NULL;
-}
-
 // --- in each thread
 // ------------------------------------------------------------------------------
 
@@ -115,11 +106,11 @@ static void park(int number, siginfo_t *info, void *context_ptr)
         return;
     }
     if (atomic_load(&state.may_go)) return; // too late
-    struct stopped_thread *thread = find_thread((int)syscall_2(SYS_gettid, 0, 0));
+    struct stopped_thread *thread =
+        stopped_threads_find(state.threads, (int)syscall_2(SYS_gettid, 0, 0));
     if (!thread) return;
     uintptr_t pc = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
-    const struct stopping_options *options = &state.options;
-    if (state.avoids && pc - options->avoid_start < options->avoid_end - options->avoid_start) {
+    if (state.avoids && stopping_avoids(&state.options, pc)) {
         atomic_store(&thread->parking, PARKING_AVOIDED);
         return;
     }
@@ -171,7 +162,7 @@ static bool ask(void *context, int tid)
 {
     struct round *round = context;
     struct stopped_threads *self = state.threads;
-    if (tid == (int)state.caller || find_thread(tid)) return true;
+    if (tid == (int)state.caller || stopped_threads_find(self, tid)) return true;
     if (self->count == self->capacity) {
         state.error = -ENOMEM;
         return false;

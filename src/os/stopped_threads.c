@@ -103,15 +103,6 @@ static long trace(long request, int tid, unsigned long address, unsigned long da
     return syscall_4(SYS_ptrace, request, tid, (long)address, (long)data);
 }
 
-static struct stopped_thread *find_thread(int tid)
-{
-    struct stopped_threads *self = state.threads;
-    for (size_t i = self->count; i-- > 0;) {
-        if (self->threads[i].tid == tid) return &self->threads[i];
-    }
-    return NULL;
-}
-
 struct round {
     size_t found; // that were not known
 };
@@ -121,7 +112,7 @@ static bool ask(void *context, int tid)
 {
     struct round *round = context;
     struct stopped_threads *self = state.threads;
-    if (tid == (int)state.caller || find_thread(tid)) return true;
+    if (tid == (int)state.caller || stopped_threads_find(self, tid)) return true;
     if (self->count == self->capacity) {
         state.error = -ENOMEM;
         return false;
@@ -197,13 +188,6 @@ static void read_registers(struct stopped_thread *thread)
     self->word_count += count;
 }
 
-static bool is_inside(const struct stopped_thread *thread)
-{
-    const struct stopping_options *options = &state.options;
-    return !thread->is_gone &&
-           thread->pc - options->avoid_start < options->avoid_end - options->avoid_start;
-}
-
 static void let_inside_go(struct stopped_thread *thread)
 {
     (void)trace(PTRACE_CONT, thread->tid, 0, (unsigned long)thread->signal);
@@ -222,7 +206,7 @@ static void leave_avoided(void)
         for (size_t j = 0; j < self->count; j++) {
             struct stopped_thread *thread = &self->threads[j];
             if (!thread->is_gone) (void)read_place(thread, &registers); // killed: is_gone soon
-            if (!is_inside(thread)) continue;
+            if (thread->is_gone || !stopping_avoids(&state.options, thread->pc)) continue;
             let_inside_go(thread);
             count++;
         }

@@ -50,6 +50,21 @@ struct stopping_options {
     bool parks_only; // do not try ptrace
 };
 
+static inline bool stopping_avoids(const struct stopping_options *self, uintptr_t pc)
+{
+    return pc - self->avoid_start < self->avoid_end - self->avoid_start;
+}
+
+// NULL: it is none of them. The newest are looked at first.
+static inline struct stopped_thread *stopped_threads_find(const struct stopped_threads *self,
+                                                          int tid)
+{
+    for (size_t i = self->count; i-- > 0;) {
+        if (self->threads[i].tid == tid) return &self->threads[i];
+    }
+    return NULL;
+}
+
 // 0, and threads_resume() follows; or -errno, and they run on.
 int threads_stop(struct stopped_threads *self, const struct stopping_options *options);
 

@@ -366,7 +366,7 @@ def test_without_names_there_are_offsets(report):
         (["--site=6", "server.mete"], "server.mete has no site 6; it has 6, from 0"),
         (["--json", "--full"], "choose one of --full, --site, --folded, --json and --embed"),
         (["--skp=x"], "unknown option '--skp'; did you mean '--skip'?"),
-        (["--skip=x"] * 65, "more than 64 patterns to skip"),
+        (["--skip=x"] * 65, "more than 64 times --skip"),
     ],
 )
 def test_wrong_usage(report, words, message):
