@@ -73,7 +73,12 @@ static int print(struct leaks_call *call, const char *path)
     const int status = tree_open(&tree, "leaks", &path, 1, &call->options, NULL);
     if (status) return status;
     int error = 0;
-    if (call->gives_suppressions) {
+    char text[96];
+    const char *reason = report_leaks_reason(&tree.report.subjects[0], text);
+    const bool is_in_vain = call->gives_suppressions && reason;
+    if (is_in_vain) {
+        say("leaks: nobody looked for what is lost: %s", reason);
+    } else if (call->gives_suppressions) {
         report_suppressions(stdout, &tree.report.subjects[0]);
     } else if (call->is_json) {
         error = report_json(stdout, &tree.report);
@@ -83,7 +88,7 @@ static int print(struct leaks_call *call, const char *path)
     tree_close(&tree);
     suppress_tell(&call->suppress, "leaks", stderr);
     if (error) say("leaks: out of memory");
-    return error ? STATUS_FAILED : STATUS_OK;
+    return error || is_in_vain ? STATUS_FAILED : STATUS_OK;
 }
 
 // `path`, or the newest here for NULL.

@@ -55,7 +55,7 @@ static const struct option options[] = {
     {.name = "folded",
      .kind = OPTION_VALUE,
      .value = "KEY",
-     .help = "stacks for flame graphs, by any but wasted and left"},
+     .help = "stacks for flame graphs, by any but wasted, left and lost"},
     {.name = "json", .kind = OPTION_FLAG, .help = "print one object with all that is known"},
     {.name = "embed",
      .kind = OPTION_FLAG,

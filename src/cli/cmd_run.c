@@ -82,7 +82,7 @@ static const struct option options[] = {
      .help = "leave out what it lists, as 'mete leaks' does; again for more"},
     {.name = "fail-on-leak",
      .kind = OPTION_FLAG,
-     .help = "end with --error-status (else 1) if some were lost"},
+     .help = "end with --error-status (else 1) if some were lost; 125 if nobody could look"},
     {.name = "anyway", .kind = OPTION_FLAG, .help = "run also what cannot be observed"},
     {.name = "error-status",
      .kind = OPTION_VALUE,

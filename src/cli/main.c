@@ -1,6 +1,7 @@
 // Finds the command that the first word names, runs it, and makes sure that its words arrived.
 #include "cli/cmd.h"
 #include "cli/output.h"
+#include "cli/roomy_stack.h"
 
 #include <string.h>
 
@@ -28,5 +29,5 @@ static int run(char **words)
 int main(int argc, char **argv)
 {
     // A program may be started without even its own name.
-    return output_finish(run(argv + (argc > 0)));
+    return output_finish(roomy_stack_run(run, argv + (argc > 0)));
 }

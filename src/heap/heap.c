@@ -51,7 +51,8 @@ static ALWAYS_INLINE void *record_allocation(struct span *span, void *block, siz
     return UNLIKELY(observer) ? observer->allocated(span, block, size) : block;
 }
 
-// The block at `found` is not freed yet: it is about to be.
+// The block at `found` is not freed yet: it is about to be. Its note goes now: whoever walks the
+// heap before the next one has written its own must not find what was there before.
 static void record_free(struct found *found, void *block)
 {
     const struct heap_observer *observer = heap_observed_by();
@@ -60,6 +61,7 @@ static void record_free(struct found *found, void *block)
     found->size_freed = found->block_size - found->note.slack;
     found->is_freed = true;
     observer->freeing(block, found->note.site, found->size_freed, found->block_size);
+    note_write(found->span, found->index, 0, 0);
 }
 
 // After record_free(): what was `old` is now `block` of `span`, for `size` bytes.
@@ -250,9 +252,11 @@ static ALWAYS_INLINE bool free_observed(const struct heap_observer *observer, vo
     uint64_t live = atomic_load_explicit(&cell->live, memory_order_relaxed);
     uint64_t pending = atomic_load_explicit(&cell->pending, memory_order_relaxed);
     if (UNLIKELY(!(live & ~pending & span_bit(address)))) return false;
-    struct note note = note_read(span, span_index(span, address));
+    const uint32_t index = span_index(span, address);
+    struct note note = note_read(span, index);
     size_t block_size = span->block_size;
     observer->freeing(block, note.site, block_size - note.slack, block_size);
+    note_write(span, index, 0, 0);
     thread_heap_give_block(self, span, address);
     return true;
 }
@@ -416,8 +420,6 @@ static void *move_block(const char *verb, struct found *found, void *block, size
         heap_free_fast(block);
         return place;
     }
-    // Whoever walks the heap while the old one's free is told must not find what was here before.
-    note_block(span, place, size, 0);
     if (!found->is_freed) record_free(found, block);
     release(verb, found, block);
     record_resize(found, span, place, size);

@@ -16,13 +16,14 @@
 #define SA_RESTORER 0x04000000 // the kernel's, in no header
 
 enum {
-    PARKING_SIGNAL = 33,       // SIGSETXID: pthread_sigmask() takes it out of every mask
-    POLL_NS = 50 * 1000,       // between two looks at whether threads have come
-    WAIT_MS_MAX = 2000,        // for all
-    POLLS_MAX = 20 * 1000,     // 1 s and more
-    ROUNDS_MAX = 1000,         // of looking for threads that others made meanwhile
-    AVOIDANCES_MAX = 60,       // times that a thread is let out of code to be avoided
-    AVOIDANCES_PER_STEP = 6,   // then for twice as long: as in stopped_threads.c
+    PARKING_SIGNAL = 33,     // SIGSETXID: pthread_sigmask() takes it out of every mask
+    POLL_NS = 50 * 1000,     // between two looks at whether threads have come
+    WAIT_MS_MAX = 2000,      // for all
+    POLLS_MAX = 20 * 1000,   // 1 s and more
+    ROUNDS_MAX = 1000,       // of looking for threads that others made meanwhile
+    AVOID_MS_MAX = 300,      // for all: of letting threads out of code to be avoided
+    AVOIDANCES_PER_STEP = 6, // of one thread; then for twice as long, until
+    AVOIDANCES_STEPS = 8,
     XSTATE_MAGIC = 0x46505853, // FP_XSTATE_MAGIC1: the vector registers follow (asm/sigcontext.h)
     XSTATE_WORDS = 464,        // bytes from the start of the state to what says so: sw_reserved
 };
@@ -49,6 +50,7 @@ static struct {
     long caller;
     int error;
     uint64_t end_ms;         // of all waiting
+    uint64_t avoid_end_ms;   // and of this part of it
     bool avoids;             // whether threads are still let out of such code
     _Atomic uint32_t may_go; // the parked shall leave
     struct kernel_action before;
@@ -188,14 +190,16 @@ static bool has_ended(const struct stopped_thread *thread)
 static bool wait_for(struct stopped_thread *thread)
 {
     int avoided = 0;
-    state.avoids = true;
     for (int i = 0; !thread->is_gone && !state.error && clock_coarse_ms_direct() < state.end_ms;
          i++) {
         uint32_t parking = atomic_load(&thread->parking);
         if (parking == PARKING_PARKED) return true;
         if (parking == PARKING_AVOIDED) {
-            sleep_ns(POLL_NS << (avoided / AVOIDANCES_PER_STEP)); // or it gets no further
-            state.avoids = ++avoided < AVOIDANCES_MAX;
+            const int step = avoided++ / AVOIDANCES_PER_STEP;
+            sleep_ns(POLL_NS << (step < AVOIDANCES_STEPS
+                                     ? step
+                                     : AVOIDANCES_STEPS)); // or it gets no further
+            state.avoids = clock_coarse_ms_direct() < state.avoid_end_ms;
             (void)send(thread);
         }
         if (i % 16 == 15 && has_ended(thread)) thread->is_gone = true;
@@ -244,6 +248,7 @@ int threads_park(struct stopped_threads *self, const struct stopping_options *op
     state.caller = syscall_2(SYS_gettid, 0, 0);
     state.error = 0;
     state.end_ms = clock_coarse_ms_direct() + WAIT_MS_MAX;
+    state.avoid_end_ms = clock_coarse_ms_direct() + AVOID_MS_MAX;
     state.avoids = true;
     atomic_store(&state.may_go, 0);
     set_handler(&action, &state.before);

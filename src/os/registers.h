@@ -3,7 +3,9 @@
 
 #include "base/attributes.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/auxv.h>
 
 struct registers {
     uintptr_t pc; // a return address
@@ -20,8 +22,23 @@ static ALWAYS_INLINE uintptr_t registers_load(uintptr_t address)
     return word;
 }
 
-// What a call preserves, as it is where this is expanded; and where the thread's own is.
-enum { REGISTERS_PRESERVED = 6 };
+// Linux says whether programs may (since 5.9, where the processor can): AT_HWCAP2.
+static inline bool registers_may_read_gs(void)
+{
+    enum { FSGSBASE = 1 << 1 };
+    return (getauxval(AT_HWCAP2) & FSGSBASE) != 0;
+}
+
+static ALWAYS_INLINE uintptr_t registers_gs(void)
+{
+    uintptr_t base;
+    __asm__ volatile("rdgsbase %0" : "=r"(base));
+    return base;
+}
+
+// What a call preserves, as it is where this is expanded; and where the thread's own is. The last
+// of the words is what GS points at, where programs may ask for that themselves, else 0.
+enum { REGISTERS_PRESERVED = 7 };
 struct preserved_registers {
     uintptr_t sp;
     uintptr_t block; // libc's thread block
@@ -45,6 +62,7 @@ static ALWAYS_INLINE struct preserved_registers registers_preserved(void)
                        "=m"(self.words[5])
                      :
                      : "rax");
+    self.words[6] = registers_may_read_gs() ? registers_gs() : 0;
     return self;
 }
 

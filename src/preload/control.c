@@ -1,16 +1,21 @@
-// Control: jemalloc's mallctl(), for programs that ask for it by name (Debian's redis-server does).
-// Its memory lies in this heap, so of jemalloc's figures those that say how much there is are this
-// heap's, and a purge is one of ours, too. All else is jemalloc's own to answer. Its two other ways
-// to ask (by MIB) are left to it: who looks for all three to know whether jemalloc is there does
-// not find it in us.
+// Control: jemalloc's mallctl(), for programs that are linked with it (Debian's redis-server is).
+// Their memory lies in this heap, so of jemalloc's figures those that say how much there is are
+// this heap's, and a purge is one of ours, too. All else is jemalloc's own to answer. Its two other
+// ways to ask (by MIB) are left to it: who looks for all three to know whether jemalloc is there
+// does not find it in us.
+// Nor does who looks for this one by dlsym(), as MariaDB does, to ask jemalloc for its version: the
+// symbol has a version that is not the default, and is the library's first. The loader binds what
+// was linked without versions to such a one, and dlsym() passes it by (do_lookup_x() in glibc).
 
 #include "base/attributes.h"
 #include "heap/heap.h"
+#include "preload/dynamic_symbols.h"
 #include "preload/export.h"
 
-#include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <malloc.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -18,7 +23,9 @@
 typedef int (*control_function)(const char *name, void *old, size_t *old_size, void *value,
                                 size_t value_size);
 
-EXPORT int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t value_size);
+EXPORT int mete_control(const char *name, void *old, size_t *old_size, void *value,
+                        size_t value_size);
+__asm__(".symver mete_control, mallctl@METE_LINKED"); // see preload.map
 
 enum figure { ALLOCATED, ACTIVE, RESIDENT, MAPPED, RETAINED, METADATA, FIGURES };
 static const char *const figure_names[FIGURES] = {
@@ -67,16 +74,32 @@ static bool is_purge(const char *name)
            strcmp(name + len - end_len, end) == 0;
 }
 
-EXPORT int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t value_size)
+// jemalloc's own. Not by dlsym(), whose failure the program's dlerror() would tell of.
+static control_function find_next(void)
 {
-    static control_function next;
+    for (const struct link_map *map = _r_debug.r_map; map; map = map->l_next) {
+        struct dynamic_symbols symbols;
+        if (map->l_ld == _DYNAMIC || !dynamic_symbols_find(map, &symbols)) continue;
+        const Elf64_Sym *symbol = dynamic_symbols_next(&symbols, "mallctl", NULL);
+        if (!symbol || symbol->st_value == 0) continue;
+        const uintptr_t place = map->l_addr + symbol->st_value;
+        return (control_function)place;
+    }
+    return NULL;
+}
+
+int mete_control(const char *name, void *old, size_t *old_size, void *value, size_t value_size)
+{
+    static _Atomic(control_function) next;
     for (size_t i = 0; i < FIGURES; i++) {
         if (strcmp(name, figure_names[i]) != 0) continue;
         return answer(figure_of((enum figure)i), old, old_size, value);
     }
     const bool is_done = is_purge(name);
     if (is_done) (void)malloc_trim(0);
-    if (UNLIKELY(!next)) *(void **)&next = dlsym(RTLD_NEXT, "mallctl");
-    if (next) return next(name, old, old_size, value, value_size);
+    control_function found = atomic_load_explicit(&next, memory_order_relaxed);
+    if (UNLIKELY(!found)) found = find_next();
+    atomic_store_explicit(&next, found, memory_order_relaxed);
+    if (found) return found(name, old, old_size, value, value_size);
     return is_done ? 0 : ENOENT;
 }

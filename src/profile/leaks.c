@@ -111,7 +111,9 @@ static void suppress(struct profile *self, struct suppressions *list)
     for (size_t i = 0; i < self->leaks.count; i++) {
         struct profile_leak *leak = &self->leaks.all[i];
         if (leak->kind >= PROFILE_INHERITED) continue;
-        if (is_suppressed(self, list, leak)) leak->kind = PROFILE_SUPPRESSED;
+        if (!is_suppressed(self, list, leak)) continue;
+        if (leak->kind <= PROFILE_LOST_INDIRECT) self->leaks.suppressed_lost += leak->blocks;
+        leak->kind = PROFILE_SUPPRESSED;
     }
 }
 

@@ -173,7 +173,8 @@ struct profile_leaks {
     struct profile_leak *all; // by kind, then by falling bytes: one of a site and lost kind
     size_t count;
     struct profile_leak sums[PROFILE_LEAK_KINDS];
-    struct suppressions own; // the program's
+    uint64_t suppressed_lost; // blocks; the others that are suppressed are in use
+    struct suppressions own;  // the program's
 };
 
 struct profile_site {

@@ -56,11 +56,10 @@ void part_lost(struct line *line, const struct report_subject *subject)
     amount_bytes(bytes, (int64_t)(direct->bytes + indirect->bytes), line->style.is_exact);
     part_figure(line, bytes, "lost");
     const uint64_t blocks = lost_blocks(leaks);
-    const struct profile_leak *suppressed = &leaks->sums[PROFILE_SUPPRESSED];
-    if (blocks == 0 && suppressed->blocks > 0) {
-        amount_count(bytes, suppressed->blocks, line->style.is_exact);
+    if (blocks == 0 && leaks->suppressed_lost > 0) {
+        amount_count(bytes, leaks->suppressed_lost, line->style.is_exact);
         line_print(line, INK_PLAIN, " but for %s suppressed block%s", bytes,
-                   amount_plural(suppressed->blocks));
+                   amount_plural(leaks->suppressed_lost));
     } else if (blocks == 0) {
         line_put(line, INK_PLAIN, ": something leads to each block that is left");
     } else {
@@ -160,35 +159,29 @@ void report_leaks(FILE *out, struct report_style style, const struct report_tree
 
 // --- suppressions
 
-// A frame as a block has it. Where there is no name the file must do.
-static void put_suppressed_frame(FILE *out, const struct profile *profile, uint32_t line,
-                                 uint32_t frame)
-{
-    const struct profile_line *code = &profile->lines[line];
-    const uint32_t module = profile->frames[frame].module;
-    if (!profile->functions[code->function].is_nameless) {
-        (void)fprintf(out, "   fun:%s\n", code->full);
-    } else if (module != PROFILE_NONE) {
-        (void)fprintf(out, "   obj:*/%s\n", profile->modules[module].name);
-    } else {
-        (void)fprintf(out, "   obj:\n");
-    }
-}
-
-// The stack as far as main, and no further than Valgrind's reach, which are 24 by default: what is
-// lost elsewhere is to be told.
+// The stack as far as main, and no further than Valgrind's blocks may reach: what is lost elsewhere
+// is to be told. So code without a name stands there as "program+0x1234", and not as its file. The
+// first frame is whoever of malloc's family or operator new gave the block.
 static void put_suppression(FILE *out, const struct profile *profile,
                             const struct profile_site *site)
 {
     enum { FRAMES = 24 };
     const char *owner = profile->functions[profile->rows[site->row].function].name;
-    (void)fprintf(out, "{\n   %s\n   Memcheck:Leak\n   match-leak-kinds: definite\n", owner);
+    (void)fprintf(out, "{\n   %s\n   Memcheck:Leak\n   match-leak-kinds: definite\n   fun:*\n",
+                  owner);
     struct profile_walk walk = profile_walk_from(profile, site->node);
-    for (size_t i = 0; i < FRAMES; i++) {
+    bool is_giver = true;
+    for (size_t i = 1; i < FRAMES;) {
         const uint32_t line = profile_walk_next(&walk);
         if (line == PROFILE_NONE) break;
-        put_suppressed_frame(out, profile, line, walk.frame);
-        if (strcmp(profile->lines[line].full, "main") == 0) break;
+        const struct profile_line *code = &profile->lines[line];
+        const bool is_nameless = profile->functions[code->function].is_nameless;
+        const char *name = is_nameless ? profile->functions[code->function].name : code->full;
+        is_giver = is_giver && strncmp(name, "operator new", strlen("operator new")) == 0;
+        if (is_giver) continue;
+        (void)fprintf(out, "   fun:%s\n", name);
+        if (strcmp(name, "main") == 0) break;
+        i++;
     }
     (void)fprintf(out, "}\n");
 }

@@ -192,7 +192,9 @@ void part_ranking(struct line *line, const struct profile *profile,
 void part_nothing(struct line *line, const struct profile *profile, enum figures_key key)
 {
     const char *why = "each call site has 0";
-    if (profile->sites_count == 0) {
+    if (key == FIGURES_LOST && profile->leaks.state != PROFILE_LEAKS_SCANNED) {
+        why = "nobody looked for what is lost";
+    } else if (profile->sites_count == 0) {
         why = "there are no call sites";
     } else if (profile->sites_hidden == profile->sites_count) {
         why = "the filter leaves no call site";

@@ -61,14 +61,14 @@ int beginning_of_parts(void)
     return begin_parts(false, TALLY_OLD_LEFT);
 }
 
-// What was interrupted goes on counting, but for what is inherited.
+// What was interrupted goes on counting, but for what is inherited. (A block that has no note yet
+// is not.)
 static void redirect(struct ledger_thread *interrupted, const struct tally *tally)
 {
     const enum ledger_phase phase = interrupted->phase;
     const bool is_counted = phase == LEDGER_COUNTING || phase == LEDGER_FREEING;
-    const bool is_apart = phase == LEDGER_NEWBORN || phase == LEDGER_FREEING;
     tally_redirect(&interrupted->tally, is_counted ? NULL : tally);
-    state.apart = is_apart ? (uintptr_t)interrupted->last_block : 0;
+    state.apart = phase == LEDGER_FREEING ? (uintptr_t)interrupted->last_block : 0;
 }
 
 // `interrupted`: the parent's, whose count goes on when the handler that forked returns.

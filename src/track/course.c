@@ -147,6 +147,7 @@ static int64_t slack(void)
 COLD void course_add_shared(struct course_share *share, uint64_t now_ms, int64_t bytes,
                             int64_t blocks)
 {
+    if (share->is_nobodys) return;
     share->bytes += bytes;
     share->blocks += blocks;
     int64_t limit = slack();

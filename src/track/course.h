@@ -45,6 +45,7 @@ struct course_share {
     int64_t bytes;
     int64_t blocks;
     bool is_first;
+    bool is_nobodys; // what is added to it is not live
 };
 
 void course_begin(void);
@@ -74,11 +75,10 @@ static inline bool course_is_alone(const struct course_share *share)
     return share->is_first && !atomic_load_explicit(&course.is_shared, memory_order_relaxed);
 }
 
-// By its one writer: no locked instruction.
+// By its one writer: no locked instruction, but one, which no handler can come between.
 static inline void course_add_alone(_Atomic int64_t *self, int64_t value)
 {
-    value += atomic_load_explicit(self, memory_order_relaxed);
-    atomic_store_explicit(self, value, memory_order_relaxed);
+    __asm__("addq %1, %0" : "+m"(*self) : "er"(value) : "cc");
 }
 
 // A block of the calling thread becomes live, or ceases to be.

@@ -25,14 +25,14 @@ enum { LEAK_PAIRS_MAX = 1 << 16 }; // past it nobody is known to lead there
 
 struct leak_counts {
     struct leak_count *all; // by site and kind
-    size_t site_count;      // sites from there on are counted as site 0
+    size_t site_count;      // sites from there on are counted as site 0; may become less
     struct leak_pair *pairs;
     uint32_t pair_count;
     struct index index; // (leader, site) -> pair
     size_t size;
 };
 
-// False without memory; then nothing is to be undone.
+// For so many sites at most. False without memory; then nothing is to be undone.
 bool leak_counts_begin(struct leak_counts *self, size_t site_count);
 void leak_counts_end(struct leak_counts *self);
 

@@ -215,6 +215,8 @@ static void look(struct search *self)
         fail(self, "there is no memory for it", -ENOMEM);
         return;
     }
+    // Now nobody makes any more.
+    self->counts.site_count = record_writer_count(&recorder.writer, RECORD_TABLE_sites);
     int error = leak_roots_scan(&self->scan, &process);
     if (error) fail(self, "its memory could not be looked through", error);
     if (!error) {
@@ -246,8 +248,7 @@ static void fail_to_stop(struct search *self, int error)
 
 static void search(struct search *self)
 {
-    const size_t site_count = record_writer_count(&recorder.writer, RECORD_TABLE_sites);
-    if (!leak_counts_begin(&self->counts, site_count)) {
+    if (!leak_counts_begin(&self->counts, recorder.writer.tables[RECORD_TABLE_sites].capacity)) {
         fail(self, "there is no memory for it", -ENOMEM);
         return;
     }

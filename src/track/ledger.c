@@ -106,7 +106,6 @@ static ALWAYS_INLINE void allocated_in_turn(struct ledger_thread *thread, struct
                                             const struct allocation *it)
 {
     thread->last_block = it->block;
-    set_phase(thread, LEDGER_NEWBORN);
     const struct event event = {course_now(), site_of_stack(thread, &it->caller), it->size,
                                 it->block_size};
     note_block(span, it->block, it->size, event.site);

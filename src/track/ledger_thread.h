@@ -19,7 +19,6 @@ struct ledger_thread {
     // How far it is with last_block. A child that a handler forks meanwhile goes on with that.
     enum ledger_phase {
         LEDGER_IDLE,
-        LEDGER_NEWBORN,  // neither noted nor counted: the child does not inherit it, but counts it
         LEDGER_COUNTING, // noted: the child inherits it, and counts no more of it
         LEDGER_FREEING,  // going: the child neither inherits it nor counts more of it
     } phase;

@@ -126,6 +126,10 @@ void tally_leave(struct tally *self)
 void tally_redirect(struct tally *self, const struct tally *other)
 {
     self->rows = (struct index){0}; // not dropped: perhaps it was being read
+    self->share = (struct course_share){
+        .is_first = other && other->share.is_first,
+        .is_nobodys = !other,
+    };
     self->slot = other ? other->slot : NOWHERE;
     self->thread = other ? other->thread : &nowhere.thread;
 }

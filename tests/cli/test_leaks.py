@@ -111,13 +111,19 @@ def test_none_is_an_empty_list(answer, loser):
     ((), "kill", "killed by SIGKILL"),
     ((), "raw", "it did not end by exit(): status 0"),
 ])
-def test_where_nobody_looked_there_is_no_list_and_a_reason(answer, loser, options, what, reason):
+def test_where_nobody_looked_there_is_no_list_and_a_reason(answer, mete, loser, tmp_path, options,
+                                                           what, reason):
     done, object = answer(*options, loser, what)
     assert object["leaks"] is None and object["reachable"] is None and object["leaked"] is None
     assert object["leaks_reason"] == reason, object["leaks_reason"]
     page = done.err.decode()
     assert ("lost; nobody looked: " + reason in page) == (not options), page
     assert "something leads to" not in page
+    ranked = call_mete(mete, ["report", "--sort=lost", "a.mete"], cwd=tmp_path).out
+    assert b"Nothing to rank by lost: nobody looked" in ranked
+    made = call_mete(mete, ["leaks", "--gen-suppressions", "a.mete"], cwd=tmp_path)
+    assert (made.status, made.out) == (125, b"") and made.said() == [
+        f"mete: leaks: nobody looked for what is lost: {reason}"]
 
 
 def test_what_became_another_program_was_not_looked_at(mete, run, loser, tmp_path):

@@ -104,7 +104,7 @@ ODD = (
     "guard_within_a_block", "stack_used_again", "exit_on_a_stack_within_ours",
     "large_reservations", "threads_that_bear_no_interruption", "many_leave_at_once",
     "pages_that_a_thread_provides", "many_look_at_once", "two_exits",
-    "many_exits", "exit_in_a_handler", "signal_stacks",
+    "many_exits", "exit_in_a_handler", "signal_stacks", "held_by_gs",
 )
 
 

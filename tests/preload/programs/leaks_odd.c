@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -324,7 +325,7 @@ static void *have_signal_stack(void *argument)
 {
     stack_t stack = {.ss_size = 65536};
     stack.ss_sp = malloc(stack.ss_size);
-    EXPECT(sigaltstack(&stack, NULL) == 0);
+    EXPECT(sigaltstack(&stack, argument ? &stack : NULL) == 0); // which the kernel allows
     stack.ss_sp = NULL;
     if (!argument) return NULL;
     (void)pthread_barrier_wait(argument);
@@ -340,6 +341,25 @@ static void signal_stacks(void)
     EXPECT(pthread_create(&thread, NULL, have_signal_stack, &barrier) == 0);
     (void)pthread_barrier_wait(&barrier);
     (void)have_signal_stack(NULL);
+}
+
+// GS is the program's own: some have their thread's data there.
+static NOINLINE void hold_by_gs(void)
+{
+    enum { SET_GS = 0x1001, FSGSBASE = 2 };
+    void *volatile block = block_of(500);
+    if (getauxval(AT_HWCAP2) & FSGSBASE)
+        (void)syscall(SYS_arch_prctl, SET_GS, block);
+    else
+        kept = block;
+    block = NULL;
+}
+
+static void held_by_gs(void)
+{
+    volatile char space[16384];
+    hold_by_gs();
+    for (size_t i = 0; i < sizeof space; i++) space[i] = 0;
 }
 
 static void *exit_at_once(void *barrier)
@@ -396,6 +416,7 @@ static const struct {
     {"many_exits", many_exits},
     {"exit_in_a_handler", exit_in_a_handler},
     {"signal_stacks", signal_stacks},
+    {"held_by_gs", held_by_gs},
     {"a_signal_during_a_look", a_signal_during_a_look},
     {"regions", regions},
     {"fake_block", fake_block},

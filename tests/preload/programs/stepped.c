@@ -31,7 +31,7 @@ SITE static void child_site(void)
 SITE static void stepped_site(void)
 {
     raise(SIGTRAP); // from here on
-    void *volatile block = malloc(50);
+    void *volatile block = malloc(20000);
     free(block);
     is_stepping = 0;
 }
