@@ -405,6 +405,14 @@ def with_libraries(root, *files):
         shutil.copy(path, target)
 
 
+def test_a_small_stack_is_enough(mete, tmp_path):
+    """libisal inflates debug information with 150 KiB of stack."""
+    script = 'ulimit -s 64; exec "$@"'
+    done = subprocess.run(["sh", "-c", script, "sh", mete, "run", "sh", "-c", "ulimit -s; :"],
+                          capture_output=True, timeout=60, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stdout) == (0, b"64\n"), done
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can chroot")
 def test_a_command_in_another_root(run, tmp_path):
     """There is nothing of ours there: it runs on, and the loader and mete say that it was not
