@@ -122,7 +122,9 @@ static bool begin_alone(uintptr_t here)
     turn_thread.busy_at = 0;
     if (!error) return true;
     state.is_refused = true;
-    turn_thread.self = NULL; // what it has lies in a file that is gone
+    // What they have lies in a file that is gone.
+    if (reopening.interrupted) tally_redirect(&reopening.interrupted->tally, NULL);
+    turn_thread.self = NULL;
     mappings_end();
     heap_observe(NULL);
     recorder_refuse(error);

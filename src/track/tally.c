@@ -125,7 +125,7 @@ void tally_leave(struct tally *self)
 
 void tally_redirect(struct tally *self, const struct tally *other)
 {
-    self->rows = (struct index){0}; // not dropped: perhaps it was being read
+    self->rows = (struct index){.table = NULL}; // not dropped: perhaps it was being read
     self->share = (struct course_share){
         .is_first = other && other->share.is_first,
         .is_nobodys = !other,

@@ -82,6 +82,12 @@ int main(int argc, char **argv)
     const long count = atol(argv[3]);
     struct sigaction action = {.sa_sigaction = step, .sa_flags = SA_SIGINFO};
     sigaction(SIGTRAP, &action, NULL);
+    // The heap has both at hand from now on: where it takes its locks nobody may interrupt malloc
+    // with a malloc, as with libc's.
+    void *volatile large = malloc(20000);
+    void *volatile small = malloc(60);
+    free(small);
+    free(large);
     for (long i = 0; i < count + (count == 0) && !is_child; i++) {
         steps = 0;
         fork_at = count > 0 ? first + i * stride : -1;
