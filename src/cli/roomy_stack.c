@@ -1,5 +1,7 @@
 #include "cli/roomy_stack.h"
 
+#include "os/pages.h"
+
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -26,8 +28,11 @@ int roomy_stack_run(int (*run)(char **words), char **words)
     struct rlimit limit;
     if (getrlimit(RLIMIT_STACK, &limit) < 0 || limit.rlim_cur >= wanted) return run(words);
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
-    void *stack = mmap(NULL, given, PROT_READ | PROT_WRITE, flags, -1, 0);
+    // The page before it stays unreadable: an overflow is to be a fault.
+    char *stack = mmap(NULL, PAGE_SIZE + given, PROT_NONE, flags, -1, 0);
     if (stack == MAP_FAILED || getcontext(&state.away) < 0) return run(words);
+    stack += PAGE_SIZE;
+    if (mprotect(stack, given, PROT_READ | PROT_WRITE) < 0) return run(words);
     state.run = run;
     state.words = words;
     state.away.uc_stack = (stack_t){.ss_sp = stack, .ss_size = given};

@@ -2,6 +2,7 @@
 
 #include "base/attributes.h"
 #include "os/clock.h"
+#include "os/registers.h"
 #include "os/syscall.h"
 #include "os/thread_list.h"
 
@@ -49,9 +50,10 @@ static struct {
     long pid;
     long caller;
     int error;
-    uint64_t end_ms;         // of all waiting
-    uint64_t avoid_end_ms;   // and of this part of it
-    bool avoids;             // whether threads are still let out of such code
+    uint64_t end_ms;       // of all waiting
+    uint64_t avoid_end_ms; // and of this part of it
+    bool avoids;           // whether threads are still let out of such code
+    bool reads_gs;
     _Atomic uint32_t may_go; // the parked shall leave
     struct kernel_action before;
 } state;
@@ -88,6 +90,7 @@ static void copy_registers(struct stopped_thread *thread, const ucontext_t *cont
         memcpy(&words[count], extended, size);
         count += size / sizeof *words;
     }
+    if (state.reads_gs && count < STOPPED_WORDS_MAX) words[count++] = registers_gs();
     thread->word_count = count;
 }
 
@@ -250,6 +253,7 @@ int threads_park(struct stopped_threads *self, const struct stopping_options *op
     state.end_ms = clock_coarse_ms_direct() + WAIT_MS_MAX;
     state.avoid_end_ms = clock_coarse_ms_direct() + AVOID_MS_MAX;
     state.avoids = true;
+    state.reads_gs = registers_may_read_gs();
     atomic_store(&state.may_go, 0);
     set_handler(&action, &state.before);
     struct round round = {.found = 1};

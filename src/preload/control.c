@@ -74,18 +74,28 @@ static bool is_purge(const char *name)
            strcmp(name + len - end_len, end) == 0;
 }
 
+static int look_into(struct dl_phdr_info *module, size_t size, void *found_out)
+{
+    (void)size;
+    struct link_map map = {.l_addr = module->dlpi_addr};
+    for (int i = 0; i < module->dlpi_phnum; i++) {
+        if (module->dlpi_phdr[i].p_type != PT_DYNAMIC) continue;
+        map.l_ld = (ElfW(Dyn) *)(module->dlpi_addr + module->dlpi_phdr[i].p_vaddr);
+    }
+    struct dynamic_symbols symbols;
+    if (map.l_ld == _DYNAMIC || !dynamic_symbols_find(&map, &symbols)) return 0;
+    const Elf64_Sym *symbol = dynamic_symbols_next(&symbols, "mallctl", NULL);
+    if (!symbol || symbol->st_value == 0) return 0;
+    *(uintptr_t *)found_out = module->dlpi_addr + symbol->st_value;
+    return 1;
+}
+
 // jemalloc's own. Not by dlsym(), whose failure the program's dlerror() would tell of.
 static control_function find_next(void)
 {
-    for (const struct link_map *map = _r_debug.r_map; map; map = map->l_next) {
-        struct dynamic_symbols symbols;
-        if (map->l_ld == _DYNAMIC || !dynamic_symbols_find(map, &symbols)) continue;
-        const Elf64_Sym *symbol = dynamic_symbols_next(&symbols, "mallctl", NULL);
-        if (!symbol || symbol->st_value == 0) continue;
-        const uintptr_t place = map->l_addr + symbol->st_value;
-        return (control_function)place;
-    }
-    return NULL;
+    uintptr_t found = 0;
+    (void)dl_iterate_phdr(look_into, &found);
+    return (control_function)found;
 }
 
 int mete_control(const char *name, void *old, size_t *old_size, void *value, size_t value_size)

@@ -12,6 +12,13 @@ struct part {
     bool is_destructor;
 };
 
+static bool is_letter(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '$';
+}
+
+// --- the pattern
+
 // Itanium C++ ABI, 5.1.5: <source-name> ::= <length> <identifier>. False: none begins there.
 static bool take_source_name(const char **pattern, struct part *part_out)
 {
@@ -21,7 +28,8 @@ static bool take_source_name(const char **pattern, struct part *part_out)
     for (; isdigit((unsigned char)*at) && size < SIZE_MAX_READ; at++) {
         size = size * 10 + (size_t)(*at - '0');
     }
-    if (size == 0) return false;
+    const bool is_name = is_letter(*at) || *at == '*' || *at == '?';
+    if (size == 0 || !is_name || isdigit((unsigned char)*at)) return false;
     const size_t told = strcspn(at, "*?");
     *part_out = (struct part){.begin = at, .size = size < told ? size : told};
     part_out->is_cut = part_out->size < size;
@@ -61,6 +69,29 @@ static bool take_structor(const char **pattern, const struct part *last, struct 
     return true;
 }
 
+// Past what has digits or letters of its own that are no names: "S1_", "T_", "Lb1E", "A8_" (5.1.5,
+// 5.1.10). False: none of these begins there.
+static bool skip_code(const char **pattern)
+{
+    const char *at = *pattern;
+    const char kind = *at++;
+    if (kind == 'L') {
+        if (islower((unsigned char)*at)) at++; // its type
+        if (*at == 'n') at++;                  // negative
+        while (isdigit((unsigned char)*at)) at++;
+        if (*at != 'E') return false;
+    } else if (kind == 'S' || kind == 'T' || kind == 'A') {
+        while (isdigit((unsigned char)*at) || (kind == 'S' && isupper((unsigned char)*at))) at++;
+        if (*at != '_') return false;
+    } else {
+        return false;
+    }
+    *pattern = at + 1;
+    return true;
+}
+
+// --- the name
+
 // Past the template arguments, if there are any.
 static const char *skip_arguments(const char *name)
 {
@@ -73,44 +104,128 @@ static const char *skip_arguments(const char *name)
     return name;
 }
 
+static bool begins(const char *text, const char *word)
+{
+    return strncmp(text, word, strlen(word)) == 0;
+}
+
+// Where the function's own name begins, with its scopes: behind what it gives, which functions of
+// templates tell ("void ns::f<int>(int)").
+static const char *own_name(const char *name)
+{
+    static const char nameless[] = "(anonymous namespace)";
+    const char *start = name;
+    int depth = 0;
+    for (const char *at = name; *at; at++) {
+        const bool is_operator = begins(at, "operator") && !is_letter(at[strlen("operator")]) &&
+                                 (at == name || !is_letter(at[-1]));
+        if (depth == 0 && is_operator) return start; // blanks and '<' may be part of that
+        if (begins(at, nameless)) {
+            at += strlen(nameless) - 1;
+            continue;
+        }
+        if (depth == 0 && *at == '(') return start;
+        if (*at == '<') depth++;
+        if (*at == '>') depth--;
+        if (depth == 0 && *at == ' ') start = at + 1;
+    }
+    return start;
+}
+
+// --- both
+
 // What follows the part in the name, or NULL where it is another.
 static const char *match_part(const struct part *part, const char *name)
 {
     if (part->is_destructor && *name++ != '~') return NULL;
     if (strncmp(name, part->begin, part->size) != 0) return NULL;
     name += part->size;
-    const bool goes_on = isalnum((unsigned char)*name) || *name == '_' || *name == '$';
-    return goes_on && !part->is_cut ? NULL : name;
+    return is_letter(*name) && !part->is_cut ? NULL : name;
 }
 
-// Whether the names that come later in the pattern do so here.
-static bool has_rest(const char *pattern, const char *name)
+// The text in the name, from there on; what follows it, or NULL.
+static const char *find(const char *name, const char *text, size_t size)
 {
-    while (*pattern) {
-        struct part part;
-        if (!take_source_name(&pattern, &part)) {
-            pattern++;
-            continue;
-        }
-        while (*name && strncmp(name, part.begin, part.size) != 0) name++;
-        if (!*name) return false;
-        name += part.size;
+    for (; *name; name++) {
+        if (strncmp(name, text, size) == 0) return name + size;
     }
-    return true;
+    return NULL;
 }
 
-// From a place where the name may begin.
-static bool matches_from(const char *pattern, const char *name)
+// Whether the names that come later in the pattern do so here. What stands behind a '*' may be part
+// of a name, too; but where names have been told before, "*Ev" and the like are what is given.
+static bool has_rest(const char *pattern, const char *name, bool is_strict)
 {
+    bool is_behind_star = false;
+    while (*pattern && name) {
+        struct part part;
+        if (*pattern == '*' || *pattern == '?') {
+            is_behind_star = true;
+            pattern++;
+        } else if (skip_code(&pattern)) {
+            is_behind_star = false;
+        } else if (take_source_name(&pattern, &part)) {
+            name = find(name, part.begin, part.size);
+            is_behind_star = false;
+        } else {
+            size_t size = 1;
+            if (is_behind_star)
+                size += strspn(pattern + 1, "abcdefghijklmnopqrstuvwxyz"
+                                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+            const bool is_text = is_behind_star && (is_strict || *pattern != 'E');
+            if (is_text) name = find(name, pattern, size);
+            pattern += size;
+            is_behind_star = false;
+        }
+    }
+    return name != NULL;
+}
+
+// What is told of arguments, and what is given, is taken to fit; but the name must end where the
+// pattern's does.
+static bool matches_end(const char *pattern, const char *name, bool is_nested)
+{
+    const bool is_open = *pattern == '*' || *pattern == '?' || *pattern == 'I';
+    const bool is_ended = is_nested ? *pattern == 'E' : !is_open;
+    const char *end = skip_arguments(name);
+    if (is_ended && *end && *end != '(' && *end != '[') return false;
+    // A free function, or one of a template: none of a scope of that name.
+    if (!is_nested && begins(end, "::")) return false;
+    return has_rest(pattern, name, false);
+}
+
+// Nothing is told but that it is a name of C++'s, or one in a scope.
+static bool matches_any(const char *pattern, const char *own, bool is_nested)
+{
+    if (*pattern != '*' && *pattern != '?') return false;
+    const char *scope = strstr(own, "::");
+    const char *parameters = strchr(own, '(');
+    if (!scope && (is_nested || !parameters)) return false;
+    return has_rest(pattern, own, true);
+}
+
+bool mangled_is_pattern(const char *pattern)
+{
+    return begins(pattern, "_Z") && strpbrk(pattern, "*?") != NULL;
+}
+
+bool mangled_matches(const char *pattern, const char *name)
+{
+    pattern += 2;
+    if (*pattern == 'L') pattern++; // static
+    const bool is_nested = *pattern == 'N';
+    if (is_nested) pattern += 1 + strspn(pattern + 1, "rVKRO");
+    name = own_name(name);
     struct part last = {0};
     for (;;) {
         struct part part;
         bool is_part = take_word(&pattern, &part) || take_source_name(&pattern, &part) ||
                        (last.begin && take_structor(&pattern, &last, &part));
-        if (!is_part) return has_rest(pattern, name);
+        if (!is_part && !last.begin) return matches_any(pattern, name, is_nested);
+        if (!is_part) return matches_end(pattern, name, is_nested);
         if (last.begin) {
             name = skip_arguments(name);
-            if (strncmp(name, "::", 2) != 0) return false;
+            if (!begins(name, "::")) return false;
             name += 2;
         }
         name = match_part(&part, name);
@@ -118,22 +233,4 @@ static bool matches_from(const char *pattern, const char *name)
         last = part;
         last.is_destructor = false;
     }
-}
-
-bool mangled_is_pattern(const char *pattern)
-{
-    return strncmp(pattern, "_Z", 2) == 0 && strpbrk(pattern, "*?") != NULL;
-}
-
-bool mangled_matches(const char *pattern, const char *name)
-{
-    pattern += 2;
-    if (*pattern == 'L') pattern++; // static
-    if (*pattern == 'N') pattern += 1 + strspn(pattern + 1, "rVKRO");
-    // Functions of templates tell what they give first: "void f<int>(int)".
-    const size_t size = strcspn(name, "(");
-    for (size_t i = 0; i <= size; i++) {
-        if ((i == 0 || name[i - 1] == ' ') && matches_from(pattern, name + i)) return true;
-    }
-    return false;
 }

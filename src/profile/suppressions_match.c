@@ -141,8 +141,9 @@ static struct giver giver_of(const struct suppression *self)
     return giver;
 }
 
-// Past operator new and new[], which call each other as they like, to who called the last of them.
-// False: it is not one that the pattern stands for.
+// Past operator new and new[], to who called the last of them. False: it is not one that the
+// pattern stands for. libstdc++'s new[] jumps to its new and leaves no frame, so that what looks
+// like the one may be the other.
 static bool pass_new(struct profile_walk *walk, const char *pattern)
 {
     const char *last = NULL;
@@ -157,9 +158,11 @@ static bool pass_new(struct profile_walk *walk, const char *pattern)
     }
     if (!last) return false;
     const bool is_array = strncmp(last, "operator new[]", strlen("operator new[]")) == 0;
-    const char *mangled = is_array ? "_Znam" : "_Znwm"; // and those with further parameters
-    return strncmp(pattern, mangled, 4) == 0 || pattern_matches(pattern, mangled) ||
-           pattern_matches(pattern, last);
+    // Also those with further parameters.
+    if (strncmp(pattern, "_Zna", 4) == 0 || pattern_matches(pattern, "_Znam")) return true;
+    if (is_array) return pattern_matches(pattern, last);
+    return strncmp(pattern, "_Znw", 4) == 0 || pattern_matches(pattern, "_Znwm") ||
+           pattern_matches(pattern, last) || pattern_matches(pattern, "operator new[]*");
 }
 
 // As patterns match text: "..." is a '*', to the last of which we return.

@@ -18,6 +18,7 @@ static struct {
     bool is_refused;   // a child could not begin its recording
     uintptr_t newborn; // the block whose allocation is a child's first event
     uintptr_t apart;   // the block whose count its parent was in, and which it does not inherit
+    uintptr_t unborn;  // the same where it has no note yet
 } state;
 
 // What lived at the fork is the child's too.
@@ -35,6 +36,7 @@ static bool inherit_block(void *context, const struct heap_block *block)
 {
     struct tally *tally = context;
     if (block->start == state.newborn || block->start == state.apart) return true;
+    if (block->start == state.unborn && block->site == SITE_BEFORE) return true;
     leaks_inherit(block->start);
     inherit(tally, &(struct event){0, block->site, block->size, block->block_size});
     return true;
@@ -61,14 +63,14 @@ int beginning_of_parts(void)
     return begin_parts(false, TALLY_OLD_LEFT);
 }
 
-// What was interrupted goes on counting, but for what is inherited. (A block that has no note yet
-// is not.)
+// What was interrupted goes on counting, but for what is inherited.
 static void redirect(struct ledger_thread *interrupted, const struct tally *tally)
 {
     const enum ledger_phase phase = interrupted->phase;
     const bool is_counted = phase == LEDGER_COUNTING || phase == LEDGER_FREEING;
     tally_redirect(&interrupted->tally, is_counted ? NULL : tally);
     state.apart = phase == LEDGER_FREEING ? (uintptr_t)interrupted->last_block : 0;
+    state.unborn = (uintptr_t)interrupted->last_block;
 }
 
 // `interrupted`: the parent's, whose count goes on when the handler that forked returns.
@@ -119,6 +121,7 @@ static bool begin_alone(uintptr_t here)
     birthmark_set();
     state.newborn = 0;
     state.apart = 0;
+    state.unborn = 0;
     turn_thread.busy_at = 0;
     if (!error) return true;
     state.is_refused = true;

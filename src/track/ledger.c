@@ -159,6 +159,7 @@ static ALWAYS_INLINE void free_in_turn(struct ledger_thread *thread, const void 
     set_phase(thread, LEDGER_FREEING);
     count_free(&thread->tally, event, thread->was_temporary);
     set_phase(thread, LEDGER_IDLE);
+    thread->last_block = NULL; // or the next at its place would be taken for it
 }
 
 static NOINLINE void freeing_slow(const void *block, struct event *event)
@@ -197,7 +198,7 @@ static void kept(void *block, uint32_t site, size_t size, size_t block_size)
     if (site != SITE_BEFORE) {
         tally_keep(thread ? &thread->tally : tally_shared(), &event, was_temporary);
     }
-    if (thread) thread->last_block = was_temporary ? block : NULL;
+    if (was_temporary) thread->last_block = block;
     turn_end_slow(&turn);
 }
 

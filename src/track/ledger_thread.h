@@ -14,7 +14,7 @@ struct ledger_thread {
     struct capture capture;
     struct tally tally;
     struct recent_calls calls;
-    const void *last_block; // what its last call of the family gave it or freed
+    const void *last_block; // what its last call of the family gave it; while it frees one: that
     bool was_temporary;     // its last free was of that
     // How far it is with last_block. A child that a handler forks meanwhile goes on with that.
     enum ledger_phase {

@@ -92,6 +92,18 @@ def test_who_is_first_seen_as_the_look_begins_has_a_stack(run, compile_words, tm
         assert done.status == 0, done
 
 
+@pytest.mark.parametrize("first", ["_Znam", "_Zna*", "*", "..."])
+def test_an_array_of_cxx_is_one_in_valgrinds_words(run, compile_words, tmp_path, first):
+    """libstdc++'s operator new[] leaves no frame."""
+    text = "namespace ns { __attribute__((noinline)) char *make() { return new char[30]; } }"
+    text += " char *volatile kept; int main() { kept = ns::make(); kept = nullptr; }"
+    program = compile_words("array", text, flags=["-g"], compiler="g++")
+    frame = first if first == "..." else f"fun:{first}"
+    (tmp_path / "a.supp").write_text(f"{{\n a\n Memcheck:Leak\n {frame}\n fun:_ZN2ns*\n}}\n")
+    done = run("-o", "a.mete", "--suppressions=a.supp", program)
+    assert b"lost but for 1 suppressed block\n" in done.err, done
+
+
 def test_valgrind_reads_it(mete, run, compile_words, tmp_path):
     if not shutil.which("valgrind"):
         pytest.skip("valgrind is not installed")

@@ -409,6 +409,13 @@ def test_threads_that_only_free_leave_nothing_behind(observed, rough):
     assert recording.by_function()["frees_only"].figures()[:3] == (3000, 3000000, 3000)
 
 
+def test_what_another_thread_frees_is_not_temporary(observed, events):
+    """Also where the next one lies at the same place."""
+    recording = observed(events, "handed_over", 100).only().check()
+    assert function(recording, "kept_site") == (50, 5000, 50, 0, 0, 0)
+    assert function(recording, "hand_over") == (50, 50 << 20, 50, 0, 0, 0)
+
+
 def test_who_gives_up_all_system_calls_is_counted_until_then(observed, rough):
     done = observed(rough, "strict", options=["--no-symbols"])
     assert (done.status, done.out) == (0, b"well\n"), done

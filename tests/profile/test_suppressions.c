@@ -173,7 +173,8 @@ static void valgrinds_blocks_follow_the_stack_from_within(void **state)
         {VALGRIND("  fun:*\n  fun:Widget::make(int)\n  fun:main\n"), 3},
         {VALGRIND("  fun:malloc\n  fun:_Znwm\n  fun:_ZN6Widget*\n"), 3},
         {VALGRIND("  fun:malloc\n  fun:_ZN6Widget*\n"), 0},
-        {VALGRIND("  fun:_Znam\n  fun:_ZN6Widget*\n"), 0},
+        {VALGRIND("  fun:_Znam\n  fun:_ZN6Widget*\n"), 3}, // new[] jumps to new
+        {VALGRIND("  fun:calloc\n  fun:_ZN6Widget*\n"), 0},
         {VALGRIND("  fun:_Znw*\n  fun:_ZN6Widget*\n"), 3},
         {VALGRIND("  fun:_Znwm\n  fun:parse\n"), 0},
         {VALGRIND("  ...\n  fun:load\n"), 210},

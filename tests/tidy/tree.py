@@ -183,8 +183,9 @@ def check_words(tree):
         if tree.name(path).split("/")[0] not in ("src", "include"):
             continue
         text = re.sub(r"^\s*#\s*include.*", "", bare(read(path)), flags=re.MULTILINE)
-        # Members as system headers name them (l_addr, a_val) are not ours to name.
-        for match in re.finditer(r"(?<![.>])\b[A-Za-z]\w*|(?<=[.>])(?![a-z]_)[A-Za-z]\w*", text):
+        # Members as system headers name them (l_addr, a_val, dlpi_addr) are not ours to name.
+        ours = r"(?<![.>])\b[A-Za-z]\w*|(?<=[.>])(?!(?:[a-z]|dlpi)_)[A-Za-z]\w*"
+        for match in re.finditer(ours, text):
             for part in match.group().lower().split("_"):
                 if part in words:
                     where = f"{tree.name(path)}:{line_of(text, match.start())}"

@@ -389,6 +389,33 @@ static void left_by_jumps(void)
     printf("%ld\n", jumps);
 }
 
+static void *volatile handed;
+static pthread_barrier_t both;
+
+static void *free_what_comes(void *ignored)
+{
+    for (long i = 0; i < number; i++) {
+        pthread_barrier_wait(&both);
+        free(handed);
+        pthread_barrier_wait(&both);
+    }
+    return ignored;
+}
+
+// Each is likely to lie where the one before did.
+static void hand_over(void)
+{
+    pthread_t thread;
+    pthread_barrier_init(&both, NULL, 2);
+    check(pthread_create(&thread, NULL, free_what_comes, NULL) == 0, "pthread_create");
+    for (long i = 0; i < number; i++) {
+        handed = i % 2 ? kept_site() : (sink = malloc(1 << 20));
+        pthread_barrier_wait(&both);
+        pthread_barrier_wait(&both);
+    }
+    pthread_join(thread, NULL);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -412,6 +439,7 @@ int main(int argc, char **argv)
         {"interrupted", interrupted},
         {"left_by_jumps", left_by_jumps},
         {"forked_by_handler", forked_by_handler},
+        {"handed_over", hand_over},
     };
     if (argc > 2) number = atol(argv[2]);
     for (size_t i = 0; i < sizeof events / sizeof events[0] && argc > 1; i++) {
