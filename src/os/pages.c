@@ -63,6 +63,11 @@ bool pages_populate(void *address, size_t size)
     return syscall_4(SYS_madvise, (long)address, (long)size, MADV_POPULATE_WRITE, 0) == 0;
 }
 
+void pages_advise_huge(void *address, size_t size)
+{
+    (void)syscall_4(SYS_madvise, (long)address, (long)size, MADV_HUGEPAGE, 0);
+}
+
 bool pages_wipe_on_fork(void *address, size_t size)
 {
     return syscall_4(SYS_madvise, (long)address, (long)size, MADV_WIPEONFORK, 0) == 0;

@@ -28,6 +28,9 @@ void pages_purge(void *address, size_t size);
 // and a touch would be a SIGBUS.
 bool pages_populate(void *address, size_t size);
 
+// Large pages would be welcome there; the kernel gives them or not.
+void pages_advise_huge(void *address, size_t size);
+
 // Will be zero in a forked child, but not in one that shares this memory. False: the kernel is
 // older than 4.14.
 bool pages_wipe_on_fork(void *address, size_t size);

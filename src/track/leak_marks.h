@@ -1,5 +1,7 @@
 // Leak marks: what a leak scan has found out of each block: five bits, at the block's start: one
 // cell for every KiB of addresses, made for 512 MiB at a time and resident where there are blocks.
+// Beside them, of each page with small blocks, how large these are and where the first begins: in
+// four bytes, what else the span map and the span would say, which are further apart in memory.
 // A cell has a cache line for itself, and says also which blocks are live, so that a pointer costs
 // one look at memory: they take a sixteenth of the heap. Invariants: all others are subsets of
 // live; direct => not reached. Belongs to the thread that scans.
@@ -25,10 +27,18 @@ struct leak_cell {
 enum {
     LEAK_CELL_SHIFT = 10,
     LEAK_CELLS_PER_LEAF = 1 << (SPAN_MAP_LEAF_SHIFT - LEAK_CELL_SHIFT),
+    // Of a page: the granules of a block, and above them its number in the span.
+    LEAK_GRANULES_BITS = 12,
+};
+
+struct leak_leaf {
+    struct leak_cell cells[LEAK_CELLS_PER_LEAF];
+    uint32_t pages[SPAN_MAP_LEAF_SLOTS]; // 0: it has no small blocks
 };
 
 struct leak_marks {
-    struct leak_cell **leaves; // by address >> SPAN_MAP_LEAF_SHIFT; NULL: no blocks there
+    struct leak_leaf **leaves; // by address >> SPAN_MAP_LEAF_SHIFT; NULL: no blocks there
+    uint64_t *reciprocals;     // span->block_reciprocal, by the granules of a block
     size_t first;              // first <= index < end of those that are there
     size_t end;
 };
@@ -41,6 +51,36 @@ void leak_marks_end(struct leak_marks *self);
 static ALWAYS_INLINE struct leak_cell *leak_marks_cell(const struct leak_marks *self,
                                                        uintptr_t start)
 {
-    struct leak_cell *leaf = self->leaves[start >> SPAN_MAP_LEAF_SHIFT];
-    return &leaf[start >> LEAK_CELL_SHIFT & (LEAK_CELLS_PER_LEAF - 1)];
+    struct leak_leaf *leaf = self->leaves[start >> SPAN_MAP_LEAF_SHIFT];
+    return &leaf->cells[start >> LEAK_CELL_SHIFT & (LEAK_CELLS_PER_LEAF - 1)];
+}
+
+static ALWAYS_INLINE const uint32_t *leak_marks_page(const struct leak_marks *self,
+                                                     uintptr_t address)
+{
+    const struct leak_leaf *leaf = self->leaves[address >> SPAN_MAP_LEAF_SHIFT];
+    return LIKELY(leaf) ? &leaf->pages[address >> PAGE_SHIFT & (SPAN_MAP_LEAF_SLOTS - 1)] : NULL;
+}
+
+static ALWAYS_INLINE void leak_marks_prefetch_page(const struct leak_marks *self, uintptr_t address)
+{
+    const uint32_t *page = leak_marks_page(self, address);
+    if (LIKELY(page)) __builtin_prefetch(page);
+}
+
+// The small block, live or not, that the address lies in: as locate_block() says. False: none does,
+// but perhaps one of whole pages. Behind a span's last block is a place where none is ever live.
+static ALWAYS_INLINE bool leak_marks_find(const struct leak_marks *self, uintptr_t address,
+                                          uintptr_t *start_out, size_t *size_out)
+{
+    const uint32_t *page = leak_marks_page(self, address);
+    if (UNLIKELY(!page || *page == 0)) return false;
+    const size_t granules = *page & ((1 << LEAK_GRANULES_BITS) - 1);
+    const uintptr_t number = *page >> LEAK_GRANULES_BITS;
+    const uintptr_t base = ((address >> PAGE_SHIFT) - number) << PAGE_SHIFT;
+    const uint64_t granule = (address - base) >> GRANULE_SHIFT;
+    const uint64_t index = granule * self->reciprocals[granules] >> 32; // as in span_index()
+    *start_out = base + index * granules * GRANULE;
+    *size_out = granules * GRANULE;
+    return true;
 }

@@ -40,6 +40,7 @@ bool leak_scan_begin(struct leak_scan *self)
     char *memory = own_pages_map(MEMORY_SIZE);
     if (!memory) return false;
     self->stack = (uintptr_t *)(void *)memory;
+    self->room = LEAK_STACK_MAX;
     self->buffer = memory + STACK_SIZE;
     self->holes = (struct leak_range *)(void *)(self->buffer + LEAK_BUFFER_SIZE);
     if (!leak_tracked_begin(&self->tracked)) {
@@ -112,7 +113,7 @@ static ALWAYS_INLINE void settle(struct leak_scan *self, const struct leak_block
 }
 
 // What memory is asked for at one step is looked at a few words later, at the next: a word leads to
-// a slot of the span map, that to a span, and that to a block's marks.
+// what is known of the page, and that to a block's marks.
 static ALWAYS_INLINE void blocks_add(struct leak_scan *self, const struct leak_block *found)
 {
     struct leak_blocks *ring = &self->blocks;
@@ -124,12 +125,25 @@ static ALWAYS_INLINE void blocks_add(struct leak_scan *self, const struct leak_b
     ring->all[(ring->first + ring->count++) % LEAK_SEEN_MAX] = *found;
 }
 
+// The start and size of what the address lies in.
+static ALWAYS_INLINE bool locate(const struct leak_scan *self, uintptr_t address,
+                                 uintptr_t *start_out, size_t *size_out)
+{
+    if (LIKELY(leak_marks_find(&self->marks, address, start_out, size_out))) return true;
+    struct located block;
+    if (!locate_block(address, &block)) return false;
+    *start_out = block.start;
+    *size_out = locate_size(&block);
+    return true;
+}
+
 static ALWAYS_INLINE void find_block(struct leak_scan *self, uintptr_t address)
 {
-    struct located block;
-    if (!locate_block(address, &block)) return;
-    __builtin_prefetch(leak_marks_cell(&self->marks, block.start), 1);
-    blocks_add(self, &(struct leak_block){block.start, address == block.start});
+    uintptr_t start;
+    size_t size;
+    if (!locate(self, address, &start, &size)) return;
+    __builtin_prefetch(leak_marks_cell(&self->marks, start), 1);
+    blocks_add(self, &(struct leak_block){start, address == start});
 }
 
 static ALWAYS_INLINE bool addresses_add(struct leak_addresses *ring, uintptr_t address,
@@ -144,19 +158,6 @@ static ALWAYS_INLINE bool addresses_add(struct leak_addresses *ring, uintptr_t a
         ring->all[(ring->first + ring->count++) % LEAK_SEEN_MAX] = address;
     }
     return is_full;
-}
-
-static ALWAYS_INLINE void find_span(struct leak_scan *self, uintptr_t address)
-{
-    const struct span *span = span_map_peek(address);
-    if (LIKELY(span)) {
-        __builtin_prefetch(span);
-        __builtin_prefetch((const char *)span + CACHE_LINE);
-    } else if (!span_map_find(address)) {
-        return; // not far inside a large block either
-    }
-    uintptr_t oldest;
-    if (addresses_add(&self->spans, address, &oldest)) find_block(self, oldest);
 }
 
 // All that the program tracks there.
@@ -176,21 +177,17 @@ static ALWAYS_INLINE void consider(struct leak_scan *self, uintptr_t word)
     uintptr_t address = locate_address(word);
     if (LIKELY(address - self->first >= self->end - self->first)) return;
     if (UNLIKELY(self->tracked.count > 0)) see_tracked(self, address);
-    span_map_prefetch(address);
+    leak_marks_prefetch_page(&self->marks, address);
     uintptr_t oldest;
-    if (addresses_add(&self->slots, address, &oldest)) find_span(self, oldest);
+    if (addresses_add(&self->pages, address, &oldest)) find_block(self, oldest);
 }
 
 // Leaves nothing on its way.
 static void settle_all(struct leak_scan *self)
 {
-    for (; self->slots.count > 0; self->slots.count--) {
-        find_span(self, self->slots.all[self->slots.first]);
-        self->slots.first = (self->slots.first + 1) % LEAK_SEEN_MAX;
-    }
-    for (; self->spans.count > 0; self->spans.count--) {
-        find_block(self, self->spans.all[self->spans.first]);
-        self->spans.first = (self->spans.first + 1) % LEAK_SEEN_MAX;
+    for (; self->pages.count > 0; self->pages.count--) {
+        find_block(self, self->pages.all[self->pages.first]);
+        self->pages.first = (self->pages.first + 1) % LEAK_SEEN_MAX;
     }
     for (; self->blocks.count > 0; self->blocks.count--) {
         settle(self, &self->blocks.all[self->blocks.first]);
@@ -359,10 +356,10 @@ static void scan_tracked(struct leak_scan *self, size_t index)
 // All of the block, with what was not asked for: programs may use that (malloc_usable_size).
 static void scan_block(struct leak_scan *self, uintptr_t start)
 {
-    struct located block;
-    if (!locate_block(start, &block)) return;
+    uintptr_t begin;
+    size_t size;
+    if (!locate(self, start, &begin, &size)) return;
     leak_marks_cell(&self->marks, start)->scanned ^= span_bit(start);
-    size_t size = locate_size(&block);
     if (UNLIKELY(self->hole_count > 0) && has_hole(self, start, size)) {
         scan_around(self, start, start + size, 0, scan_pages); // whatever stands there now
     } else if (UNLIKELY(leak_tracked_touches(&self->tracked, start, start + size))) {
@@ -381,7 +378,7 @@ static ALWAYS_INLINE void prefetch(struct leak_scan *self, uintptr_t handle)
     __builtin_prefetch((const void *)handle);
     __builtin_prefetch((const char *)handle + CACHE_LINE);
     __builtin_prefetch(leak_marks_cell(&self->marks, handle), 1);
-    span_map_prefetch(handle);
+    leak_marks_prefetch_page(&self->marks, handle);
 }
 
 static ALWAYS_INLINE void scan(struct leak_scan *self, uintptr_t handle)
@@ -393,25 +390,39 @@ static ALWAYS_INLINE void scan(struct leak_scan *self, uintptr_t handle)
     }
 }
 
-// Until all that is on the stack, and all that it leads to, has been scanned.
+static ALWAYS_INLINE void read_later(struct leak_scan *self, uintptr_t handle)
+{
+    prefetch(self, handle);
+    self->reading[(self->reading_first + self->reading_count++) % LEAK_READING_MAX] = handle;
+}
+
+static ALWAYS_INLINE void scan_oldest(struct leak_scan *self)
+{
+    uintptr_t handle = self->reading[self->reading_first];
+    self->reading_first = (self->reading_first + 1) % LEAK_READING_MAX;
+    self->reading_count--;
+    scan(self, handle);
+}
+
+// Until all that is on the stack, and all that it leads to, has been scanned; or it overflows: then
+// nothing is on it.
 static void drain(struct leak_scan *self)
 {
-    for (;;) {
+    while (!self->has_overflown) {
         while (self->reading_count < LEAK_READING_MAX && self->depth > 0) {
-            uintptr_t start = self->stack[--self->depth];
-            prefetch(self, start);
-            self->reading[(self->reading_first + self->reading_count++) % LEAK_READING_MAX] = start;
+            read_later(self, self->stack[--self->depth]);
         }
-        if (self->reading_count == 0) {
-            settle_all(self);
-            if (self->depth == 0) return;
+        if (self->reading_count > 0) {
+            scan_oldest(self);
             continue;
         }
-        uintptr_t start = self->reading[self->reading_first];
-        self->reading_first = (self->reading_first + 1) % LEAK_READING_MAX;
-        self->reading_count--;
-        scan(self, start);
+        settle_all(self);
+        if (self->depth == 0) break;
     }
+    if (!self->has_overflown) return;
+    settle_all(self);
+    self->reading_count = 0;
+    self->depth = 0;
 }
 
 // Blocks of one cell that are to be scanned and are not.
@@ -423,15 +434,16 @@ static uint64_t left_over(const struct leak_scan *self, const struct leak_cell *
     return left & ~cell->reached;
 }
 
-// Puts what found no room on the stack back there, as far as there is room now.
-static void find_left_over(struct leak_scan *self)
+// Calls `see` for all that is to be scanned and is not, in the order of addresses. How many.
+static ALWAYS_INLINE size_t find_left_over(struct leak_scan *self,
+                                           void (*see)(struct leak_scan *self, uintptr_t handle))
 {
+    size_t count = 0;
     self->has_overflown = false;
     for (size_t i = 0; i < self->tracked.count; i += 64) {
         uint64_t left = left_over(self, &self->tracked.cells[i / 64]);
-        for (; left; left &= left - 1) {
-            size_t index = i + (size_t)__builtin_ctzl(left);
-            leak_scan_push(self, leak_tracked_handle(index));
+        for (; left; left &= left - 1, count++) {
+            see(self, leak_tracked_handle(i + (size_t)__builtin_ctzl(left)));
         }
     }
     for (const struct span *span = span_map_next(0); span;
@@ -439,19 +451,40 @@ static void find_left_over(struct leak_scan *self)
         size_t size = span_is_small(span) ? span->size : 1;
         for (uintptr_t at = span->base; at < span->base + size; at += CELL_SIZE) {
             uint64_t left = left_over(self, leak_marks_cell(&self->marks, at));
-            for (; left; left &= left - 1) {
+            for (; left; left &= left - 1, count++) {
                 uintptr_t granule = (uintptr_t)__builtin_ctzl(left);
-                leak_scan_push(self, align_down(at, CELL_SIZE) + granule * GRANULE);
+                see(self, align_down(at, CELL_SIZE) + granule * GRANULE);
             }
         }
     }
+    return count;
+}
+
+static void read_and_scan(struct leak_scan *self, uintptr_t handle)
+{
+    if (self->reading_count == LEAK_READING_MAX) scan_oldest(self);
+    read_later(self, handle);
+}
+
+// Scans what is to be scanned in the order of addresses, without the stack: where that is much, it
+// lies close together, and from a stack it would come in any order, each with a page of its own to
+// be found by the processor. What that leads to, behind it, is found by the same sweep.
+static size_t sweep(struct leak_scan *self)
+{
+    self->is_sweeping = true;
+    const size_t count = find_left_over(self, read_and_scan);
+    while (self->reading_count > 0) scan_oldest(self);
+    settle_all(self);
+    self->is_sweeping = false;
+    return count;
 }
 
 void leak_scan_all(struct leak_scan *self)
 {
     drain(self);
     while (self->has_overflown) {
-        find_left_over(self);
+        if (sweep(self) > self->room / 2) continue; // else the stack does
+        (void)find_left_over(self, leak_scan_push);
         drain(self);
     }
 }

@@ -81,12 +81,13 @@ struct leak_scan {
 
     uintptr_t *stack; // starts of blocks, and handles of what is tracked, to be scanned
     size_t depth;
+    size_t room;        // on it: LEAK_STACK_MAX, but where a test wants less
     bool has_overflown; // some that are not scanned are not on it
+    bool is_sweeping;   // it is not used: all that is to be scanned is found by its marks
     uintptr_t reading[LEAK_READING_MAX];
     unsigned reading_count;
     unsigned reading_first;
-    struct leak_addresses slots; // whose slot in the span map is asked for
-    struct leak_addresses spans; // whose span is
+    struct leak_addresses pages; // what of is asked for
     struct leak_blocks blocks;   // whose marks are
 
     struct leak_range *holes; // in the heap's spans, which loads must not touch; in address order

@@ -9,7 +9,7 @@
 
 static ALWAYS_INLINE void leak_scan_push(struct leak_scan *self, uintptr_t start)
 {
-    if (self->depth == LEAK_STACK_MAX) {
+    if (self->is_sweeping || self->depth == self->room) {
         self->has_overflown = true; // its mark says that it is still to be scanned
         return;
     }
