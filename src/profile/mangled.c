@@ -41,10 +41,10 @@ static bool take_source_name(const char **pattern, struct part *part_out)
 static bool take_word(const char **pattern, struct part *part_out)
 {
     static const char *const words[][2] = {
-        {"St", "std"},
-        {"Sa", "std::allocator"},
-        {"Ss", "std::string"},
-        {"12_GLOBAL__N_1", "(anonymous namespace)"},
+        {"St", "std"},           {"Sa", "std::allocator"},
+        {"Ss", "std::string"},   {"Sb", "std::basic_string"},
+        {"So", "std::ostream"},  {"Si", "std::istream"},
+        {"Sd", "std::iostream"}, {"12_GLOBAL__N_1", "(anonymous namespace)"},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         const size_t size = strlen(words[i][0]);
@@ -62,8 +62,8 @@ static bool take_structor(const char **pattern, const struct part *last, struct 
     const char what = **pattern;
     if (what != 'C' && what != 'D') return false;
     const char which = (*pattern)[1];
-    if (!isdigit((unsigned char)which) && which != '?') return false;
-    *pattern += 2;
+    if (!isdigit((unsigned char)which) && which != '?' && which != '*') return false;
+    *pattern += which == '*' ? 1 : 2;
     *part_out = *last;
     part_out->is_destructor = what == 'D';
     return true;
@@ -152,33 +152,51 @@ static const char *find(const char *name, const char *text, size_t size)
     return NULL;
 }
 
-// Whether the names that come later in the pattern do so here. What stands behind a '*' may be part
-// of a name, too; but where names have been told before, "*Ev" and the like are what is given.
-static bool has_rest(const char *pattern, const char *name, bool is_strict)
+// What stands behind a '*' may be part of a name: "*Cache*". It is none where a counted name
+// follows
+// ("*RK7QString"), where the pattern ends with it and so with what is given ("*Ev"), or where it
+// begins as a substitution does ("*SaI*", "*S1_*"). Its size; 0: it is none.
+static size_t text_behind_star(const char *pattern)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+    const size_t size = strspn(pattern, letters);
+    const char *end = pattern + size;
+    if (size == 0 || isdigit((unsigned char)*end) || (*pattern == 'E' && !*end)) return 0;
+    if (*pattern == 'S' && size > 1 && strchr("tasbiod", pattern[1])) {
+        return pattern[2] == 'I' || pattern[2] == 'E' || size == 2 ? 0 : size;
+    }
+    const bool is_short = size <= 3 && end[-1] == '_'; // "S_", "S1_" has a digit, "SA_"
+    return is_short && (*pattern == 'S' || *pattern == 'T') ? 0 : size;
+}
+
+// Whether the names that come later in the pattern do so here.
+static bool has_rest(const char *pattern, const char *name)
 {
     bool is_behind_star = false;
     while (*pattern && name) {
         struct part part;
-        if (*pattern == '*' || *pattern == '?') {
-            is_behind_star = true;
-            pattern++;
-        } else if (skip_code(&pattern)) {
-            is_behind_star = false;
+        const size_t size = is_behind_star ? text_behind_star(pattern) : 0;
+        is_behind_star = *pattern == '*' || *pattern == '?';
+        if (size > 0) {
+            name = find(name, pattern, size);
+            pattern += size;
         } else if (take_source_name(&pattern, &part)) {
             name = find(name, part.begin, part.size);
-            is_behind_star = false;
-        } else {
-            size_t size = 1;
-            if (is_behind_star)
-                size += strspn(pattern + 1, "abcdefghijklmnopqrstuvwxyz"
-                                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
-            const bool is_text = is_behind_star && (is_strict || *pattern != 'E');
-            if (is_text) name = find(name, pattern, size);
-            pattern += size;
-            is_behind_star = false;
+        } else if (!skip_code(&pattern)) {
+            pattern++;
         }
     }
     return name != NULL;
+}
+
+static bool has_source_name(const char *pattern)
+{
+    struct part part;
+    while (*pattern) {
+        if (take_source_name(&pattern, &part)) return true;
+        if (!skip_code(&pattern)) pattern++;
+    }
+    return false;
 }
 
 // What is told of arguments, and what is given, is taken to fit; but the name must end where the
@@ -191,17 +209,21 @@ static bool matches_end(const char *pattern, const char *name, bool is_nested)
     if (is_ended && *end && *end != '(' && *end != '[') return false;
     // A free function, or one of a template: none of a scope of that name.
     if (!is_nested && begins(end, "::")) return false;
-    return has_rest(pattern, name, false);
+    // Operators have codes of two small letters (5.1.5.3).
+    const bool is_operator = islower((unsigned char)*pattern) && isalpha((unsigned char)pattern[1]);
+    if (is_nested && is_operator && !begins(end, "::operator")) return false;
+    return has_rest(pattern, name);
 }
 
-// Nothing is told but that it is a name of C++'s, or one in a scope.
-static bool matches_any(const char *pattern, const char *own, bool is_nested)
+// What is told first is no name. Or nothing is told but that it is a name of C++'s, or in a scope.
+static bool matches_any(const char *pattern, const char *whole, const char *own, bool is_nested)
 {
-    if (*pattern != '*' && *pattern != '?') return false;
+    const bool is_any = *pattern == '*' || *pattern == '?';
+    if (!is_any) return has_source_name(pattern) && has_rest(pattern, whole);
     const char *scope = strstr(own, "::");
     const char *parameters = strchr(own, '(');
     if (!scope && (is_nested || !parameters)) return false;
-    return has_rest(pattern, own, true);
+    return has_rest(pattern, own);
 }
 
 bool mangled_is_pattern(const char *pattern)
@@ -215,13 +237,15 @@ bool mangled_matches(const char *pattern, const char *name)
     if (*pattern == 'L') pattern++; // static
     const bool is_nested = *pattern == 'N';
     if (is_nested) pattern += 1 + strspn(pattern + 1, "rVKRO");
-    name = own_name(name);
+    const char *whole = name;
+    name = own_name(whole);
     struct part last = {0};
     for (;;) {
         struct part part;
+        if (*pattern == 'L' && isdigit((unsigned char)pattern[1])) pattern++; // static, in a scope
         bool is_part = take_word(&pattern, &part) || take_source_name(&pattern, &part) ||
                        (last.begin && take_structor(&pattern, &last, &part));
-        if (!is_part && !last.begin) return matches_any(pattern, name, is_nested);
+        if (!is_part && !last.begin) return matches_any(pattern, whole, name, is_nested);
         if (!is_part) return matches_end(pattern, name, is_nested);
         if (last.begin) {
             name = skip_arguments(name);

@@ -162,7 +162,7 @@ static bool pass_new(struct profile_walk *walk, const char *pattern)
     if (strncmp(pattern, "_Zna", 4) == 0 || pattern_matches(pattern, "_Znam")) return true;
     if (is_array) return pattern_matches(pattern, last);
     return strncmp(pattern, "_Znw", 4) == 0 || pattern_matches(pattern, "_Znwm") ||
-           pattern_matches(pattern, last) || pattern_matches(pattern, "operator new[]*");
+           pattern_matches(pattern, last) || strncmp(pattern, "operator new[]", 14) == 0;
 }
 
 // As patterns match text: "..." is a '*', to the last of which we return.

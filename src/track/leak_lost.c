@@ -80,7 +80,7 @@ static void lead_in_reverse(struct leak_scan *self)
     uintptr_t page = self->high - PAGE_SIZE;
     const struct span *span;
     while ((span = span_before(self->low, &page))) {
-        uintptr_t end = span->base + (span_is_small(span) ? span->size : CELL_SIZE);
+        uintptr_t end = span->base + (leak_marks_is_small(span) ? span->size : CELL_SIZE);
         for (uintptr_t at = end; at > span->base; at -= CELL_SIZE) {
             lead_again(self, at - CELL_SIZE);
         }

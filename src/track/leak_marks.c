@@ -10,11 +10,23 @@ static_assert(sizeof(struct leak_cell) == CACHE_LINE, "a cell is one look at mem
 static_assert(SMALL_SIZE_MAX / GRANULE < 1 << LEAK_GRANULES_BITS, "granules of a small block");
 static_assert(sizeof(struct leak_leaf) % PAGE_SIZE == 0, "whole pages");
 
-enum { HUGE_FROM = 64 << 20 }; // bytes of heap from which large pages pay for its marks (measured)
-
 static const size_t leaves_size = SPAN_MAP_ROOT_SLOTS * sizeof(struct leak_leaf *);
 static const size_t reciprocals_size = PAGE_SIZE << 3;
 static_assert((PAGE_SIZE << 3) >= sizeof(uint64_t) << LEAK_GRANULES_BITS, "room for all");
+static const size_t small_pages_size = sizeof(uint32_t)
+                                       << (SPAN_MAP_ADDRESS_BITS - LEAK_RANGE_SHIFT);
+static const size_t all_size = leaves_size + reciprocals_size + small_pages_size;
+
+// Marks of small blocks lie side by side: where these fill half of what a large page of marks is
+// for, one is asked for.
+static void note_small_page(struct leak_marks *self, struct leak_leaf *leaf, uintptr_t at)
+{
+    enum { ENOUGH = 1 << (LEAK_RANGE_SHIFT - PAGE_SHIFT - 1) };
+    if (++self->small_pages[at >> LEAK_RANGE_SHIFT] != ENOUGH) return;
+    const uintptr_t first = at >> LEAK_RANGE_SHIFT << LEAK_RANGE_SHIFT;
+    const size_t cell = first >> LEAK_CELL_SHIFT & (LEAK_CELLS_PER_LEAF - 1);
+    pages_advise_huge(&leaf->cells[cell], (size_t)1 << LEAK_LARGE_PAGE_SHIFT);
+}
 
 static void note_pages(struct leak_marks *self, const struct span *span)
 {
@@ -25,6 +37,7 @@ static void note_pages(struct leak_marks *self, const struct span *span)
         struct leak_leaf *leaf = self->leaves[at >> SPAN_MAP_LEAF_SHIFT];
         leaf->pages[at >> PAGE_SHIFT & (SPAN_MAP_LEAF_SLOTS - 1)] =
             number << LEAK_GRANULES_BITS | granules;
+        note_small_page(self, leaf, at);
     }
 }
 
@@ -35,8 +48,7 @@ static void note_live(struct leak_marks *self, const struct span *span)
         uint64_t live = atomic_load_explicit(&span->announced, memory_order_relaxed) == 1;
         leak_marks_cell(self, span->base)->live = live ? span_bit(span->base) : 0;
     }
-    if (state < SPAN_CURRENT || state > SPAN_FULL) return;
-    note_pages(self, span);
+    if (!leak_marks_is_small(span)) return;
     for (uintptr_t at = span->base; at < span->base + span->size; at += CELL_SIZE) {
         const struct plane_cell *cell = span_cell(span, at);
         uint64_t pending = atomic_load_explicit(&cell->pending, memory_order_relaxed);
@@ -47,10 +59,11 @@ static void note_live(struct leak_marks *self, const struct span *span)
 
 bool leak_marks_begin(struct leak_marks *self)
 {
-    char *memory = own_pages_map(leaves_size + reciprocals_size);
+    char *memory = own_pages_map(all_size);
     if (!memory) return false;
     self->leaves = (struct leak_leaf **)(void *)memory;
     self->reciprocals = (uint64_t *)(void *)(memory + leaves_size);
+    self->small_pages = (uint32_t *)(void *)(memory + leaves_size + reciprocals_size);
     uintptr_t low;
     uintptr_t high;
     span_map_bounds(&low, &high);
@@ -60,10 +73,14 @@ bool leak_marks_begin(struct leak_marks *self)
         if (!atomic_load_explicit(&span_map_root[i], memory_order_relaxed)) continue;
         struct leak_leaf *leaf = own_pages_map(sizeof *leaf);
         self->leaves[i] = leaf;
-        if (leaf && high - low > HUGE_FROM) pages_advise_huge(leaf, sizeof leaf->cells);
         if (leaf) continue;
         leak_marks_end(self);
         return false;
+    }
+    // All pages before the first mark, which would make a small page of what is to be a large one.
+    for (const struct span *span = span_map_next(0); span;
+         span = span_map_next(span->base + span->size)) {
+        if (leak_marks_is_small(span)) note_pages(self, span);
     }
     for (const struct span *span = span_map_next(0); span;
          span = span_map_next(span->base + span->size)) {
@@ -77,6 +94,6 @@ void leak_marks_end(struct leak_marks *self)
     for (size_t i = self->first; i < self->end; i++) {
         if (self->leaves[i]) own_pages_unmap(self->leaves[i], sizeof *self->leaves[i]);
     }
-    own_pages_unmap(self->leaves, leaves_size + reciprocals_size);
+    own_pages_unmap(self->leaves, all_size);
     self->leaves = NULL;
 }

@@ -29,6 +29,9 @@ enum {
     LEAK_CELLS_PER_LEAF = 1 << (SPAN_MAP_LEAF_SHIFT - LEAK_CELL_SHIFT),
     // Of a page: the granules of a block, and above them its number in the span.
     LEAK_GRANULES_BITS = 12,
+    // A range of addresses whose cells fill a large page: 32 MiB.
+    LEAK_LARGE_PAGE_SHIFT = 21,
+    LEAK_RANGE_SHIFT = LEAK_LARGE_PAGE_SHIFT + LEAK_CELL_SHIFT - 6, // a cell: 2^6 bytes
 };
 
 struct leak_leaf {
@@ -39,9 +42,17 @@ struct leak_leaf {
 struct leak_marks {
     struct leak_leaf **leaves; // by address >> SPAN_MAP_LEAF_SHIFT; NULL: no blocks there
     uint64_t *reciprocals;     // span->block_reciprocal, by the granules of a block
+    uint32_t *small_pages;     // how many have small blocks, by address >> LEAK_RANGE_SHIFT
     size_t first;              // first <= index < end of those that are there
     size_t end;
 };
+
+// Whether it has small blocks: a free one may say how large those were that it had.
+static inline bool leak_marks_is_small(const struct span *span)
+{
+    const enum span_state state = span_state(span);
+    return state >= SPAN_CURRENT && state <= SPAN_FULL;
+}
 
 // For every block that the heap has now. False without memory; then nothing is to be undone.
 bool leak_marks_begin(struct leak_marks *self);

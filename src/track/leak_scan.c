@@ -69,7 +69,6 @@ void leak_scan_end(struct leak_scan *self)
 }
 
 // --- words
-// ---------------------------------------------------------------------------------------
 
 // The block is in use.
 static ALWAYS_INLINE void reach(struct leak_scan *self, const struct leak_block *found,
@@ -201,7 +200,6 @@ void leak_scan_word(struct leak_scan *self, uintptr_t word)
 }
 
 // --- memory
-// --------------------------------------------------------------------------------------
 
 static void consider_all(struct leak_scan *self, const uintptr_t *words, size_t count)
 {
@@ -262,7 +260,6 @@ uintptr_t leak_scan_closed(struct leak_scan *self, uintptr_t word)
 }
 
 // --- blocks
-// --------------------------------------------------------------------------------------
 
 void leak_scan_hole(struct leak_scan *self, uintptr_t start, uintptr_t end)
 {
@@ -404,11 +401,11 @@ static ALWAYS_INLINE void scan_oldest(struct leak_scan *self)
     scan(self, handle);
 }
 
-// Until all that is on the stack, and all that it leads to, has been scanned; or it overflows: then
-// nothing is on it.
-static void drain(struct leak_scan *self)
+// Until all that is on the stack, and all that it leads to, has been scanned. Who gives up does so
+// when it overflows: then nothing is on it.
+static void drain(struct leak_scan *self, bool gives_up)
 {
-    while (!self->has_overflown) {
+    while (!(gives_up && self->has_overflown)) {
         while (self->reading_count < LEAK_READING_MAX && self->depth > 0) {
             read_later(self, self->stack[--self->depth]);
         }
@@ -417,9 +414,8 @@ static void drain(struct leak_scan *self)
             continue;
         }
         settle_all(self);
-        if (self->depth == 0) break;
+        if (self->depth == 0) return;
     }
-    if (!self->has_overflown) return;
     settle_all(self);
     self->reading_count = 0;
     self->depth = 0;
@@ -434,11 +430,13 @@ static uint64_t left_over(const struct leak_scan *self, const struct leak_cell *
     return left & ~cell->reached;
 }
 
-// Calls `see` for all that is to be scanned and is not, in the order of addresses. How many.
+// Calls `see` for all that is to be scanned and is not, in that order. How many of how many cells.
 static ALWAYS_INLINE size_t find_left_over(struct leak_scan *self,
-                                           void (*see)(struct leak_scan *self, uintptr_t handle))
+                                           void (*see)(struct leak_scan *self, uintptr_t handle),
+                                           size_t *cells_out)
 {
     size_t count = 0;
+    *cells_out = 0;
     self->has_overflown = false;
     for (size_t i = 0; i < self->tracked.count; i += 64) {
         uint64_t left = left_over(self, &self->tracked.cells[i / 64]);
@@ -448,7 +446,8 @@ static ALWAYS_INLINE size_t find_left_over(struct leak_scan *self,
     }
     for (const struct span *span = span_map_next(0); span;
          span = span_map_next(span->base + span->size)) {
-        size_t size = span_is_small(span) ? span->size : 1;
+        size_t size = leak_marks_is_small(span) ? span->size : 1;
+        *cells_out += size / CELL_SIZE + 1;
         for (uintptr_t at = span->base; at < span->base + size; at += CELL_SIZE) {
             uint64_t left = left_over(self, leak_marks_cell(&self->marks, at));
             for (; left; left &= left - 1, count++) {
@@ -466,26 +465,31 @@ static void read_and_scan(struct leak_scan *self, uintptr_t handle)
     read_later(self, handle);
 }
 
-// Scans what is to be scanned in the order of addresses, without the stack: where that is much, it
-// lies close together, and from a stack it would come in any order, each with a page of its own to
-// be found by the processor. What that leads to, behind it, is found by the same sweep.
-static size_t sweep(struct leak_scan *self)
+// Scans what is to be scanned in the order of addresses: from a stack, where that is much, each
+// would come with a page of its own for the processor to find. What it leads to, behind it, is
+// found by the same sweep, but of lists that run the other way one block. Whether another is worth
+// its way.
+static bool sweep(struct leak_scan *self, size_t *last_out)
 {
+    const size_t last = *last_out;
+    size_t cells;
     self->is_sweeping = true;
-    const size_t count = find_left_over(self, read_and_scan);
+    const size_t count = *last_out = find_left_over(self, read_and_scan, &cells);
     while (self->reading_count > 0) scan_oldest(self);
     settle_all(self);
     self->is_sweeping = false;
-    return count;
+    return count > cells / 8 && (count > last + last / 2 || count > cells / 4); // measured
 }
 
 void leak_scan_all(struct leak_scan *self)
 {
-    drain(self);
+    size_t last = 0;
+    size_t cells;
+    drain(self, true);
     while (self->has_overflown) {
-        if (sweep(self) > self->room / 2) continue; // else the stack does
-        (void)find_left_over(self, leak_scan_push);
-        drain(self);
+        if (sweep(self, &last)) continue;
+        (void)find_left_over(self, leak_scan_push, &cells);
+        drain(self, false);
     }
 }
 
