@@ -302,7 +302,7 @@ static void graph_check(void)
 static void random_graphs_are_what_a_plain_model_says(void **state)
 {
     (void)state;
-    for (int i = 0; i < 600; i++) {
+    for (int i = 0; i < 200; i++) {
         graph_make();
         graph_close();
         begin();
