@@ -152,10 +152,9 @@ static const char *find(const char *name, const char *text, size_t size)
     return NULL;
 }
 
-// What stands behind a '*' may be part of a name: "*Cache*". It is none where a counted name
-// follows
-// ("*RK7QString"), where the pattern ends with it and so with what is given ("*Ev"), or where it
-// begins as a substitution does ("*SaI*", "*S1_*"). Its size; 0: it is none.
+// What stands behind a '*' may be part of a name: "*Cache*". It is none where a counted name comes
+// next ("*RK7QString"), where the pattern ends with it and so with what is given ("*Ev"), or where
+// it begins as a substitution does ("*SaI*", "*S1_*"). Its size; 0: it is none.
 static size_t text_behind_star(const char *pattern)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";

@@ -1,8 +1,6 @@
 #include "profile/suppressions.h"
 
 #include "profile/inside.h"
-#include "profile/mangled.h"
-#include "profile/pattern.h"
 #include "symbols/demangle.h"
 
 #include <errno.h>
