@@ -45,7 +45,7 @@ int embedded_write(const struct embedded *self, int fd)
 int embedded_replace(const struct embedded *self, const char *path)
 {
     char fresh[PATH_MAX];
-    const int len = snprintf(fresh, sizeof fresh, "%s.new-XXXXXX", path);
+    const int len = snprintf(fresh, sizeof fresh, "%s" EMBEDDED_DRAFT EMBEDDED_DRAFT_RANDOM, path);
     if (len < 0 || (size_t)len >= sizeof fresh) return -ENAMETOOLONG;
     const int fd = mkostemp(fresh, O_CLOEXEC);
     if (fd < 0) return -errno;

@@ -2,7 +2,9 @@
 
 #include "base/pattern.h"
 #include "base/settings.h"
+#include "cli/embedded.h"
 #include "cli/environment.h"
+#include "cli/recordings.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -71,6 +73,16 @@ static int folder_open(const char *path)
     return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+DIR *live_folder_list(const struct live_folder *self)
+{
+    const int again = openat(self->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = again < 0 ? NULL : fdopendir(again);
+    const int error = errno;
+    if (!folder && again >= 0) close(again);
+    errno = error;
+    return folder;
+}
+
 // Says to other metes that we look after it. False when one was quicker, and removed it as one that
 // nobody looks after.
 static bool folder_lock(int fd)
@@ -135,6 +147,29 @@ bool live_folder_is_name(const char *name)
     return strncmp(name, FOLDER_BEGIN, begin) == 0 && strlen(name) == begin + strlen(FOLDER_RANDOM);
 }
 
+// Whether a name in it is of what was written to take a recording's place, and never did.
+static bool is_draft(const char *name)
+{
+    char whole[NAME_MAX + 1];
+    pid_t pid;
+    unsigned image;
+    const char *suffix = strstr(name, EMBEDDED_DRAFT);
+    if (!suffix || strlen(suffix) != strlen(EMBEDDED_DRAFT EMBEDDED_DRAFT_RANDOM)) return false;
+    (void)snprintf(whole, sizeof whole, "%.*s", (int)(suffix - name), name);
+    return recording_parse_name(whole, &pid, &image);
+}
+
+// What its maker was writing when it was killed: the recording itself is there.
+static void remove_drafts(const struct live_folder *self)
+{
+    DIR *folder = live_folder_list(self);
+    if (!folder) return;
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        if (is_draft(entry->d_name)) (void)unlinkat(self->fd, entry->d_name, 0);
+    }
+    closedir(folder);
+}
+
 int live_folder_adopt(struct live_folder *self, const char *path)
 {
     struct stat folder;
@@ -154,7 +189,10 @@ int live_folder_adopt(struct live_folder *self, const char *path)
         error = -ENOENT; // its maker or another mete was quicker
     }
     self->is_in_memory = !error && is_memory(path, &system);
-    if (!error) return 0;
+    if (!error) {
+        remove_drafts(self);
+        return 0;
+    }
     close(self->fd);
     self->fd = -1;
     return error;
@@ -211,14 +249,10 @@ bool live_folder_is_unwanted(const struct live_folder *self)
 }
 
 // Whether nothing is in it but our links.
-static bool has_links_alone(int fd)
+static bool has_links_alone(const struct live_folder *self)
 {
-    const int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *folder = again < 0 ? NULL : fdopendir(again);
-    if (!folder) {
-        if (again >= 0) close(again);
-        return false;
-    }
+    DIR *folder = live_folder_list(self);
+    if (!folder) return false;
     bool is_alone = true;
     for (const struct dirent *entry; is_alone && (entry = readdir(folder));) {
         const char *name = entry->d_name;
@@ -273,7 +307,7 @@ bool live_folder_destroy(struct live_folder *self)
 {
     if (self->fd >= 0) {
         // A process that outlives the command, and has its recording here, may yet start others.
-        if (has_links_alone(self->fd)) {
+        if (has_links_alone(self)) {
             for (size_t i = 0; i < LINKS_COUNT; i++) (void)unlinkat(self->fd, links[i], 0);
         }
     }

@@ -5,6 +5,7 @@
 // the command line.
 #pragma once
 
+#include <dirent.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,6 +48,9 @@ bool live_folder_is_unwanted(const struct live_folder *self);
 // folder's of the same run.
 void live_folder_set_run(const struct live_folder *self, uint64_t run);
 uint64_t live_folder_run(const struct live_folder *self);
+
+// Its names, to be closed by closedir(); NULL with errno when they cannot be read.
+DIR *live_folder_list(const struct live_folder *self);
 
 // Whether a recording finds room in it now.
 bool live_folder_has_room(const struct live_folder *self);

@@ -141,13 +141,8 @@ static bool may_be_alive(const struct recording *item, pid_t main_pid)
 
 static int find_in(struct recordings *self, const struct live_folder *folder, pid_t main_pid)
 {
-    const int again = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *opened = again < 0 ? NULL : fdopendir(again);
-    if (!opened) {
-        const int error = -errno;
-        if (again >= 0) close(again);
-        return error;
-    }
+    DIR *opened = live_folder_list(folder);
+    if (!opened) return -errno;
     int error = 0;
     bool is_unknown = false;
     const struct dirent *entry;

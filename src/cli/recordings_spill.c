@@ -143,12 +143,8 @@ static void look_at(struct recordings_spill *self, const char *name, pid_t comma
 // Looks at all that are there: more ended at once than the kernel tells of.
 static void look_at_all(struct recordings_spill *self, pid_t command_pid)
 {
-    const int again = openat(self->live->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *folder = again < 0 ? NULL : fdopendir(again);
-    if (!folder) {
-        if (again >= 0) close(again);
-        return;
-    }
+    DIR *folder = live_folder_list(self->live);
+    if (!folder) return;
     // Those that were counted are counted again, and the largest is compared with itself.
     self->ended_bytes = 0;
     self->has_child = false;

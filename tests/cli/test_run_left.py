@@ -352,6 +352,18 @@ def test_two_folders_of_one_run_are_one_run(mete, memory, tmp_path):
     assert max(len(one["children"]) + one["children_unlisted"] for one in told) >= 90
 
 
+def test_what_a_killed_mete_was_writing_is_removed(abandon, fake_mete, tmp_path):
+    """Beside its recording, which is whole, lies what was to take its place."""
+    killed = abandon("-o", "kept.mete")
+    killed.kill_mete()
+    killed.kill_program()
+    half = killed.folder / f"{killed.pid}.1.mete.new-a1B2c3"
+    half.write_bytes(MAGIC)
+    done = call_mete(fake_mete, ["run", "-o", "a.mete", "true"], cwd=tmp_path, env=killed.env)
+    assert len(done.said()) == 1 and "/kept.mete" in done.said()[0]
+    assert not killed.folder.exists() and names(tmp_path) == ["a.mete", "kept.mete"]
+
+
 def test_nothing_of_a_mete_that_lives_is_touched(abandon, fake_mete, tmp_path):
     running = abandon()
     before = sorted(running.folder.iterdir())
