@@ -70,7 +70,6 @@ void leak_scan_end(struct leak_scan *self)
 
 // --- words
 
-// The block is in use.
 static ALWAYS_INLINE void reach(struct leak_scan *self, const struct leak_block *found,
                                 struct leak_cell *cell, uint64_t bit)
 {
@@ -437,6 +436,7 @@ static ALWAYS_INLINE size_t find_left_over(struct leak_scan *self,
 {
     size_t count = 0;
     *cells_out = 0;
+    self->searches++;
     self->has_overflown = false;
     for (size_t i = 0; i < self->tracked.count; i += 64) {
         uint64_t left = left_over(self, &self->tracked.cells[i / 64]);

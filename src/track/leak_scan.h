@@ -83,6 +83,7 @@ struct leak_scan {
     size_t depth;
     size_t room;        // on it: LEAK_STACK_MAX, but where a test wants less
     bool has_overflown; // some that are not scanned are not on it
+    size_t searches;    // through all marks, for those that are not on it
     bool is_sweeping;   // it is not used: all that is to be scanned is found by its marks
     uintptr_t reading[LEAK_READING_MAX];
     unsigned reading_count;

@@ -197,6 +197,85 @@ static void a_block_that_leads_to_very_many_is_no_trouble(void **state)
     heap_free(all);
 }
 
+// --- how much it costs
+
+// How often all marks were searched for what did not fit on the stack.
+static size_t searches_for(const void *root, size_t room)
+{
+    begin();
+    scan.room = room;
+    leak_scan_word(&scan, (uintptr_t)root);
+    leak_scan_reach(&scan);
+    const size_t searches = scan.searches;
+    leak_scan_end(&scan);
+    return searches;
+}
+
+enum { LISTS = 20000, LIST_LENGTH = 30, ROOM = 1000 };
+
+// One block leads to lists, whose blocks lie in the heap as the order says: block `at` of list
+// `list` is the order(list, at)-th of all.
+static size_t searches_for_lists(size_t lists, size_t length,
+                                 size_t (*order)(size_t list, size_t at))
+{
+    const size_t count = lists * length;
+    void **heads = block_of(lists * sizeof *heads);
+    void ***all = malloc(count * sizeof *all); // libc's
+    assert_non_null(all);
+    for (size_t i = 0; i < count; i++) all[i] = block_of(48);
+    for (size_t list = 0; list < lists; list++) {
+        heads[list] = all[order(list, 0)];
+        for (size_t at = 0; at + 1 < length; at++) {
+            all[order(list, at)][0] = all[order(list, at + 1)];
+        }
+    }
+    const size_t searches = searches_for(heads, ROOM);
+    for (size_t i = 0; i < count; i++) heap_free(all[i]);
+    free(all);
+    heap_free(heads);
+    return searches;
+}
+
+static size_t list_by_list(size_t list, size_t at)
+{
+    return list * LIST_LENGTH + at;
+}
+
+static size_t rank_by_rank(size_t list, size_t at)
+{
+    return at * LISTS + list;
+}
+
+static size_t against_the_addresses(size_t list, size_t at)
+{
+    return (LIST_LENGTH - 1 - at) * LISTS + list;
+}
+
+static void a_stack_that_is_too_small_costs_few_searches(void **state)
+{
+    (void)state;
+    // Each search finds a block of each list at least.
+    assert_true(searches_for_lists(LISTS, LIST_LENGTH, list_by_list) <= LIST_LENGTH + 1);
+    assert_true(searches_for_lists(LISTS, LIST_LENGTH, against_the_addresses) <= LIST_LENGTH + 1);
+    // What it leads to behind it, it finds as well.
+    assert_true(searches_for_lists(LISTS, LIST_LENGTH, rank_by_rank) <= LIST_LENGTH / 2);
+}
+
+static size_t backwards(size_t list, size_t at)
+{
+    enum { LENGTH = LISTS / 100 };
+    return list * LENGTH + LENGTH - 1 - at;
+}
+
+// A search is worth its way only where it finds much: a list that runs against the addresses would
+// cost one for each of its blocks.
+static void few_blocks_are_not_searched_for(void **state)
+{
+    (void)state;
+    const size_t searches = searches_for_lists(ROOM + ROOM / 10, LISTS / 100, backwards);
+    assert_true(searches <= 4);
+}
+
 // --- random graphs
 
 enum { NODES_MAX = 120, EDGES = 4 };
@@ -350,6 +429,8 @@ int main(void)
         cmocka_unit_test(a_block_with_a_hole_is_read_with_care),
         cmocka_unit_test(a_long_list_has_one_head),
         cmocka_unit_test(a_block_that_leads_to_very_many_is_no_trouble),
+        cmocka_unit_test(a_stack_that_is_too_small_costs_few_searches),
+        cmocka_unit_test(few_blocks_are_not_searched_for),
         cmocka_unit_test(random_graphs_are_what_a_plain_model_says),
         cmocka_unit_test(nothing_is_left_of_it),
     };
