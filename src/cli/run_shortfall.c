@@ -12,8 +12,9 @@
 enum { CHILDREN_NAMED = 3, RUNNING_NAMED = 3, BLIND_NAMED = 3 };
 
 #define UNSEEN                                                                                     \
-    "is linked statically or setuid, is built with a sanitizer, has no LD_PRELOAD and METE in "    \
-    "its environment ('env -i', sudo), or runs as another user or in another root (chroot)"
+    "is linked statically, setuid or 32-bit, is built with a sanitizer, has no LD_PRELOAD and "    \
+    "METE in its environment ('env -i', sudo), or runs as another user or in another root "        \
+    "(chroot)"
 
 __attribute__((format(printf, 2, 3))) static void add(struct shortfall *self, const char *format,
                                                       ...)

@@ -17,14 +17,14 @@ from conftest import Done, call_mete
 # What it became is told where it did not come and go too fast to be seen.
 BECAME = re.compile(
     r"not everything was seen: '\w+' became (another program, which left no recording: it "
-    r"allocated nothing, is linked statically or setuid, is built with a sanitizer, has no "
+    r"allocated nothing, is linked statically, setuid or 32-bit, is built with a sanitizer, has no "
     r"LD_PRELOAD and METE in its environment \('env -i', sudo\), or runs as another user or in "
     r"another root \(chroot\)|'/\S+', in an environment "
     r"without LD_PRELOAD and METE, as 'env -i' and sudo make it): put 'mete run' behind that$")
 
 
-UNSEEN = ("is linked statically or setuid, is built with a sanitizer, has no LD_PRELOAD and METE "
-          "in its environment ('env -i', sudo), or runs as another user or in another root "
+UNSEEN = ("is linked statically, setuid or 32-bit, is built with a sanitizer, has no LD_PRELOAD "
+          "and METE in its environment ('env -i', sudo), or runs as another user or in another root "
           "(chroot)")
 UNSEEN_ONE = "started left no recording: it " + UNSEEN
 
