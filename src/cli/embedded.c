@@ -1,14 +1,12 @@
 #include "cli/embedded.h"
 
+#include "cli/draft.h"
 #include "record/finish.h"
 #include "record/reader.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 struct embedded {
     struct recording *recording;
@@ -44,14 +42,18 @@ int embedded_write(const struct embedded *self, int fd)
 
 int embedded_replace(const struct embedded *self, const char *path)
 {
-    char fresh[PATH_MAX];
-    const int len = snprintf(fresh, sizeof fresh, "%s" EMBEDDED_DRAFT EMBEDDED_DRAFT_RANDOM, path);
-    if (len < 0 || (size_t)len >= sizeof fresh) return -ENAMETOOLONG;
-    const int fd = mkostemp(fresh, O_CLOEXEC);
-    if (fd < 0) return -errno;
-    int error = embedded_write(self, fd);
-    if (close(fd) < 0 && !error) error = -errno;
-    if (!error && rename(fresh, path) < 0) error = -errno;
-    if (error) (void)unlink(fresh);
+    struct draft draft;
+    int error = draft_begin(&draft, path);
+    if (error) return error;
+    error = embedded_write(self, draft.fd);
+    if (error) {
+        draft_abandon(&draft);
+        return error;
+    }
+    error = draft_finish(&draft);
+    if (!error && rename(draft.path, path) < 0) {
+        error = -errno;
+        draft_abandon(&draft);
+    }
     return error;
 }

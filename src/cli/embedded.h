@@ -5,11 +5,6 @@
 struct embedded;
 struct recording; // record/reader.h's
 
-// What follows a file's name while what is to take its place is written: six characters at random.
-// Who is killed meanwhile leaves that.
-#define EMBEDDED_DRAFT ".new-"
-#define EMBEDDED_DRAFT_RANDOM "XXXXXX"
-
 // Takes the recording over. NULL for want of memory: then it is closed.
 struct embedded *embedded_create(struct recording *recording);
 void embedded_close(struct embedded *self); // may be NULL

@@ -2,9 +2,8 @@
 
 #include "base/pattern.h"
 #include "base/settings.h"
-#include "cli/embedded.h"
+#include "cli/draft.h"
 #include "cli/environment.h"
-#include "cli/recordings.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -147,25 +146,13 @@ bool live_folder_is_name(const char *name)
     return strncmp(name, FOLDER_BEGIN, begin) == 0 && strlen(name) == begin + strlen(FOLDER_RANDOM);
 }
 
-// Whether a name in it is of what was written to take a recording's place, and never did.
-static bool is_draft(const char *name)
-{
-    char whole[NAME_MAX + 1];
-    pid_t pid;
-    unsigned image;
-    const char *suffix = strstr(name, EMBEDDED_DRAFT);
-    if (!suffix || strlen(suffix) != strlen(EMBEDDED_DRAFT EMBEDDED_DRAFT_RANDOM)) return false;
-    (void)snprintf(whole, sizeof whole, "%.*s", (int)(suffix - name), name);
-    return recording_parse_name(whole, &pid, &image);
-}
-
 // What its maker was writing when it was killed: the recording itself is there.
 static void remove_drafts(const struct live_folder *self)
 {
     DIR *folder = live_folder_list(self);
     if (!folder) return;
     for (const struct dirent *entry; (entry = readdir(folder));) {
-        if (is_draft(entry->d_name)) (void)unlinkat(self->fd, entry->d_name, 0);
+        if (draft_is_name(entry->d_name)) (void)unlinkat(self->fd, entry->d_name, 0);
     }
     closedir(folder);
 }

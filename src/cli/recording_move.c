@@ -1,5 +1,6 @@
 #include "cli/recording_move.h"
 
+#include "cli/draft.h"
 #include "cli/recording_facts.h"
 
 #include <errno.h>
@@ -87,17 +88,6 @@ static int copy_data(int from, int to)
     return 0;
 }
 
-// A file in the folder of `target` with another name, made by us; -errno when there is none.
-static int temporary_create(const char *target, char *temporary, size_t size)
-{
-    const char *slash = strrchr(target, '/');
-    const int folder_len = slash ? (int)(slash - target) + 1 : 0;
-    const int len = snprintf(temporary, size, "%.*s.mete-XXXXXX", folder_len, target);
-    if (len < 0 || (size_t)len >= size) return -ENAMETOOLONG;
-    const int fd = mkostemp(temporary, O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
-}
-
 // The name itself must last as long as what it names.
 static void sync_folder(const char *target)
 {
@@ -126,16 +116,15 @@ static int copy_file(const char *path, int to)
 static int write_to(const struct embedded *made, const char *path, const char *target,
                     bool replaces)
 {
-    char temporary[PATH_MAX];
-    const int to = temporary_create(target, temporary, sizeof temporary);
-    if (to < 0) return to;
-    int error = fchmod(to, 0600) == 0 ? 0 : -errno;
-    if (!error) error = made ? embedded_write(made, to) : copy_file(path, to);
-    if (!error && fsync(to) < 0) error = -errno;
-    if (close(to) < 0 && !error) error = -errno;
-    if (!error) error = rename_to(temporary, target, replaces);
+    struct draft draft;
+    int error = draft_begin(&draft, target);
+    if (error) return error;
+    error = made ? embedded_write(made, draft.fd) : copy_file(path, draft.fd);
+    if (!error && fsync(draft.fd) < 0) error = -errno;
+    if (!error) error = draft_finish(&draft);
+    if (!error) error = rename_to(draft.path, target, replaces);
     if (error) {
-        (void)unlink(temporary);
+        draft_abandon(&draft);
         return error;
     }
     sync_folder(target);

@@ -357,7 +357,7 @@ def test_what_a_killed_mete_was_writing_is_removed(abandon, fake_mete, tmp_path)
     killed = abandon("-o", "kept.mete")
     killed.kill_mete()
     killed.kill_program()
-    half = killed.folder / f"{killed.pid}.1.mete.new-a1B2c3"
+    half = killed.folder / ".mete-new-a1B2c3"
     half.write_bytes(MAGIC)
     done = call_mete(fake_mete, ["run", "-o", "a.mete", "true"], cwd=tmp_path, env=killed.env)
     assert len(done.said()) == 1 and "/kept.mete" in done.said()[0]

@@ -24,8 +24,8 @@ BECAME = re.compile(
 
 
 UNSEEN = ("is linked statically, setuid or 32-bit, is built with a sanitizer, has no LD_PRELOAD "
-          "and METE in its environment ('env -i', sudo), or runs as another user or in another root "
-          "(chroot)")
+          "and METE in its environment ('env -i', sudo), or runs as another user or in another "
+          "root (chroot)")
 UNSEEN_ONE = "started left no recording: it " + UNSEEN
 
 
