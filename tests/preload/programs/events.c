@@ -1,6 +1,8 @@
 // A program for each thing that befalls processes and threads while their memory is counted:
 // events WHAT [NUMBER]. Each allocates so much so often, and says on standard output what the test
 // must know. Functions that end in _site are those whose figures are asserted.
+#include "sites.h"
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -12,52 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SITE __attribute__((noinline, noclone))
-
-static __thread void *volatile sink; // so that no call is optimised away
 static long number = 100;
-
-SITE static char *kept_site(void)
-{
-    return sink = malloc(100);
-}
-
-SITE static char *parent_site(void)
-{
-    return sink = malloc(40);
-}
-
-SITE static char *child_site(void)
-{
-    return sink = malloc(60);
-}
-
-SITE static char *thread_site(void)
-{
-    return sink = malloc(50);
-}
-
-SITE static char *handler_site(void)
-{
-    return sink = malloc(10);
-}
-
-static void check(int holds, const char *what)
-{
-    if (holds) return;
-    perror(what);
-    exit(9);
-}
-
-static void wait_for(pid_t child)
-{
-    int status = 0;
-    check(child > 0 && waitpid(child, &status, 0) == child, "waitpid");
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        fprintf(stderr, "a child ended with status %#x\n", status);
-        exit(8);
-    }
-}
 
 // --- processes
 
@@ -276,19 +233,6 @@ static void set_timer(long microseconds)
 {
     struct itimerval timer = {{0, microseconds}, {0, microseconds}};
     setitimer(ITIMER_REAL, &timer, NULL);
-}
-
-// Another stack each time, so that also what is new is interrupted.
-SITE static void wind(unsigned long way, void (*leaf)(void))
-{
-    if (way > 1 && way % 2) {
-        wind(way / 2, leaf);
-    } else if (way > 1) {
-        wind(way / 2, leaf);
-    } else {
-        leaf();
-    }
-    sink = NULL; // no tail calls
 }
 
 static void two_blocks(void)

@@ -1,7 +1,7 @@
 // A program for each way in which a process or a thread can live and die while its memory is
 // counted: lives WHAT [NUMBER [FOLDER]]. What events.c is for things that befall a process, this is
 // for whole lives. Functions that end in _site are those whose figures are asserted.
-#include "stacks.h"
+#include "sites.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -19,66 +19,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SITE __attribute__((noinline, noclone))
-
 extern char **environ;
 extern void *__dso_handle;
 int __cxa_thread_atexit_impl(void (*destroy)(void *), void *object, void *library);
 
-static __thread void *volatile sink; // so that no call is optimised away
 static long number = 100;
 static const char *folder = "";
-
-SITE static char *kept_site(void)
-{
-    return sink = malloc(100);
-}
-
-SITE static char *parent_site(void)
-{
-    return sink = malloc(40);
-}
-
-SITE static char *child_site(void)
-{
-    return sink = malloc(60);
-}
-
-SITE static char *thread_site(void)
-{
-    return sink = malloc(50);
-}
 
 SITE static char *held_site(void)
 {
     return sink = malloc(80);
 }
 
-SITE static char *handler_site(void)
-{
-    return sink = malloc(10);
-}
-
 SITE static char *grown_site(char *block)
 {
     return sink = realloc(block, 3000);
-}
-
-static void check(int holds, const char *what)
-{
-    if (holds) return;
-    perror(what);
-    exit(9);
-}
-
-static void wait_for(pid_t child)
-{
-    int status = 0;
-    check(child > 0 && waitpid(child, &status, 0) == child, "waitpid");
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        fprintf(stderr, "a child ended with status %#x\n", status);
-        exit(8);
-    }
 }
 
 static void keep_one(void)
