@@ -96,7 +96,7 @@ static size_t keep_names(struct naming *self, const struct recording *recording,
     size_t size = 0;
     for (size_t i = 0; i < count; i++) {
         const struct record_line *line = &recording->lines[name->first + i];
-        size += (size_t)line->function.size + line->file.size + 2;
+        size += (size_t)line->function.size + line->linkage.size + line->file.size + 3;
     }
     if (size > self->kept_size) {
         char *larger = realloc(self->kept, size);
@@ -108,8 +108,10 @@ static size_t keep_names(struct naming *self, const struct recording *recording,
     for (size_t i = 0; i < count; i++) {
         const struct record_line *line = &recording->lines[name->first + i];
         const char *function = keep_text(self, &len, recording, line->function);
+        const char *linkage = keep_text(self, &len, recording, line->linkage);
         const char *file = keep_text(self, &len, recording, line->file);
-        lines_out[i] = (struct finish_line){function, file, line->line, line->is_inlined != 0};
+        lines_out[i] =
+            (struct finish_line){function, linkage, file, line->line, line->is_inlined != 0};
     }
     return count;
 }
@@ -124,8 +126,8 @@ static size_t name_frame(void *context, const struct recording *recording, size_
     size_t count = name->count < max ? name->count : max;
     for (size_t i = 0; i < count; i++) {
         const struct symbols_line *line = &name->lines[i];
-        lines_out[i] =
-            (struct finish_line){line->function, line->file, line->line, line->is_inlined};
+        lines_out[i] = (struct finish_line){line->function, line->linkage, line->file, line->line,
+                                            line->is_inlined};
     }
     return count;
 }

@@ -112,11 +112,12 @@ static bool line_name(struct finder *self, const struct record_line *from, uint3
     struct profile *profile = self->profile;
     *to = (struct profile_line){
         .full = profile_string(profile, from->function),
+        .linkage = profile_string(profile, from->linkage),
         .file = profile_string(profile, from->file),
         .line = from->line,
         .is_inlined = from->is_inlined != 0,
     };
-    if (!to->full || !to->file) return false;
+    if (!to->full || !to->linkage || !to->file) return false;
     if (!*to->full) to->full = "(unnamed)";
     const char *name = folded(self, to->full);
     if (!name) return false;
@@ -142,7 +143,7 @@ static bool line_make(struct finder *self, const struct profile_frame *frame,
     const char *file = strings_add(&profile->places->strings, "", 0);
     free(text);
     if (!name || !file) return false;
-    *to = (struct profile_line){.full = name, .file = file};
+    *to = (struct profile_line){.full = name, .linkage = "", .file = file};
     return function_find(self,
                          (struct profile_function){.name = name,
                                                    .file = file,

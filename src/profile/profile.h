@@ -112,7 +112,8 @@ struct profile_function {
 
 // A place in a function.
 struct profile_line {
-    const char *full; // the function as the demangler calls it
+    const char *full;    // the function as the demangler calls it
+    const char *linkage; // as the linker does, where that is a mangled name; else ""
     const char *file;
     uint32_t line; // 0 when unknown
     uint32_t function;

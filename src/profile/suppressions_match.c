@@ -1,5 +1,4 @@
 #include "profile/inside.h"
-#include "profile/mangled.h"
 #include "profile/pattern.h"
 #include "profile/suppressions.h"
 
@@ -95,8 +94,29 @@ static bool is_function(const struct suppression_frame *frame, const char *name)
     for (size_t i = 0; i < 2 && strcmp(frame->pattern, "(below main)") == 0; i++) {
         if (pattern_matches(below[i], name)) return true;
     }
-    if (frame->demangled && strcmp(frame->demangled, name) == 0) return true;
-    return mangled_is_pattern(pattern) && mangled_matches(pattern, name);
+    return frame->demangled && strcmp(frame->demangled, name) == 0;
+}
+
+// A mangled name, of which Valgrind's patterns are. Of a constructor or destructor there are
+// several
+// ("C1", "C2", "D0", …), at one place or of one text: whichever is meant, it is.
+static bool is_linkage(const char *pattern, const char *linkage)
+{
+    if (pattern_matches(pattern, linkage)) return *linkage != '\0';
+    if (strncmp(pattern, "_Z", 2) != 0) return false;
+    char *other = strdup(linkage);
+    bool is_match = false;
+    for (char *at = other; at && !is_match && (at = strpbrk(at, "CD")); at++) {
+        const bool is_code = at[1] >= '0' && at[1] <= '5' && (at[2] == 'E' || at[2] == 'I');
+        const char own = at[1];
+        for (char code = '0'; is_code && !is_match && code <= '5'; code++) {
+            at[1] = code;
+            is_match = pattern_matches(pattern, other);
+        }
+        if (is_code) at[1] = own;
+    }
+    free(other); // without memory for it, the others are not seen
+    return is_match;
 }
 
 static bool frame_matches(const struct suppression_frame *frame, const struct seen *seen)
@@ -106,7 +126,7 @@ static bool frame_matches(const struct suppression_frame *frame, const struct se
     switch (frame->what) {
     case SUPPRESSION_ANY: return true;
     case SUPPRESSION_FUNCTION:
-        return is_function(frame, line->full) ||
+        return is_function(frame, line->full) || is_linkage(frame->pattern, line->linkage) ||
                pattern_matches(frame->pattern, seen->profile->functions[line->function].name);
     case SUPPRESSION_OBJECT: return pattern_matches(frame->pattern, module_of(seen));
     case SUPPRESSION_SOURCE: break;

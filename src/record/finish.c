@@ -115,7 +115,8 @@ static bool names_know(struct texts *self, const struct recording *recording)
     bool is_fine = true;
     for (size_t i = 0; is_fine && i < recording->lines_count; i++) {
         const struct record_line *line = &recording->lines[i];
-        is_fine = texts_know(self, &line->function) && texts_know(self, &line->file);
+        is_fine = texts_know(self, &line->function) && texts_know(self, &line->linkage) &&
+                  texts_know(self, &line->file);
     }
     return is_fine;
 }
@@ -137,6 +138,7 @@ static bool frame_name(struct naming *self, size_t frame, const struct finish_li
         struct record_line *line = &self->lines[self->line_count++];
         *line = (struct record_line){.line = lines[i].line, .is_inlined = lines[i].is_inlined};
         if (!text_store(&self->texts, lines[i].function, &line->function)) return false;
+        if (!text_store(&self->texts, lines[i].linkage, &line->linkage)) return false;
         if (!text_store(&self->texts, lines[i].file, &line->file)) return false;
     }
     return true;

@@ -14,6 +14,7 @@
 // again or returns.
 struct finish_line {
     const char *function;
+    const char *linkage; // mangled
     const char *file;
     uint32_t line; // 0: unknown
     bool is_inlined;

@@ -244,6 +244,7 @@ enum record_stack_end {
 
 #define RECORD_LINES_COLUMNS(X, A)                                                                 \
     X(TEXT, function) /* demangled; empty when unknown */                                          \
+    X(TEXT, linkage)  /* its mangled name; empty without one */                                    \
     X(TEXT, file)     /* empty when unknown */                                                     \
     X(U32, line)      /* 0 when unknown */                                                         \
     X(U32, is_inlined)

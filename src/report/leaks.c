@@ -177,7 +177,8 @@ static void put_suppression(FILE *out, const struct profile *profile,
         const struct profile_line *code = &profile->lines[line];
         const bool is_nameless = profile->functions[code->function].is_nameless;
         const char *name = is_nameless ? profile->functions[code->function].name : code->full;
-        is_giver = is_giver && strncmp(name, "operator new", strlen("operator new")) == 0;
+        if (*code->linkage) name = code->linkage; // Valgrind knows no other
+        is_giver = is_giver && strncmp(code->full, "operator new", strlen("operator new")) == 0;
         if (is_giver) continue;
         (void)fprintf(out, "   fun:%s\n", name);
         if (strcmp(name, "main") == 0) break;

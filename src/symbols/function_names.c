@@ -21,7 +21,7 @@ struct key {
 
 struct function_name_entry {
     struct key key;
-    const char *name;
+    struct function_name name;
 };
 
 struct function_names_unit {
@@ -81,15 +81,16 @@ static int grow(struct function_names *self)
     return 0;
 }
 
-static int remember(struct function_names *self, struct key key, const char *name)
+static int remember(struct function_names *self, struct key key, const struct function_name *name)
 {
     if (self->count * 2 >= self->capacity && grow(self) < 0) return -ENOMEM;
-    *entry_of(self, key) = (struct function_name_entry){.key = key, .name = name};
+    *entry_of(self, key) = (struct function_name_entry){.key = key, .name = *name};
     self->count++;
     return 0;
 }
 
-static bool is_remembered(struct function_names *self, struct key key, const char **name_out)
+static bool is_remembered(struct function_names *self, struct key key,
+                          struct function_name *name_out)
 {
     if (self->capacity == 0) return false;
     const struct function_name_entry *entry = entry_of(self, key);
@@ -127,15 +128,32 @@ static int keep_stem(struct function_names *self, const char *symbol, const char
     return keep(self, symbol, demangle_stem(symbol), name_out);
 }
 
+// The mangled name of C++ or Rust of the two, NULL without one. What the symbol table says is that
+// of the very copy that runs: of constructors there are several.
+static int keep_linkage(struct function_names *self, const char *symbol, const char *linkage,
+                        const char **name_out)
+{
+    const char *const names[] = {symbol, linkage};
+    *name_out = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        const char *name = names[i];
+        if (!name || name[0] != '_' || (name[1] != 'Z' && name[1] != 'R')) continue;
+        if (strnlen(name, NAME_MAX_LEN) == NAME_MAX_LEN) continue;
+        return keep_stem(self, name, name_out);
+    }
+    return 0;
+}
+
 int function_names_find_symbol(struct function_names *self, const char *symbol,
-                               const char **name_out)
+                               struct function_name *name_out)
 {
     struct key key = {.place = symbol};
     if (is_remembered(self, key, name_out)) return 0;
-    const char *name;
-    int error = keep_demangled(self, symbol, &name);
-    if (error == 0 && !name) error = keep_stem(self, symbol, &name);
-    if (error == 0) error = remember(self, key, name);
+    struct function_name name;
+    int error = keep_demangled(self, symbol, &name.text);
+    if (error == 0 && !name.text) error = keep_stem(self, symbol, &name.text);
+    if (error == 0) error = keep_linkage(self, symbol, NULL, &name.linkage);
+    if (error == 0) error = remember(self, key, &name);
     if (error == 0) *name_out = name;
     return error;
 }
@@ -216,7 +234,7 @@ static const char *container_name(Dwarf_Die *die, const char *inside)
 }
 
 static int find_nested(struct function_names *self, Dwarf_Die *die, const char *symbol,
-                       unsigned nesting, const char **name_out);
+                       unsigned nesting, struct function_name *name_out);
 
 // A name under construction: it grows from its end.
 struct path {
@@ -267,10 +285,10 @@ static int put_containers(struct function_names *self, struct path *path, Dwarf_
     for (int i = 0; i < PATH_MAX_COMPONENTS && at != CONTAINERS_NONE; i++) {
         Dwarf_Die die = containers->items[at].die;
         if (dwarf_tag(&die) == DW_TAG_subprogram) {
-            const char *name = NULL;
+            struct function_name name = {.text = NULL};
             if (nesting < NESTING_MAX) error = find_nested(self, &die, NULL, nesting + 1, &name);
             if (error) return error;
-            put_before(path, name ? name : container_name(&die, ""));
+            put_before(path, name.text ? name.text : container_name(&die, ""));
             return 0;
         }
         put_before(path, container_name(&die, inside));
@@ -297,10 +315,9 @@ static int keep_qualified(struct function_names *self, const Dwarf_Die *die, uns
     return error;
 }
 
-static int make_name(struct function_names *self, Dwarf_Die *die, const char *symbol,
-                     unsigned nesting, const char **name_out)
+static int make_text(struct function_names *self, Dwarf_Die *die, const char *symbol,
+                     const char *linkage, unsigned nesting, const char **name_out)
 {
-    const char *linkage = linkage_name(die);
     int error = keep_demangled(self, linkage, name_out);
     if (error || *name_out) return error;
     error = keep_demangled(self, symbol, name_out);
@@ -312,19 +329,21 @@ static int make_name(struct function_names *self, Dwarf_Die *die, const char *sy
 }
 
 static int find_nested(struct function_names *self, Dwarf_Die *die, const char *symbol,
-                       unsigned nesting, const char **name_out)
+                       unsigned nesting, struct function_name *name_out)
 {
     struct key key = {.place = die->cu, .offset = dwarf_dieoffset(die)};
     if (is_remembered(self, key, name_out)) return 0;
-    const char *name = NULL;
-    int error = make_name(self, die, symbol, nesting, &name);
-    if (error == 0) error = remember(self, key, name);
+    const char *linkage = linkage_name(die);
+    struct function_name name = {.text = NULL};
+    int error = make_text(self, die, symbol, linkage, nesting, &name.text);
+    if (error == 0) error = keep_linkage(self, symbol, linkage, &name.linkage);
+    if (error == 0) error = remember(self, key, &name);
     if (error == 0) *name_out = name;
     return error;
 }
 
 int function_names_find(struct function_names *self, Dwarf_Die *die, const char *symbol,
-                        const char **name_out)
+                        struct function_name *name_out)
 {
     return find_nested(self, die, symbol, 0, name_out);
 }

@@ -10,6 +10,12 @@
 
 #include <elfutils/libdw.h>
 
+// Both kept in the store.
+struct function_name {
+    const char *text;    // NULL: it has none
+    const char *linkage; // the mangled name that stands for it; NULL: none does
+};
+
 struct function_name_entry;
 struct function_names_unit;
 
@@ -28,10 +34,10 @@ void function_names_deinit(struct function_names *self);
 void function_names_reset(struct function_names *self);
 
 // The name of the DIE's function; `symbol`, if not NULL, is what the symbol table calls it.
-// *name_out is NULL when it has none. 0 or -ENOMEM.
+// 0 or -ENOMEM.
 int function_names_find(struct function_names *self, Dwarf_Die *die, const char *symbol,
-                        const char **name_out);
+                        struct function_name *name_out);
 
 // The same where there is only a symbol.
 int function_names_find_symbol(struct function_names *self, const char *symbol,
-                               const char **name_out);
+                               struct function_name *name_out);

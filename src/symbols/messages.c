@@ -7,7 +7,7 @@
 
 // Lines of one frame and bytes of one text that are sent; a message is never longer than all that.
 enum { LINES_MAX = 256, TEXT_MAX = 1 << 15, FLUSH_SIZE = 1 << 16 };
-enum { MESSAGE_MAX = LINES_MAX * (2 * (TEXT_MAX + 4) + 8) + 64 };
+enum { LINE_TEXTS = 3, MESSAGE_MAX = LINES_MAX * (LINE_TEXTS * (TEXT_MAX + 4) + 8) + 64 };
 
 enum message_kind { MESSAGE_KNOW = 1, MESSAGE_NAME, MESSAGE_WAITED };
 
@@ -91,6 +91,7 @@ static int write_name(void *context, size_t index, const struct symbols_line *li
     if (error == 0) error = add_u32(self, (uint32_t)count);
     for (size_t i = 0; i < count && error == 0; i++) {
         error = add_text(self, lines[i].function);
+        if (error == 0) error = add_text(self, lines[i].linkage);
         if (error == 0) error = add_text(self, lines[i].file);
         if (error == 0) error = add_u32(self, lines[i].line);
         if (error == 0) error = add_u32(self, lines[i].is_inlined);
@@ -140,7 +141,7 @@ void messages_writer_deinit(struct messages_writer *self)
 struct body {
     const char *at;
     size_t left;
-    char *texts; // copies with a zero after each, 2 * LINES_MAX of them at most
+    char *texts; // copies with a zero after each, LINE_TEXTS * LINES_MAX of them at most
     bool is_bad;
 };
 
@@ -206,6 +207,7 @@ static int read_name(const struct messages_reader *reader, struct body *body)
     if (body->is_bad || index >= reader->offset_count || count > LINES_MAX) return -EBADMSG;
     for (uint32_t i = 0; i < count; i++) {
         lines[i].function = get_text(body);
+        lines[i].linkage = get_text(body);
         lines[i].file = get_text(body);
         lines[i].line = get_u32(body);
         lines[i].is_inlined = get_u32(body) != 0;

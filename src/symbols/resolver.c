@@ -281,6 +281,7 @@ static int tell_name(struct resolver *self, size_t index, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct symbols_line *line = &self->lines[i];
         if (!line->function) line->function = "";
+        if (!line->linkage) line->linkage = "";
         if (!line->file) line->file = "";
     }
     return self->listener->name(self->listener->context, index, self->lines, count);
@@ -294,8 +295,11 @@ static int resolve_by_symbol(struct resolver *self, const struct query *query, D
     if (unit) locate(unit, query->address, line);
     const char *symbol = symbol_table_find(&self->table, query->address);
     if (symbol) {
-        int error = function_names_find_symbol(&self->names, symbol, &line->function);
+        struct function_name name;
+        int error = function_names_find_symbol(&self->names, symbol, &name);
         if (error) return error;
+        line->function = name.text;
+        line->linkage = name.linkage;
     }
     return line->function || line->file ? tell_name(self, query->index, 1) : 0;
 }
@@ -313,8 +317,11 @@ static int resolve_by_scopes(struct resolver *self, const struct query *query, D
         line->is_inlined = scope->is_inlined;
         const char *symbol =
             scope->is_inlined ? NULL : symbol_table_find(&self->table, query->address);
-        int error = function_names_find(&self->names, &scope->die, symbol, &line->function);
+        struct function_name name;
+        int error = function_names_find(&self->names, &scope->die, symbol, &name);
         if (error) return error;
+        line->function = name.text;
+        line->linkage = name.linkage;
         place = (struct symbols_line){.function = NULL};
         if (scope->is_inlined) locate_call(&scope->die, &place);
         at = scope->parent;

@@ -145,6 +145,7 @@ static int name(void *context, size_t index, const struct symbols_line *told, si
     for (size_t i = 0; i < count; i++) {
         lines[i] = told[i];
         int error = copy_text(self->symbols, told[i].function, &lines[i].function);
+        if (error == 0) error = copy_text(self->symbols, told[i].linkage, &lines[i].linkage);
         if (error == 0) error = copy_text(self->symbols, told[i].file, &lines[i].file);
         if (error) return error;
     }

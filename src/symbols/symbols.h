@@ -77,6 +77,7 @@ struct symbols_knowledge {
 // One function at a frame; the strings are interned, never NULL, and borrowed until destroy.
 struct symbols_line {
     const char *function; // demangled; empty when not known
+    const char *linkage;  // its mangled name; empty when it has none, or that is not known
     const char *file;     // empty when not known
     unsigned line;        // 0 when not known
     bool is_inlined;      // into the line after this one

@@ -47,6 +47,7 @@ static int setup(void **state)
         sample_frame(sample, library, 0x10, "operator new(unsigned long)", NULL, 0);
     const uint32_t widget =
         sample_frame(sample, library, 0x20, "Widget::make(int)", "widget.cc", 33);
+    sample_linkage(sample, "_ZN6Widget4makeEi");
     const uint32_t first = SAMPLE_SITE(sample, parse, main);
     const uint32_t second = SAMPLE_SITE(sample, new, widget, main);
     sample_row(sample, first, thread, 3, 10, 0);
@@ -177,6 +178,9 @@ static void valgrinds_blocks_follow_the_stack_from_within(void **state)
         {VALGRIND("  fun:calloc\n  fun:_ZN6Widget*\n"), 0},
         {VALGRIND("  fun:_Znw*\n  fun:_ZN6Widget*\n"), 3},
         {VALGRIND("  fun:_Znwm\n  fun:parse\n"), 0},
+        {VALGRIND("  fun:*\n  fun:_ZN6Widget?make*\n"), 3},
+        {VALGRIND("  fun:*\n  fun:_ZN6WidgetC*\n"), 0},
+        {VALGRIND("  fun:*\n  fun:_Z*\n"), 3},
         {VALGRIND("  ...\n  fun:load\n"), 210},
         {VALGRIND("  fun:malloc\n  ...\n  fun:load\n  ...\n  fun:main\n"), 210},
         {VALGRIND("  fun:malloc\n  ...\n  fun:nobody\n"), 0},

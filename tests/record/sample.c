@@ -135,6 +135,12 @@ void sample_outer_line(struct sample *self, const char *function, const char *fi
                    });
 }
 
+void sample_linkage(struct sample *self, const char *linkage)
+{
+    struct record_line *lines = (struct record_line *)self->tables[RECORD_TABLE_lines].rows;
+    lines[last(self, RECORD_TABLE_lines)].linkage = sample_text(self, linkage);
+}
+
 uint32_t sample_node(struct sample *self, uint32_t parent, uint32_t frame)
 {
     struct record_node *node = sample_add(self, RECORD_TABLE_nodes);

@@ -37,6 +37,8 @@ uint32_t sample_frame(struct sample *self, uint32_t module, uint64_t offset, con
                       const char *file, uint32_t line);
 // One more line to the newest frame: what the lines before it were inlined into.
 void sample_outer_line(struct sample *self, const char *function, const char *file, uint32_t line);
+// The mangled name of the newest line's function.
+void sample_linkage(struct sample *self, const char *linkage);
 uint32_t sample_node(struct sample *self, uint32_t parent, uint32_t frame);
 // A site with a stack of its own nodes, innermost frame first.
 uint32_t sample_site(struct sample *self, size_t count, const uint32_t *frames);

@@ -87,7 +87,8 @@ static size_t name_all(void *context, const struct recording *recording, size_t 
     assert_int_equal(recording->frames[frame].offset, frame + 1);
     assert_true(max >= 2);
     if (frame == 2) return 0;
-    lines_out[0] = (struct finish_line){.function = "work", .file = "w.c", .line = 7};
+    lines_out[0] =
+        (struct finish_line){.function = "work", .linkage = "_Z4workv", .file = "w.c", .line = 7};
     if (frame == 0) return 1;
     lines_out[0].is_inlined = true;
     lines_out[1] = (struct finish_line){.function = "caller"};
@@ -109,7 +110,7 @@ static void names_are_added_and_equal_texts_shared(void **state)
     struct recording *recording = sample_read(&sample);
     const size_t bytes_before = recording->bytes_count;
     assert_int_equal(finish_names(recording, name_all, NULL), 0);
-    assert_int_equal(recording->bytes_count, bytes_before + strlen("workw.ccaller"));
+    assert_int_equal(recording->bytes_count, bytes_before + strlen("work_Z4workvw.ccaller"));
     const struct process_end end = {.status = 9, .duration_ms = 1234};
     finish_status(recording, &end);
 
@@ -125,6 +126,7 @@ static void names_are_added_and_equal_texts_shared(void **state)
     assert_int_equal(again->names[2].count, 0);
     const struct record_line *lines = &again->lines[again->names[1].first];
     check_text(again, lines[0].function, "work");
+    check_text(again, lines[0].linkage, "_Z4workv");
     assert_int_equal(lines[0].line, 7);
     assert_int_equal(lines[0].is_inlined, 1);
     check_text(again, lines[1].function, "caller");

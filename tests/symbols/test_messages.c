@@ -79,8 +79,8 @@ static uint8_t *written(size_t *size_out)
     };
     assert_int_equal(listener.know(&writer, &knowledge), 0);
     struct symbols_line lines[] = {
-        {.function = "inner", .file = "a.c", .line = 1, .is_inlined = true},
-        {.function = "outer", .file = "", .line = 0},
+        {.function = "inner", .linkage = "_Z5innerv", .file = "a.c", .line = 1, .is_inlined = true},
+        {.function = "outer", .linkage = "", .file = "", .line = 0},
     };
     for (size_t i = 0; i < 10; i++) assert_int_equal(listener.name(&writer, i, lines, 2), 0);
     assert_int_equal(listener.waited(&writer, 7), 0);
