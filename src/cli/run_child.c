@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -51,7 +52,9 @@ static bool is_sent_by_process(const siginfo_t *info)
     return info->si_code <= 0; // SI_USER, SI_QUEUE, SI_TKILL; the kernel's are above
 }
 
-void signals_release(const struct signal_hold *self)
+// Of what is pending, what others sent stays so, but not what our group got where that was the
+// program's, too.
+static void filter_pending(struct group_witness *witness, bool is_groups_ours)
 {
     const sigset_t set = relayed_set();
     const struct timespec now = {0};
@@ -59,11 +62,17 @@ void signals_release(const struct signal_hold *self)
     sigset_t again;
     sigemptyset(&again);
     while (sigtimedwait(&set, &info, &now) > 0) {
-        if (is_sent_by_process(&info)) sigaddset(&again, info.si_signo);
+        const bool is_groups = is_groups_ours && group_witness_saw(witness, info.si_signo);
+        if (is_sent_by_process(&info) && !is_groups) sigaddset(&again, info.si_signo);
     }
     for (size_t i = 0; i < RELAYED_COUNT; i++) {
         if (sigismember(&again, relayed[i])) (void)raise(relayed[i]);
     }
+}
+
+void signals_release(const struct signal_hold *self)
+{
+    filter_pending(NULL, false);
     sigprocmask(SIG_SETMASK, &self->mask, NULL);
 }
 
@@ -120,11 +129,35 @@ static bool continues_by_itself(pid_t pid)
     return is_continued;
 }
 
+// While we are stopped, nobody tells us that the program alone was continued or killed: a process
+// that wakes us then. Its pid; -1: there is none.
+static pid_t waker_begin(pid_t pid)
+{
+    const struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
+    const pid_t own = getpid();
+    const pid_t waker = fork();
+    if (waker != 0) return waker;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)setsid(); // what our group gets is not for it
+    while (getppid() == own && !process_is_stopped((uint32_t)own)) (void)nanosleep(&moment, NULL);
+    while (getppid() == own && process_is_stopped((uint32_t)pid)) (void)nanosleep(&moment, NULL);
+    if (getppid() == own) (void)kill(own, SIGCONT);
+    _exit(0);
+}
+
+static void waker_end(pid_t waker)
+{
+    if (waker <= 0) return;
+    (void)kill(waker, SIGKILL);
+    (void)waitpid(waker, NULL, 0);
+}
+
 // The program has stopped: so do we, for the same reason, that the shell may see it.
 static void stop_too(pid_t pid, int signal)
 {
     sigset_t stop;
     sigemptyset(&stop);
+    const pid_t waker = waker_begin(pid);
     const bool is_job_control = signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
     if (is_job_control) {
         sigset_t before;
@@ -139,6 +172,7 @@ static void stop_too(pid_t pid, int signal)
     } else {
         (void)raise(SIGSTOP);
     }
+    waker_end(waker);
     // A shell continues the whole group, others perhaps us alone. A program that handles SIGCONT
     // should get it once.
     if (!continues_by_itself(pid)) (void)kill(pid, SIGCONT);
@@ -173,13 +207,14 @@ static void watch_until_signal(const struct child_watch *watch, pid_t pid, int s
     }
 }
 
-// Waits as waitpid does, without stopping here.
-static pid_t wait_once(pid_t pid, struct child_end *end)
+// Waits as waitpid does, without stopping here. Of one that ends, whether it is of our group.
+static pid_t wait_once(pid_t pid, struct child_end *end, bool *is_of_group_out)
 {
     siginfo_t info = {0};
     const int how = WEXITED | WNOHANG | WNOWAIT;
     if (waitid(P_PID, (id_t)pid, &info, how) == 0 && info.si_pid == pid) {
         (void)process_stat_read((uint32_t)pid, PROCESS_CHILDREN_FAULTS, &end->children_faults);
+        *is_of_group_out = getpgid(pid) == getpgrp();
     }
     return waitpid(pid, &end->status, WNOHANG | WUNTRACED);
 }
@@ -189,9 +224,10 @@ static void wait_for_end(pid_t pid, const struct child_watch *watch, int signals
 {
     sigset_t set = relayed_set();
     sigaddset(&set, SIGCHLD);
+    bool is_of_group = false;
     for (;;) {
-        const pid_t waited = wait_once(pid, end);
-        if (waited == pid && !WIFSTOPPED(end->status)) return;
+        const pid_t waited = wait_once(pid, end, &is_of_group);
+        if (waited == pid && !WIFSTOPPED(end->status)) break;
         if (waited == pid) {
             stop_too(pid, WSTOPSIG(end->status));
             group_witness_renew(witness);
@@ -203,6 +239,7 @@ static void wait_for_end(pid_t pid, const struct child_watch *watch, int signals
         // It may have ended, or have become another user's: then there is nobody to tell.
         if (should_relay(&info, pid, witness)) (void)kill(pid, info.si_signo);
     }
+    filter_pending(witness, is_of_group);
 }
 
 static uint64_t now_ns(void)

@@ -14,7 +14,8 @@ static const char *reason_of(const struct recording *item)
     switch (facts->leak_state) {
     case RECORD_LEAKS_UNASKED: return "its METE= says otherwise";
     case RECORD_LEAKS_REFUSED: return facts->leak_reason;
-    case RECORD_LEAKS_BUSY: return "it ended within a call of malloc or free, in a handler";
+    case RECORD_LEAKS_BUSY:
+        return "it ended within a call of malloc or free, in a handler or another thread";
     default: return "it did not end by exit(), _exit() or quick_exit()";
     }
 }

@@ -1,5 +1,6 @@
 #include "os/brief_thread.h"
 
+#include "os/clone_onto.h"
 #include "os/own_pages.h"
 #include "os/pages.h"
 #include "os/process.h"
@@ -77,33 +78,6 @@ void brief_thread_forbid(void)
     state.is_forbidden = true;
 }
 
-// clone() gives the child a stack with `work` on it; it must never return into our caller's frame.
-static long clone_onto(struct memory *memory, void (*work)(void))
-{
-    // The flags libc's own threads use, so that sandboxes that allow threads allow this one.
-    long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
-                 CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
-    long result;
-    register long r10 __asm__("r10") = (long)&memory->presence.id;
-    register void *r8 __asm__("r8") = memory->thread_block;
-    register void (*r12)(void) __asm__("r12") = work;
-    __asm__ volatile("syscall\n\t"
-                     "test %%eax, %%eax\n\t"
-                     "jnz 1f\n\t"
-                     "xor %%ebp, %%ebp\n\t" // outermost frame, for unwinders
-                     "call *%%r12\n\t"
-                     "xor %%edi, %%edi\n\t"
-                     "mov %[exit], %%eax\n\t"
-                     "syscall\n\t"
-                     "hlt\n"
-                     "1:"
-                     : "=a"(result)
-                     : "a"((long)SYS_clone), "D"(flags), "S"(memory->stack + STACK_SIZE),
-                       "d"(&memory->presence.id), "r"(r10), "r"(r8), "r"(r12), [exit] "i"(SYS_exit)
-                     : "rcx", "r11", "memory");
-    return result;
-}
-
 // See the header for what keeps one from being made.
 static bool may_be_made(struct memory *memory)
 {
@@ -115,6 +89,9 @@ static bool may_be_made(struct memory *memory)
 
 static bool make(struct memory *memory, void (*work)(void))
 {
+    // Those that libc's own threads use, so that sandboxes that allow threads allow this one.
+    const long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+                       CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
     void **block = memory->thread_block;
     block[0] = block; // %fs:0 and %fs:16 hold the block's own address (ABI)
     block[2] = block;
@@ -125,7 +102,10 @@ static bool make(struct memory *memory, void (*work)(void))
     atomic_store_explicit(&presence->must_end, 0, memory_order_relaxed);
     atomic_store(&presence->id, 1); // until the kernel does
     // seq_cst: either this sees the hold, or who holds off sees the id.
-    long id = atomic_load(&state.holds) == 0 ? clone_onto(memory, work) : -EAGAIN;
+    long id = atomic_load(&state.holds) == 0
+                  ? clone_onto(flags, memory->stack + STACK_SIZE, &memory->presence.id,
+                               memory->thread_block, work)
+                  : -EAGAIN;
     if (id > 0) atomic_store(&presence->tid, id);
     if (id < 0) atomic_store(&presence->id, 0);
     (void)syscall_4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, sizeof old);

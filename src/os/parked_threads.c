@@ -19,7 +19,7 @@
 enum {
     PARKING_SIGNAL = 33,     // SIGSETXID: pthread_sigmask() takes it out of every mask
     POLL_NS = 50 * 1000,     // between two looks at whether threads have come
-    WAIT_MS_MAX = 2000,      // for all
+    WAIT_MS_MAX = 2000,      // for one
     POLLS_MAX = 20 * 1000,   // 1 s and more
     ROUNDS_MAX = 1000,       // of looking for threads that others made meanwhile
     AVOID_MS_MAX = 300,      // for all: of letting threads out of code to be avoided
@@ -50,8 +50,7 @@ static struct {
     long pid;
     long caller;
     int error;
-    uint64_t end_ms;       // of all waiting
-    uint64_t avoid_end_ms; // and of this part of it
+    uint64_t avoid_end_ms; // of letting them out of such code
     bool avoids;           // whether threads are still let out of such code
     bool reads_gs;
     _Atomic uint32_t may_go; // the parked shall leave
@@ -193,8 +192,8 @@ static bool has_ended(const struct stopped_thread *thread)
 static bool wait_for(struct stopped_thread *thread)
 {
     int avoided = 0;
-    for (int i = 0; !thread->is_gone && !state.error && clock_coarse_ms_direct() < state.end_ms;
-         i++) {
+    const uint64_t end_ms = clock_coarse_ms_direct() + WAIT_MS_MAX;
+    for (int i = 0; !thread->is_gone && !state.error && clock_coarse_ms_direct() < end_ms; i++) {
         uint32_t parking = atomic_load(&thread->parking);
         if (parking == PARKING_PARKED) return true;
         if (parking == PARKING_AVOIDED) {
@@ -250,7 +249,6 @@ int threads_park(struct stopped_threads *self, const struct stopping_options *op
     state.pid = syscall_2(SYS_getpid, 0, 0);
     state.caller = syscall_2(SYS_gettid, 0, 0);
     state.error = 0;
-    state.end_ms = clock_coarse_ms_direct() + WAIT_MS_MAX;
     state.avoid_end_ms = clock_coarse_ms_direct() + AVOID_MS_MAX;
     state.avoids = true;
     state.reads_gs = registers_may_read_gs();

@@ -4,6 +4,7 @@
 #include "base/attributes.h"
 #include "base/text.h"
 #include "os/clock.h"
+#include "os/clone_onto.h"
 #include "os/own_pages.h"
 #include "os/pages.h"
 #include "os/parked_threads.h"
@@ -30,10 +31,18 @@ enum {
     STACK_SIZE = 64 * 1024, // of the task
     ROUNDS_MAX = 1000,      // of looking for threads that others made meanwhile
     POLL_NS = 20 * 1000,    // between two looks at whether a thread has stopped
-    WAIT_MS_MAX = 2000,  // for all: a thread that the kernel does not let go may hold it for hours
-    AVOIDANCES_MAX = 72, // times that threads are let out of code to be avoided
-    AVOIDANCES_PER_STEP = 6, // then for twice as long: half a second in all, on a machine so busy
+    WAIT_MS_MAX = 2000,   // for one: a thread that the kernel does not let go may hold it for hours
+    AVOID_MS_MAX = 1000,  // for all: of letting threads out of code to be avoided
+    FEW = 8,              // threads: so many are let go more often, since on a busy machine
+    ROUNDS_LEAST = 24,    // time says little
+    STEPS_MAX = 600,      // instructions of one thread on its way out, at a time
+    STEP_POLLS_MAX = 200, // looks at whether one is done: one that waits is not
+    ROUNDS_PER_STEP = 2,  // of letting them go for as long as before; then it is twice as long
+    DOUBLED_MAX = 10,
 };
+
+static const long task_flags =
+    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
 
 // What the task and its maker share.
 static struct {
@@ -41,7 +50,6 @@ static struct {
     struct stopping_options options;
     long pid;
     long caller;                // the thread that is not stopped
-    uint64_t end_ms;            // of all waiting
     int error;                  // why not all are
     _Atomic uint32_t may_begin; // the task has the right to stop them
     _Atomic uint32_t is_done;   // the maker may look
@@ -135,21 +143,27 @@ static bool ask(void *context, int tid)
     return true;
 }
 
+// Whether it has stopped, or has ended.
+static bool has_stopped(struct stopped_thread *thread)
+{
+    int status = 0;
+    long waited = syscall_4(SYS_wait4, thread->tid, (long)&status, __WALL | WNOHANG, 0);
+    if (waited == thread->tid && WIFSTOPPED(status)) {
+        // By a signal that was on its way to it, or because we asked.
+        thread->signal = status >> 16 ? 0 : WSTOPSIG(status);
+        return true;
+    }
+    if (waited != thread->tid && waited != -ECHILD) return false;
+    thread->is_gone = true;
+    return true;
+}
+
 // Waits until a thread that was asked has stopped, or has ended. False: it does not.
 static bool wait_for_stop(struct stopped_thread *thread)
 {
-    for (int i = 0; i <= 10 || clock_coarse_ms_direct() < state.end_ms; i++) {
-        int status = 0;
-        long waited = syscall_4(SYS_wait4, thread->tid, (long)&status, __WALL | WNOHANG, 0);
-        if (waited == thread->tid && WIFSTOPPED(status)) {
-            // By a signal that was on its way to it, or because we asked.
-            thread->signal = status >> 16 ? 0 : WSTOPSIG(status);
-            return true;
-        }
-        if (waited == thread->tid || waited == -ECHILD) {
-            thread->is_gone = true;
-            return true;
-        }
+    const uint64_t end_ms = clock_coarse_ms_direct() + WAIT_MS_MAX;
+    for (int i = 0; i <= 10 || clock_coarse_ms_direct() < end_ms; i++) {
+        if (has_stopped(thread)) return true;
         if (i > 10) sleep_ns(POLL_NS);
     }
     return false;
@@ -188,40 +202,105 @@ static void read_registers(struct stopped_thread *thread)
     self->word_count += count;
 }
 
-static void let_inside_go(struct stopped_thread *thread)
+// --- out of code to be avoided
+
+static bool is_inside(struct stopped_thread *thread)
 {
-    (void)trace(PTRACE_CONT, thread->tid, 0, (unsigned long)thread->signal);
-    thread->signal = 0;
-    thread->is_let = true;
+    struct user_regs_struct registers;
+    if (!thread->is_gone) (void)read_place(thread, &registers); // killed: is_gone soon
+    return !thread->is_gone && stopping_avoids(&state.options, thread->pc);
 }
 
-// Lets threads out of code that is to be avoided, all at once: one may wait for another there.
-// Those that do not leave it soon stay.
-static void leave_avoided(void)
+// Takes the signal by which the kernel says that a step is made: it is not the program's.
+static void forget_step(struct stopped_thread *thread)
+{
+    siginfo_t info;
+    if (thread->is_gone || thread->signal != SIGTRAP) return;
+    if (trace(PTRACE_GETSIGINFO, thread->tid, 0, (unsigned long)&info) != 0) return;
+    if (info.si_code == TRAP_TRACE) thread->signal = 0;
+}
+
+// Whether it is inside, and its next instruction ends soon: a system call, also one that is to be
+// begun again, may wait for another thread.
+static bool may_step(struct stopped_thread *thread)
+{
+    static const unsigned char call[] = {0x0f, 0x05};
+    struct user_regs_struct registers;
+    if (thread->is_gone || !read_place(thread, &registers)) return false;
+    return stopping_avoids(&state.options, thread->pc) && (long)registers.orig_rax < 0 &&
+           memcmp((const void *)thread->pc, call, sizeof call) != 0; // our own code
+}
+
+// Lets one thread alone go on, an instruction at a time, until it is out: one that does nothing but
+// allocate is back inside as soon as it may run.
+static void step_out(struct stopped_thread *thread)
+{
+    for (int i = 0; i < STEPS_MAX && may_step(thread); i++) {
+        (void)trace(PTRACE_SINGLESTEP, thread->tid, 0, (unsigned long)thread->signal);
+        thread->signal = 0;
+        bool is_made = false;
+        for (int j = 0; !is_made && j < STEP_POLLS_MAX; j++) {
+            is_made = has_stopped(thread);
+            if (!is_made) (void)syscall_2(SYS_sched_yield, 0, 0);
+        }
+        if (!is_made && !wait_for_stop(thread)) {
+            state.error = -EBUSY;
+            return;
+        }
+        forget_step(thread);
+    }
+}
+
+// Lets all that are inside go on for a while: one may wait for another there.
+static void let_go_inside(long ns)
 {
     struct stopped_threads *self = state.threads;
-    for (int i = 0; i < AVOIDANCES_MAX && !state.error; i++) {
-        struct user_regs_struct registers;
-        size_t count = 0;
-        for (size_t j = 0; j < self->count; j++) {
-            struct stopped_thread *thread = &self->threads[j];
-            if (!thread->is_gone) (void)read_place(thread, &registers); // killed: is_gone soon
-            if (thread->is_gone || !stopping_avoids(&state.options, thread->pc)) continue;
-            let_inside_go(thread);
-            count++;
-        }
+    for (size_t i = 0; i < self->count; i++) {
+        struct stopped_thread *thread = &self->threads[i];
+        thread->is_let = is_inside(thread);
+        if (!thread->is_let) continue;
+        (void)trace(PTRACE_CONT, thread->tid, 0, (unsigned long)thread->signal);
+        thread->signal = 0;
+    }
+    sleep_ns(ns);
+    for (size_t i = 0; i < self->count; i++) {
+        struct stopped_thread *thread = &self->threads[i];
+        if (thread->is_let) (void)trace(PTRACE_INTERRUPT, thread->tid, 0, 0);
+    }
+    for (size_t i = 0; i < self->count; i++) {
+        struct stopped_thread *thread = &self->threads[i];
+        if (thread->is_let && !wait_for_stop(thread)) state.error = -EBUSY;
+        thread->is_let = false;
+    }
+}
+
+// How many are inside, after they were let out one by one if that is wanted.
+static size_t count_inside(bool steps_out)
+{
+    struct stopped_threads *self = state.threads;
+    size_t count = 0;
+    for (size_t i = 0; i < self->count && !state.error; i++) {
+        struct stopped_thread *thread = &self->threads[i];
+        if (!is_inside(thread)) continue;
+        if (steps_out) step_out(thread);
+        count += is_inside(thread);
+    }
+    return count;
+}
+
+// Those that do not leave it soon stay. One by one first: it is long until a processor has had many
+// that all may run.
+static void leave_avoided(void)
+{
+    const uint64_t end_ms = clock_coarse_ms_direct() + AVOID_MS_MAX;
+    bool is_late = false;
+    for (int round = 0; !state.error; round++) {
+        size_t count = count_inside(!is_late);
         if (count == 0) return;
-        sleep_ns(POLL_NS << (i / AVOIDANCES_PER_STEP));
-        for (size_t j = 0; j < self->count; j++) {
-            if (self->threads[j].is_let) {
-                (void)trace(PTRACE_INTERRUPT, self->threads[j].tid, 0, 0);
-            }
-        }
-        for (size_t j = 0; j < self->count; j++) {
-            struct stopped_thread *thread = &self->threads[j];
-            if (thread->is_let && !wait_for_stop(thread)) state.error = -EBUSY;
-            thread->is_let = false;
-        }
+        is_late = clock_coarse_ms_direct() >= end_ms;
+        if (is_late && (count > FEW || round >= ROUNDS_LEAST)) return;
+        int doubled = round / ROUNDS_PER_STEP;
+        let_go_inside(POLL_NS << (doubled < DOUBLED_MAX ? doubled : DOUBLED_MAX));
     }
 }
 
@@ -316,32 +395,6 @@ static void run_task(void)
 // --- its maker
 // -----------------------------------------------------------------------------------
 
-// The task runs on a stack of its own and must never return into its maker's frame.
-static long clone_task(char *stack_end)
-{
-    long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED | CLONE_PARENT_SETTID |
-                 CLONE_CHILD_CLEARTID;
-    long result;
-    register long r10 __asm__("r10") = (long)&state.task;
-    register long r8 __asm__("r8") = 0;
-    register void (*r12)(void) __asm__("r12") = run_task;
-    __asm__ volatile("syscall\n\t"
-                     "test %%eax, %%eax\n\t"
-                     "jnz 1f\n\t"
-                     "xor %%ebp, %%ebp\n\t" // outermost frame, for unwinders
-                     "call *%%r12\n\t"
-                     "xor %%edi, %%edi\n\t"
-                     "mov %[exit], %%eax\n\t"
-                     "syscall\n\t"
-                     "hlt\n"
-                     "1:"
-                     : "=a"(result)
-                     : "a"((long)SYS_clone), "D"(flags), "S"(stack_end), "d"(&state.task), "r"(r10),
-                       "r"(r8), "r"(r12), [exit] "i"(SYS_exit)
-                     : "rcx", "r11", "memory");
-    return result;
-}
-
 static bool take_memory(struct stopped_threads *self, size_t thread_count)
 {
     // Others may come while these are stopped.
@@ -386,12 +439,11 @@ static int seize(struct stopped_threads *self, const struct stopping_options *op
     state.pid = syscall_2(SYS_getpid, 0, 0);
     state.caller = syscall_2(SYS_gettid, 0, 0);
     state.error = 0;
-    state.end_ms = clock_coarse_ms_direct() + WAIT_MS_MAX;
     atomic_store(&state.may_begin, 0);
     atomic_store(&state.is_done, 0);
     atomic_store(&state.may_go, 0);
     atomic_store(&state.task, 1); // until the kernel does
-    state.task_id = clone_task(state.stack + STACK_SIZE);
+    state.task_id = clone_onto(task_flags, state.stack + STACK_SIZE, &state.task, NULL, run_task);
     if (state.task_id > 0) {
         // Yama lets nobody trace but ancestors, and whom one names. Without it this is refused.
         (void)syscall_2(SYS_prctl, PR_SET_PTRACER, state.task_id);

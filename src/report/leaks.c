@@ -1,6 +1,7 @@
 #include "report/amount.h"
 #include "report/parts.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -15,7 +16,8 @@ const char *report_leaks_reason(const struct report_subject *subject, char text[
     case PROFILE_LEAKS_SCANNED: return NULL;
     case PROFILE_LEAKS_REFUSED: return leaks->reason;
     case PROFILE_LEAKS_UNASKED: return "it was not asked for";
-    case PROFILE_LEAKS_BUSY: return "it ended within a call of malloc or free, in a handler";
+    case PROFILE_LEAKS_BUSY:
+        return "it ended within a call of malloc or free, in a handler or another thread";
     case PROFILE_LEAKS_AWAITED: break;
     }
     part_ending(subject, PART_IN_FULL, ending, sizeof ending);
@@ -159,6 +161,17 @@ void report_leaks(FILE *out, struct report_style style, const struct report_tree
 
 // --- suppressions
 
+// A name, on one line: '?' stands for any character.
+static void put_pattern(FILE *out, const char *before, const char *name)
+{
+    (void)fputs(before, out);
+    for (; *name; name++) {
+        const bool is_control = (unsigned char)*name < ' ' || *name == '\177';
+        (void)fputc(is_control ? '?' : *name, out);
+    }
+    (void)fputc('\n', out);
+}
+
 // The stack as far as main, and no further than Valgrind's blocks may reach: what is lost elsewhere
 // is to be told. So code without a name stands there as "program+0x1234", and not as its file. The
 // first frame is whoever of malloc's family or operator new gave the block.
@@ -167,8 +180,8 @@ static void put_suppression(FILE *out, const struct profile *profile,
 {
     enum { FRAMES = 24 };
     const char *owner = profile->functions[profile->rows[site->row].function].name;
-    (void)fprintf(out, "{\n   %s\n   Memcheck:Leak\n   match-leak-kinds: definite\n   fun:*\n",
-                  owner);
+    put_pattern(out, "{\n   ", owner);
+    (void)fputs("   Memcheck:Leak\n   match-leak-kinds: definite\n   fun:*\n", out);
     struct profile_walk walk = profile_walk_from(profile, site->node);
     bool is_giver = true;
     for (size_t i = 1; i < FRAMES;) {
@@ -180,7 +193,7 @@ static void put_suppression(FILE *out, const struct profile *profile,
         if (*code->linkage) name = code->linkage; // Valgrind knows no other
         is_giver = is_giver && strncmp(code->full, "operator new", strlen("operator new")) == 0;
         if (is_giver) continue;
-        (void)fprintf(out, "   fun:%s\n", name);
+        put_pattern(out, "   fun:", name);
         if (strcmp(name, "main") == 0) break;
         i++;
     }

@@ -3,7 +3,7 @@
 // Beside them, of each page with small blocks, how large these are and where the first begins: in
 // four bytes, what else the span map and the span would say, which are further apart in memory.
 // A cell has a cache line for itself, and says also which blocks are live, so that a pointer costs
-// one look at memory: they take a sixteenth of the heap. Invariants: all others are subsets of
+// one look at memory: they take a sixteenth of its addresses. Invariants: all others are subsets of
 // live; direct => not reached. Belongs to the thread that scans.
 #pragma once
 

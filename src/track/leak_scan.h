@@ -12,7 +12,8 @@
 //
 // What the program tracks (mete_track) are blocks, too, wherever they lie.
 //
-// Takes a sixteenth of the heap and some 2 MiB. No locks; allocates nothing from the heap.
+// Takes a sixteenth of the heap's addresses and some 2 MiB. No locks; allocates nothing from the
+// heap.
 #pragma once
 
 #include "heap/locate.h"

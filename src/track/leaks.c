@@ -5,6 +5,7 @@
 #include "heap/heap.h"
 #include "heap/note.h"
 #include "heap/resolve.h"
+#include "os/descriptor_room.h"
 #include "os/error_words.h"
 #include "os/own_pages.h"
 #include "os/own_stack.h"
@@ -242,6 +243,7 @@ static void fail_to_stop(struct search *self, int error)
     case -ESRCH: fail(self, "its /proc is another PID namespace's", 0); break;
     case -EBUSY: fail(self, "a thread would not stand still", 0); break;
     case -EAGAIN: fail(self, "its threads made others without end", 0); break;
+    case -EMFILE: fail(self, "it has no descriptor left to read /proc with", 0); break;
     default: fail(self, "its threads could not be held still", error); break;
     }
 }
@@ -308,14 +310,14 @@ static bool write_counts(struct search *self)
     return true;
 }
 
-static void refuse(const struct search *self)
+static void refuse(const char *what, int error)
 {
     char words[160];
     struct text text = text_in(words, sizeof words);
-    text_add(&text, self->what);
-    if (self->error) {
+    text_add(&text, what);
+    if (error) {
         text_add(&text, ": ");
-        text_add(&text, error_words(-self->error));
+        text_add(&text, error_words(-error));
     }
     if (recorder.process->leak_reason.size == 0) {
         recorder.process->leak_reason = recorder_text(words);
@@ -347,7 +349,7 @@ static void write_locked(struct search *self)
         recorder.process->suppressions = recorder_text(self->suppressions);
     }
     if (self->what) {
-        refuse(self);
+        refuse(self->what, self->error);
     } else {
         recorder.process->leak_state = RECORD_LEAKS_SCANNED;
     }
@@ -387,6 +389,8 @@ static void look_once(struct request *request)
         .begin_ms = clock_coarse_ms_direct(),
         .faults = threads_task_faults(),
     };
+    struct descriptor_room room;
+    descriptor_room_begin(&room);
     if (process_seccomp_mode() != state.seccomp_mode) {
         fail(&self, "it has put itself under a seccomp filter", 0);
     } else if (request->is_turned_off) {
@@ -400,6 +404,7 @@ static void look_once(struct request *request)
     self.end_ms = clock_coarse_ms_direct();
     request->is_lost = !self.what && leak_counts_lost(&self.counts) > 0;
     end_look(&self, request->moment != LEAKS_MEANWHILE);
+    descriptor_room_end(&room);
     leak_counts_end(&self.counts);
 }
 
@@ -419,6 +424,18 @@ void leaks_give_up(void)
 {
     if (!state.is_wanted || atomic_load(&state.is_done)) return;
     recorder.process->leak_state = RECORD_LEAKS_BUSY;
+}
+
+// Before there was a look.
+static void give_up_for(const char *what)
+{
+    if (atomic_load(&state.is_done)) return;
+    if (recorder_try()) {
+        refuse(what, 0);
+        recorder_give();
+    } else {
+        leaks_give_up();
+    }
 }
 
 void leaks_stay(void)
@@ -448,6 +465,7 @@ bool leaks_find(const struct preserved_registers *caller, enum leaks_moment mome
         clock_sleep_ms(1);
         has_run = own_stack_run(find, &request);
     }
-    if ((!has_run || request.is_busy) && moment != LEAKS_MEANWHILE) leaks_give_up();
+    if (!has_run && moment != LEAKS_MEANWHILE) give_up_for("there is no memory for it");
+    if (request.is_busy && moment != LEAKS_MEANWHILE) give_up_for("another thread's look goes on");
     return request.is_lost;
 }

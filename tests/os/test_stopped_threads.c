@@ -268,6 +268,41 @@ static void threads_are_let_out_of_avoided_code(void **state)
     expect_outside(true);
 }
 
+__attribute__((noinline, section("avoided_code"))) static void stay_briefly(void)
+{
+    for (volatile int i = 0; i < 20; i++) continue;
+}
+
+static void *come_back_at_once(void *argument)
+{
+    (void)argument;
+    begun++;
+    while (!must_end) stay_briefly();
+    return NULL;
+}
+
+// As those are that do nothing but allocate.
+static void many_that_are_nearly_always_inside_are_let_out(void **state)
+{
+    (void)state;
+    enum { THREADS = 24 };
+    pthread_t threads[THREADS];
+    must_end = false;
+    begun = 0;
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, come_back_at_once, NULL), 0);
+    }
+    while (begun < THREADS) sched_yield();
+    for (int i = 0; i < 10; i++) {
+        struct avoidance avoidance = {.parks = false};
+        assert_true(own_stack_run(stop_outside, &avoidance));
+        assert_int_equal(avoidance.error, 0);
+        assert_false(avoidance.is_inside);
+    }
+    must_end = true;
+    for (int i = 0; i < THREADS; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
 // --- threads that come and go
 
 static void *end_at_once(void *argument)
@@ -418,6 +453,7 @@ int main(void)
         cmocka_unit_test(all_parked_threads_stand_and_go_on),
         cmocka_unit_test(alone_there_is_nothing_to_do),
         cmocka_unit_test(threads_are_let_out_of_avoided_code),
+        cmocka_unit_test(many_that_are_nearly_always_inside_are_let_out),
         cmocka_unit_test(threads_may_come_and_go_meanwhile),
         cmocka_unit_test(no_signal_is_lost),
         cmocka_unit_test(it_leaves_no_child_behind),
