@@ -114,7 +114,7 @@ static void park(int number, siginfo_t *info, void *context_ptr)
         stopped_threads_find(state.threads, (int)syscall_2(SYS_gettid, 0, 0));
     if (!thread) return;
     uintptr_t pc = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
-    if (state.avoids && stopping_avoids(&state.options, pc)) {
+    if (state.avoids && stopping_avoids(&state.options, thread->tid, pc)) {
         atomic_store(&thread->parking, PARKING_AVOIDED);
         return;
     }

@@ -32,7 +32,7 @@ enum {
     ROUNDS_MAX = 1000,      // of looking for threads that others made meanwhile
     POLL_NS = 20 * 1000,    // between two looks at whether a thread has stopped
     WAIT_MS_MAX = 2000,   // for one: a thread that the kernel does not let go may hold it for hours
-    AVOID_MS_MAX = 1000,  // for all: of letting threads out of code to be avoided
+    AVOID_MS_MAX = 500,   // for all: of letting threads out of code to be avoided
     FEW = 8,              // threads: so many are let go more often, since on a busy machine
     ROUNDS_LEAST = 24,    // time says little
     STEPS_MAX = 600,      // instructions of one thread on its way out, at a time
@@ -208,7 +208,7 @@ static bool is_inside(struct stopped_thread *thread)
 {
     struct user_regs_struct registers;
     if (!thread->is_gone) (void)read_place(thread, &registers); // killed: is_gone soon
-    return !thread->is_gone && stopping_avoids(&state.options, thread->pc);
+    return !thread->is_gone && stopping_avoids(&state.options, thread->tid, thread->pc);
 }
 
 // Takes the signal by which the kernel says that a step is made: it is not the program's.
@@ -227,7 +227,8 @@ static bool may_step(struct stopped_thread *thread)
     static const unsigned char call[] = {0x0f, 0x05};
     struct user_regs_struct registers;
     if (thread->is_gone || !read_place(thread, &registers)) return false;
-    return stopping_avoids(&state.options, thread->pc) && (long)registers.orig_rax < 0 &&
+    return stopping_avoids(&state.options, thread->tid, thread->pc) &&
+           (long)registers.orig_rax < 0 &&
            memcmp((const void *)thread->pc, call, sizeof call) != 0; // our own code
 }
 
@@ -288,8 +289,7 @@ static size_t count_inside(bool steps_out)
     return count;
 }
 
-// Those that do not leave it soon stay. One by one first: it is long until a processor has had many
-// that all may run.
+// Those that do not leave it soon stay. Many that all may run would take long: one by one first.
 static void leave_avoided(void)
 {
     const uint64_t end_ms = clock_coarse_ms_direct() + AVOID_MS_MAX;

@@ -42,17 +42,25 @@ struct stopped_threads {
     size_t memory_size;
 };
 
+enum { STOPPING_WAITERS_MAX = 64 };
+
 // Threads that stand between these addresses, in code that must not be interrupted, are let go on
-// for a while first.
+// for a while first: but not those that say that they wait there.
 struct stopping_options {
     uintptr_t avoid_start;
     uintptr_t avoid_end;
+    const _Atomic uint32_t
+        *waiters;    // STOPPING_WAITERS_MAX ids of threads, or 0; NULL: there are none
     bool parks_only; // do not try ptrace
 };
 
-static inline bool stopping_avoids(const struct stopping_options *self, uintptr_t pc)
+static inline bool stopping_avoids(const struct stopping_options *self, int tid, uintptr_t pc)
 {
-    return pc - self->avoid_start < self->avoid_end - self->avoid_start;
+    if (pc - self->avoid_start >= self->avoid_end - self->avoid_start) return false;
+    for (size_t i = 0; self->waiters && i < STOPPING_WAITERS_MAX; i++) {
+        if (self->waiters[i] == (uint32_t)tid) return false;
+    }
+    return true;
 }
 
 // NULL: it is none of them. The newest are looked at first.

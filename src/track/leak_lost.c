@@ -22,8 +22,8 @@ static void lead(struct leak_scan *self, uintptr_t start, struct leak_cell *cell
 static bool lead_block(void *context, const struct heap_block *block)
 {
     struct leak_scan *self = context;
-    struct leak_cell *cell = leak_marks_cell(&self->marks, block->start);
-    lead(self, block->start, cell, span_bit(block->start));
+    const struct leak_mark mark = leak_marks_of(&self->marks, block->start);
+    lead(self, block->start, mark.cell, mark.bit);
     return true;
 }
 
@@ -40,8 +40,15 @@ static void lead_tracked_again(struct leak_scan *self, size_t index)
     if (cell->direct & bit) lead_from(self, leak_tracked_handle(index), cell, bit);
 }
 
-// The leaders of a cell, from the last. One that another has led to is none any more.
-static void lead_again(struct leak_scan *self, uintptr_t at)
+// One that another has led to is none any more.
+static void lead_again(struct leak_scan *self, uintptr_t start)
+{
+    const struct leak_mark mark = leak_marks_of(&self->marks, start);
+    if (mark.cell->direct & mark.bit) lead_from(self, start, mark.cell, mark.bit);
+}
+
+// The leaders of a cell of small blocks, from the last.
+static void lead_cell_again(struct leak_scan *self, uintptr_t at)
 {
     struct leak_cell *cell = leak_marks_cell(&self->marks, at);
     for (uint64_t left = cell->direct; left;) {
@@ -80,9 +87,14 @@ static void lead_in_reverse(struct leak_scan *self)
     uintptr_t page = self->high - PAGE_SIZE;
     const struct span *span;
     while ((span = span_before(self->low, &page))) {
-        uintptr_t end = span->base + (leak_marks_is_small(span) ? span->size : CELL_SIZE);
-        for (uintptr_t at = end; at > span->base; at -= CELL_SIZE) {
-            lead_again(self, at - CELL_SIZE);
+        if (leak_marks_is_narrow(span)) {
+            for (uintptr_t at = span->base + span->size; at > span->base; at -= CELL_SIZE) {
+                lead_cell_again(self, at - CELL_SIZE);
+            }
+        } else {
+            for (uint32_t i = leak_marks_blocks(span); i > 0; i--) {
+                lead_again(self, span_block(span, i - 1));
+            }
         }
         page = span->base - PAGE_SIZE;
     }
@@ -104,9 +116,7 @@ void leak_scan_split(struct leak_scan *self)
 static bool tell_block(void *context, const struct heap_block *block)
 {
     struct leak_scan *self = context;
-    struct leak_cell *cell = leak_marks_cell(&self->marks, block->start);
-    uint64_t bit = span_bit(block->start);
-    if (cell->direct & bit) lead_from(self, block->start, cell, bit);
+    lead_again(self, block->start);
     return true;
 }
 
@@ -132,7 +142,8 @@ static enum record_leak_kind kind_of(const struct leak_cell *cell, uint64_t bit)
 
 enum record_leak_kind leak_scan_kind(const struct leak_scan *self, uintptr_t start)
 {
-    return kind_of(leak_marks_cell(&self->marks, start), span_bit(start));
+    const struct leak_mark mark = leak_marks_of(&self->marks, start);
+    return kind_of(mark.cell, mark.bit);
 }
 
 enum record_leak_kind leak_scan_kind_tracked(const struct leak_scan *self, size_t index)

@@ -37,23 +37,39 @@ static void note_pages(struct leak_marks *self, const struct span *span)
         struct leak_leaf *leaf = self->leaves[at >> SPAN_MAP_LEAF_SHIFT];
         leaf->pages[at >> PAGE_SHIFT & (SPAN_MAP_LEAF_SLOTS - 1)] =
             number << LEAK_GRANULES_BITS | granules;
-        note_small_page(self, leaf, at);
+        if (span->block_size < PAGE_SIZE) note_small_page(self, leaf, at);
     }
 }
 
+static uint64_t live_in(const struct span *span, uintptr_t address)
+{
+    const struct plane_cell *cell = span_cell(span, address);
+    uint64_t pending = atomic_load_explicit(&cell->pending, memory_order_relaxed);
+    return atomic_load_explicit(&cell->live, memory_order_relaxed) & ~pending;
+}
+
+static bool is_live(const struct span *span, uintptr_t start)
+{
+    if (leak_marks_is_small(span)) return live_in(span, start) & span_bit(start);
+    enum span_state state = span_state(span);
+    return (state == SPAN_LARGE || state == SPAN_DIRECT) &&
+           atomic_load_explicit(&span->announced, memory_order_relaxed) == 1;
+}
+
+// What is not live is not written: its marks may have no memory.
 static void note_live(struct leak_marks *self, const struct span *span)
 {
-    enum span_state state = span_state(span);
-    if (state == SPAN_LARGE || state == SPAN_DIRECT) {
-        uint64_t live = atomic_load_explicit(&span->announced, memory_order_relaxed) == 1;
-        leak_marks_cell(self, span->base)->live = live ? span_bit(span->base) : 0;
+    if (leak_marks_is_narrow(span)) {
+        for (uintptr_t at = span->base; at < span->base + span->size; at += CELL_SIZE) {
+            const uint64_t live = live_in(span, at);
+            if (live) leak_marks_cell(self, at)->live = live;
+        }
+        return;
     }
-    if (!leak_marks_is_small(span)) return;
-    for (uintptr_t at = span->base; at < span->base + span->size; at += CELL_SIZE) {
-        const struct plane_cell *cell = span_cell(span, at);
-        uint64_t pending = atomic_load_explicit(&cell->pending, memory_order_relaxed);
-        leak_marks_cell(self, at)->live =
-            atomic_load_explicit(&cell->live, memory_order_relaxed) & ~pending;
+    for (uint32_t i = 0; i < leak_marks_blocks(span); i++) {
+        const uintptr_t start = span_block(span, i);
+        const struct leak_mark mark = leak_marks_of(self, start);
+        if (is_live(span, start)) mark.cell->live |= mark.bit;
     }
 }
 

@@ -1,14 +1,17 @@
 // Leak marks: what a leak scan has found out of each block: five bits, at the block's start: one
-// cell for every KiB of addresses, made for 512 MiB at a time and resident where there are blocks.
+// cell for every KiB of addresses, and of blocks that are a page and larger, each of which begins
+// in a page of its own, one for every 64 pages; made for 512 MiB at a time and resident where there
+// are blocks.
 // Beside them, of each page with small blocks, how large these are and where the first begins: in
 // four bytes, what else the span map and the span would say, which are further apart in memory.
 // A cell has a cache line for itself, and says also which blocks are live, so that a pointer costs
-// one look at memory: they take a sixteenth of its addresses. Invariants: all others are subsets of
-// live; direct => not reached. Belongs to the thread that scans.
+// one look at memory: they take a sixteenth of the addresses of small blocks. Invariants: all
+// others are subsets of live; direct => not reached. Belongs to the thread that scans.
 #pragma once
 
 #include "base/attributes.h"
 #include "heap/span_map.h"
+#include "os/pages.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,7 +38,8 @@ enum {
 };
 
 struct leak_leaf {
-    struct leak_cell cells[LEAK_CELLS_PER_LEAF];
+    struct leak_cell cells[LEAK_CELLS_PER_LEAF]; // of blocks below a page
+    struct leak_cell wide[SPAN_MAP_LEAF_SLOTS / 64];
     uint32_t pages[SPAN_MAP_LEAF_SLOTS]; // 0: it has no small blocks
 };
 
@@ -54,11 +58,29 @@ static inline bool leak_marks_is_small(const struct span *span)
     return state >= SPAN_CURRENT && state <= SPAN_FULL;
 }
 
+// The marks of one block.
+struct leak_mark {
+    struct leak_cell *cell;
+    uint64_t bit;
+};
+
+// Whether its blocks are smaller than a page: many begin in one.
+static inline bool leak_marks_is_narrow(const struct span *span)
+{
+    return leak_marks_is_small(span) && span->block_size < PAGE_SIZE;
+}
+
+// How many blocks it may have; only those that have begun are live.
+static inline uint32_t leak_marks_blocks(const struct span *span)
+{
+    return leak_marks_is_small(span) ? span->capacity : 1;
+}
+
 // For every block that the heap has now. False without memory; then nothing is to be undone.
 bool leak_marks_begin(struct leak_marks *self);
 void leak_marks_end(struct leak_marks *self);
 
-// The cell of a block's start.
+// The cell of addresses of a narrow span.
 static ALWAYS_INLINE struct leak_cell *leak_marks_cell(const struct leak_marks *self,
                                                        uintptr_t start)
 {
@@ -77,6 +99,18 @@ static ALWAYS_INLINE void leak_marks_prefetch_page(const struct leak_marks *self
 {
     const uint32_t *page = leak_marks_page(self, address);
     if (LIKELY(page)) __builtin_prefetch(page);
+}
+
+static ALWAYS_INLINE struct leak_mark leak_marks_of(const struct leak_marks *self, uintptr_t start)
+{
+    enum { PAGE_GRANULES = PAGE_SIZE / GRANULE };
+    struct leak_leaf *leaf = self->leaves[start >> SPAN_MAP_LEAF_SHIFT];
+    const uintptr_t page = start >> PAGE_SHIFT & (SPAN_MAP_LEAF_SLOTS - 1);
+    const uint32_t granules = leaf->pages[page] & ((1 << LEAK_GRANULES_BITS) - 1);
+    if (LIKELY(granules - 1 < PAGE_GRANULES - 1)) {
+        return (struct leak_mark){leak_marks_cell(self, start), span_bit(start)};
+    }
+    return (struct leak_mark){&leaf->wide[page / 64], UINT64_C(1) << (page % 64)};
 }
 
 // The small block, live or not, that the address lies in: as locate_block() says. False: none does,

@@ -70,6 +70,7 @@ void leak_scan_end(struct leak_scan *self)
 
 // --- words
 
+// The block is in use.
 static ALWAYS_INLINE void reach(struct leak_scan *self, const struct leak_block *found,
                                 struct leak_cell *cell, uint64_t bit)
 {
@@ -107,7 +108,8 @@ static ALWAYS_INLINE void settle_at(struct leak_scan *self, const struct leak_bl
 
 static ALWAYS_INLINE void settle(struct leak_scan *self, const struct leak_block *found)
 {
-    settle_at(self, found, leak_marks_cell(&self->marks, found->start), span_bit(found->start));
+    const struct leak_mark mark = leak_marks_of(&self->marks, found->start);
+    settle_at(self, found, mark.cell, mark.bit);
 }
 
 // What memory is asked for at one step is looked at a few words later, at the next: a word leads to
@@ -140,7 +142,7 @@ static ALWAYS_INLINE void find_block(struct leak_scan *self, uintptr_t address)
     uintptr_t start;
     size_t size;
     if (!locate(self, address, &start, &size)) return;
-    __builtin_prefetch(leak_marks_cell(&self->marks, start), 1);
+    __builtin_prefetch(leak_marks_of(&self->marks, start).cell, 1);
     blocks_add(self, &(struct leak_block){start, address == start});
 }
 
@@ -250,11 +252,10 @@ uintptr_t leak_scan_closed(struct leak_scan *self, uintptr_t word)
     uintptr_t address = locate_address(word);
     struct located block;
     if (!locate_block(address, &block) || !locate_is_live(&block)) return 0;
-    struct leak_cell *cell = leak_marks_cell(&self->marks, block.start);
-    uint64_t bit = span_bit(block.start);
-    cell->reached |= bit;
-    cell->started |= bit;
-    cell->scanned |= bit;
+    const struct leak_mark mark = leak_marks_of(&self->marks, block.start);
+    mark.cell->reached |= mark.bit;
+    mark.cell->started |= mark.bit;
+    mark.cell->scanned |= mark.bit;
     return block.start;
 }
 
@@ -355,7 +356,8 @@ static void scan_block(struct leak_scan *self, uintptr_t start)
     uintptr_t begin;
     size_t size;
     if (!locate(self, start, &begin, &size)) return;
-    leak_marks_cell(&self->marks, start)->scanned ^= span_bit(start);
+    const struct leak_mark mark = leak_marks_of(&self->marks, start);
+    mark.cell->scanned ^= mark.bit;
     if (UNLIKELY(self->hole_count > 0) && has_hole(self, start, size)) {
         scan_around(self, start, start + size, 0, scan_pages); // whatever stands there now
     } else if (UNLIKELY(leak_tracked_touches(&self->tracked, start, start + size))) {
@@ -373,7 +375,7 @@ static ALWAYS_INLINE void prefetch(struct leak_scan *self, uintptr_t handle)
     if (UNLIKELY(leak_tracked_is(handle))) return;
     __builtin_prefetch((const void *)handle);
     __builtin_prefetch((const char *)handle + CACHE_LINE);
-    __builtin_prefetch(leak_marks_cell(&self->marks, handle), 1);
+    __builtin_prefetch(leak_marks_of(&self->marks, handle).cell, 1);
     leak_marks_prefetch_page(&self->marks, handle);
 }
 
@@ -420,45 +422,6 @@ static void drain(struct leak_scan *self, bool gives_up)
     self->depth = 0;
 }
 
-// Blocks of one cell that are to be scanned and are not.
-static uint64_t left_over(const struct leak_scan *self, const struct leak_cell *cell)
-{
-    if (self->step == LEAK_REACHING) return cell->reached & ~cell->scanned;
-    uint64_t left =
-        self->is_reversed ? ~cell->started & cell->scanned : cell->started & ~cell->scanned;
-    return left & ~cell->reached;
-}
-
-// Calls `see` for all that is to be scanned and is not, in that order. How many of how many cells.
-static ALWAYS_INLINE size_t find_left_over(struct leak_scan *self,
-                                           void (*see)(struct leak_scan *self, uintptr_t handle),
-                                           size_t *cells_out)
-{
-    size_t count = 0;
-    *cells_out = 0;
-    self->searches++;
-    self->has_overflown = false;
-    for (size_t i = 0; i < self->tracked.count; i += 64) {
-        uint64_t left = left_over(self, &self->tracked.cells[i / 64]);
-        for (; left; left &= left - 1, count++) {
-            see(self, leak_tracked_handle(i + (size_t)__builtin_ctzl(left)));
-        }
-    }
-    for (const struct span *span = span_map_next(0); span;
-         span = span_map_next(span->base + span->size)) {
-        size_t size = leak_marks_is_small(span) ? span->size : 1;
-        *cells_out += size / CELL_SIZE + 1;
-        for (uintptr_t at = span->base; at < span->base + size; at += CELL_SIZE) {
-            uint64_t left = left_over(self, leak_marks_cell(&self->marks, at));
-            for (; left; left &= left - 1, count++) {
-                uintptr_t granule = (uintptr_t)__builtin_ctzl(left);
-                see(self, align_down(at, CELL_SIZE) + granule * GRANULE);
-            }
-        }
-    }
-    return count;
-}
-
 static void read_and_scan(struct leak_scan *self, uintptr_t handle)
 {
     if (self->reading_count == LEAK_READING_MAX) scan_oldest(self);
@@ -474,10 +437,11 @@ static bool sweep(struct leak_scan *self, size_t *last_out)
     const size_t last = *last_out;
     size_t cells;
     self->is_sweeping = true;
-    const size_t count = *last_out = find_left_over(self, read_and_scan, &cells);
+    const size_t count = *last_out = leak_scan_find_left_over(self, read_and_scan, &cells);
     while (self->reading_count > 0) scan_oldest(self);
     settle_all(self);
     self->is_sweeping = false;
+    if (self->only_sweeps) return true;
     return count > cells / 8 && (count > last + last / 2 || count > cells / 4); // measured
 }
 
@@ -488,7 +452,7 @@ void leak_scan_all(struct leak_scan *self)
     drain(self, true);
     while (self->has_overflown) {
         if (sweep(self, &last)) continue;
-        (void)find_left_over(self, leak_scan_push, &cells);
+        (void)leak_scan_find_left_over(self, leak_scan_push, &cells);
         drain(self, false);
     }
 }

@@ -12,8 +12,8 @@
 //
 // What the program tracks (mete_track) are blocks, too, wherever they lie.
 //
-// Takes a sixteenth of the heap's addresses and some 2 MiB. No locks; allocates nothing from the
-// heap.
+// Takes a sixteenth of the addresses of small blocks and some 2 MiB. No locks; allocates nothing
+// from the heap.
 #pragma once
 
 #include "heap/locate.h"
@@ -85,6 +85,7 @@ struct leak_scan {
     size_t room;        // on it: LEAK_STACK_MAX, but where a test wants less
     bool has_overflown; // some that are not scanned are not on it
     size_t searches;    // through all marks, for those that are not on it
+    bool only_sweeps;   // however little they find: where a test wants that
     bool is_sweeping;   // it is not used: all that is to be scanned is found by its marks
     uintptr_t reading[LEAK_READING_MAX];
     unsigned reading_count;

@@ -30,8 +30,9 @@ static struct {
     _Atomic bool is_done;   // somebody looks, or has looked, for the last time
     long seccomp_mode;
     struct leaks_options options;
-    bool inherits_all;     // there was no memory to tell which blocks
-    struct held_lock look; // one looks at a time
+    bool inherits_all;                              // there was no memory to tell which blocks
+    struct held_lock look;                          // one looks at a time
+    _Atomic uint32_t waiters[STOPPING_WAITERS_MAX]; // threads that wait for it
 } state;
 
 struct request {
@@ -81,6 +82,7 @@ size_t leaks_begin(const struct leaks_options *options)
 void leaks_forked(void)
 {
     held_lock_reset(&state.look);
+    for (size_t i = 0; i < STOPPING_WAITERS_MAX; i++) atomic_store(&state.waiters[i], 0);
     atomic_store(&state.is_ending, false);
     atomic_store(&state.is_done, false);
     state.inherits_all = false;
@@ -255,6 +257,7 @@ static void search(struct search *self)
         return;
     }
     const struct stopping_options avoid = {
+        .waiters = state.waiters,
         .avoid_start = own_code.start,
         .avoid_end = own_code.start + own_code.size,
     };
@@ -443,6 +446,19 @@ void leaks_stay(void)
     if (!atomic_load(&state.is_done)) announce();
 }
 
+// Says that this thread waits for another's look, and needs not leave our code for that. Where, or
+// NULL: there is no room.
+static _Atomic uint32_t *waiter_begin(void)
+{
+    for (size_t i = 0; i < STOPPING_WAITERS_MAX; i++) {
+        uint32_t none = 0;
+        if (atomic_compare_exchange_strong(&state.waiters[i], &none, process_thread_id())) {
+            return &state.waiters[i];
+        }
+    }
+    return NULL;
+}
+
 bool leaks_find(const struct preserved_registers *caller, enum leaks_moment moment)
 {
     enum { RESTS_MAX = 60 * 1000 }; // a minute
@@ -461,10 +477,12 @@ bool leaks_find(const struct preserved_registers *caller, enum leaks_moment mome
     request.is_turned_off = state.options.is_turned_off && state.options.is_turned_off();
     if (state.options.suppressions) request.suppressions = state.options.suppressions();
     bool has_run = own_stack_run(find, &request);
+    _Atomic uint32_t *place = request.is_busy ? waiter_begin() : NULL;
     for (int i = 0; i < RESTS_MAX && has_run && request.is_busy; i++) {
         clock_sleep_ms(1);
         has_run = own_stack_run(find, &request);
     }
+    if (place) atomic_store(place, 0);
     if (!has_run && moment != LEAKS_MEANWHILE) give_up_for("there is no memory for it");
     if (request.is_busy && moment != LEAKS_MEANWHILE) give_up_for("another thread's look goes on");
     return request.is_lost;

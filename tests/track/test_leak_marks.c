@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static struct leak_marks marks;
@@ -25,7 +26,8 @@ static void expect_block(uintptr_t address)
         assert_int_equal(start, block.start);
         assert_int_equal(size, locate_size(&block));
     } else if (is_found) { // behind a span's last: nothing is ever live there
-        assert_int_equal(leak_marks_cell(&marks, start)->live & span_bit(start), 0);
+        const struct leak_mark mark = leak_marks_of(&marks, start);
+        if (mark.bit == span_bit(start)) assert_int_equal(mark.cell->live & mark.bit, 0);
     } else {
         assert_true(!is_there || !span_is_small(block.span));
     }
@@ -55,7 +57,8 @@ static void small_blocks_are_found_where_the_heap_says(void **state)
         expect_block(start - 1);
         expect_block(start + size - 1);
         expect_block(start + size);
-        assert_true(leak_marks_cell(&marks, start)->live & span_bit(start));
+        const struct leak_mark mark = leak_marks_of(&marks, start);
+        assert_true(mark.cell->live & mark.bit);
     }
     // Every page of the heap, with blocks and without.
     uintptr_t low;
@@ -98,7 +101,7 @@ static size_t small_pages_in(uintptr_t start)
     size_t count = 0;
     for (uintptr_t at = start; at < start + range_size; at += 4096) {
         const struct span *span = span_map_peek(at);
-        count += span && leak_marks_is_small(span);
+        count += span && leak_marks_is_narrow(span);
     }
     return count;
 }
@@ -144,10 +147,44 @@ static void large_pages_are_asked_for_where_marks_fill_them(void **state)
     free(large);
 }
 
+// --- memory
+
+static size_t resident_pages(const struct leak_leaf *leaf)
+{
+    static unsigned char pages[sizeof *leaf / 4096];
+    size_t count = 0;
+    assert_int_equal(mincore((void *)(uintptr_t)leaf, sizeof *leaf, pages), 0);
+    for (size_t i = 0; i < sizeof pages; i++) count += pages[i] & 1;
+    return count;
+}
+
+// As coroutines' stacks are: each has a page or two in memory, and its marks must not take as much.
+static void marks_of_large_blocks_take_little(void **state)
+{
+    (void)state;
+    enum { COUNT = 3000 };
+    static const size_t sizes[] = {8000, 20000, 33000, 65536};
+    void **blocks = calloc(COUNT, sizeof *blocks);
+    assert_non_null(blocks);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (size_t j = 0; j < COUNT; j++) blocks[j] = heap_alloc(sizes[i]);
+        assert_true(leak_marks_begin(&marks));
+        size_t pages = 0;
+        for (size_t j = marks.first; j < marks.end; j++) {
+            if (marks.leaves[j]) pages += resident_pages(marks.leaves[j]);
+        }
+        assert_true(pages < COUNT / 10);
+        leak_marks_end(&marks);
+        for (size_t j = 0; j < COUNT; j++) heap_free(blocks[j]);
+    }
+    free(blocks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(large_pages_are_asked_for_where_marks_fill_them),
+        cmocka_unit_test(marks_of_large_blocks_take_little),
         cmocka_unit_test(small_blocks_are_found_where_the_heap_says),
     };
     leak_test_begin();
