@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "os/clock.h"
 #include "os/clone_onto.h"
+#include "os/interrupted_call.h"
 #include "os/own_pages.h"
 #include "os/pages.h"
 #include "os/parked_threads.h"
@@ -34,10 +35,10 @@ enum {
     WAIT_MS_MAX = 2000,   // for one: a thread that the kernel does not let go may hold it for hours
     AVOID_MS_MAX = 500,   // for all: of letting threads out of code to be avoided
     FEW = 8,              // threads: so many are let go more often, since on a busy machine
-    ROUNDS_LEAST = 24,    // time says little
+    ROUNDS_LEAST = 40,    // time says little
     STEPS_MAX = 600,      // instructions of one thread on its way out, at a time
     STEP_POLLS_MAX = 200, // looks at whether one is done: one that waits is not
-    ROUNDS_PER_STEP = 2,  // of letting them go for as long as before; then it is twice as long
+    ROUNDS_PER_STEP = 4,  // of letting all go for as long; then step by step, and for twice as long
     DOUBLED_MAX = 10,
 };
 
@@ -57,6 +58,7 @@ static struct {
     _Atomic uint32_t task;      // its id; the kernel writes 0 when it is gone
     long task_id;
     uint64_t task_faults; // of all that there were
+    bool ignores_trap;    // the program does
     char *stack;
 } state;
 
@@ -232,23 +234,37 @@ static bool may_step(struct stopped_thread *thread)
            memcmp((const void *)thread->pc, call, sizeof call) != 0; // our own code
 }
 
+static void step(struct stopped_thread *thread)
+{
+    (void)trace(PTRACE_SINGLESTEP, thread->tid, 0, 0);
+    bool is_made = false;
+    for (int i = 0; !is_made && i < STEP_POLLS_MAX; i++) {
+        is_made = has_stopped(thread);
+        if (!is_made) (void)syscall_2(SYS_sched_yield, 0, 0);
+    }
+    if (!is_made && !wait_for_stop(thread)) state.error = -EBUSY;
+    if (!state.error) forget_step(thread);
+}
+
 // Lets one thread alone go on, an instruction at a time, until it is out: one that does nothing but
-// allocate is back inside as soon as it may run.
+// allocate is back inside as soon as it may run. Not one to which a signal is to be delivered.
 static void step_out(struct stopped_thread *thread)
 {
-    for (int i = 0; i < STEPS_MAX && may_step(thread); i++) {
-        (void)trace(PTRACE_SINGLESTEP, thread->tid, 0, (unsigned long)thread->signal);
-        thread->signal = 0;
-        bool is_made = false;
-        for (int j = 0; !is_made && j < STEP_POLLS_MAX; j++) {
-            is_made = has_stopped(thread);
-            if (!is_made) (void)syscall_2(SYS_sched_yield, 0, 0);
-        }
-        if (!is_made && !wait_for_stop(thread)) {
-            state.error = -EBUSY;
-            return;
-        }
-        forget_step(thread);
+    // The kernel tells of steps by SIGTRAP; of who blocks that it forgets what the program does
+    // about it.
+    const uint64_t trap = UINT64_C(1) << (SIGTRAP - 1);
+    uint64_t mask = 0;
+    if (!may_step(thread)) return;
+    (void)trace(PTRACE_GETSIGMASK, thread->tid, sizeof mask, (unsigned long)&mask);
+    uint64_t without = mask & ~trap;
+    if (mask & trap) {
+        (void)trace(PTRACE_SETSIGMASK, thread->tid, sizeof mask, (unsigned long)&without);
+    }
+    for (int i = 0; i < STEPS_MAX && !state.error && !thread->signal && may_step(thread); i++) {
+        step(thread);
+    }
+    if (mask & trap) {
+        (void)trace(PTRACE_SETSIGMASK, thread->tid, sizeof mask, (unsigned long)&mask);
     }
 }
 
@@ -295,7 +311,8 @@ static void leave_avoided(void)
     const uint64_t end_ms = clock_coarse_ms_direct() + AVOID_MS_MAX;
     bool is_late = false;
     for (int round = 0; !state.error; round++) {
-        size_t count = count_inside(!is_late);
+        bool steps_out = !is_late && round % ROUNDS_PER_STEP == 0;
+        size_t count = count_inside(steps_out);
         if (count == 0) return;
         is_late = clock_coarse_ms_direct() >= end_ms;
         if (is_late && (count > FEW || round >= ROUNDS_LEAST)) return;
@@ -326,55 +343,13 @@ static void stop_all(void)
     }
 }
 
-// Those that the kernel does not begin again by itself (signal(7)).
-static bool must_be_begun_again(const struct user_regs_struct *registers)
-{
-    if ((long)registers->rax != -EINTR) return false;
-    switch ((long)registers->orig_rax) {
-    case SYS_epoll_wait:
-    case SYS_epoll_pwait:
-    case SYS_epoll_pwait2:
-    case SYS_rt_sigtimedwait:
-    case SYS_semop:
-    case SYS_semtimedop:
-    case SYS_io_getevents: return true;
-    // Sockets with a time limit (SO_RCVTIMEO, SO_SNDTIMEO).
-    case SYS_read:
-    case SYS_readv:
-    case SYS_recvfrom:
-    case SYS_recvmsg:
-    case SYS_accept:
-    case SYS_accept4:
-    case SYS_write:
-    case SYS_writev:
-    case SYS_sendto:
-    case SYS_sendmsg:
-    case SYS_connect: return true;
-    default: return false;
-    }
-}
-
-// A thread whose system call we have ended, and not a signal: the kernel begins it again unless one
-// with a handler has come meanwhile.
-static void begin_call_again(const struct stopped_thread *thread)
-{
-    enum { RESTART_WITHOUT_HANDLER = 514 }; // ERESTARTNOHAND, in the kernel's own headers
-    struct user_regs_struct registers;
-    struct iovec piece = {.iov_base = &registers, .iov_len = sizeof registers};
-    if (thread->signal) return;
-    if (trace(PTRACE_GETREGSET, thread->tid, NT_PRSTATUS, (unsigned long)&piece) != 0) return;
-    if (!must_be_begun_again(&registers)) return;
-    registers.rax = (unsigned long long)-RESTART_WITHOUT_HANDLER;
-    (void)trace(PTRACE_SETREGSET, thread->tid, NT_PRSTATUS, (unsigned long)&piece);
-}
-
 static void let_all_go(void)
 {
     struct stopped_threads *self = state.threads;
     for (size_t i = 0; i < self->count; i++) {
         const struct stopped_thread *thread = &self->threads[i];
         if (!thread->is_gone) {
-            begin_call_again(thread);
+            if (!thread->signal) interrupted_call_begin_again(thread->tid);
             (void)trace(PTRACE_DETACH, thread->tid, 0, (unsigned long)thread->signal);
         }
     }
@@ -425,6 +400,24 @@ static void bury_task(void)
     state.task_faults += (uint64_t)usage.ru_minflt;
 }
 
+// Of who ignores SIGTRAP the kernel forgets that, too, with the first step.
+static void keep_trap(bool is_over)
+{
+    struct {
+        void *handler;
+        unsigned long flags;
+        void *restorer;
+        uint64_t mask;
+    } now;
+    const size_t size = sizeof now.mask;
+    if (syscall_4(SYS_rt_sigaction, SIGTRAP, 0, (long)&now, (long)size) != 0) return;
+    const bool is_ignored = now.handler == (void *)SIG_IGN;
+    if (!is_over) state.ignores_trap = is_ignored;
+    if (!is_over || !state.ignores_trap || is_ignored) return;
+    now.handler = (void *)SIG_IGN;
+    (void)syscall_4(SYS_rt_sigaction, SIGTRAP, (long)&now, 0, (long)size);
+}
+
 static void give_memory(struct stopped_threads *self)
 {
     if (self->memory) own_pages_unmap(self->memory, self->memory_size);
@@ -447,8 +440,10 @@ static int seize(struct stopped_threads *self, const struct stopping_options *op
     if (state.task_id > 0) {
         // Yama lets nobody trace but ancestors, and whom one names. Without it this is refused.
         (void)syscall_2(SYS_prctl, PR_SET_PTRACER, state.task_id);
+        keep_trap(false);
         set(&state.may_begin);
         wait_until_set(&state.is_done, is_task_gone);
+        keep_trap(true);
         error = state.error;
         if (!error && atomic_load(&state.is_done) == 0) error = -ECANCELED; // it was killed
         if (error) bury_task();
