@@ -51,7 +51,7 @@ Who allocated for a moment: freed by the thread's next call
   mend: install debug symbols for libicu72.so.1 or set DEBUGINFOD_URLS
 Not counted: 12 events: busy
 
-recording  server.mete  23.8 KiB
+recording  server.mete  23.9 KiB
 next       mete report --full server.mete
 """
 
