@@ -98,8 +98,7 @@ static bool is_function(const struct suppression_frame *frame, const char *name)
 }
 
 // A mangled name, of which Valgrind's patterns are. Of a constructor or destructor there are
-// several
-// ("C1", "C2", "D0", …), at one place or of one text: whichever is meant, it is.
+// several of one text ("C1", "C2", "D0", …): any of them is meant by each.
 static bool is_linkage(const char *pattern, const char *linkage)
 {
     if (pattern_matches(pattern, linkage)) return *linkage != '\0';
