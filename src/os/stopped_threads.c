@@ -11,6 +11,7 @@
 #include "os/parked_threads.h"
 #include "os/syscall.h"
 #include "os/thread_list.h"
+#include "os/traced_thread.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -31,14 +32,12 @@
 enum {
     STACK_SIZE = 64 * 1024, // of the task
     ROUNDS_MAX = 1000,      // of looking for threads that others made meanwhile
-    POLL_NS = 20 * 1000,    // between two looks at whether a thread has stopped
-    WAIT_MS_MAX = 2000,   // for one: a thread that the kernel does not let go may hold it for hours
-    AVOID_MS_MAX = 500,   // for all: of letting threads out of code to be avoided
-    FEW = 8,              // threads: so many are let go more often, since on a busy machine
-    ROUNDS_LEAST = 40,    // time says little
-    STEPS_MAX = 600,      // instructions of one thread on its way out, at a time
-    STEP_POLLS_MAX = 200, // looks at whether one is done: one that waits is not
-    ROUNDS_PER_STEP = 4,  // of letting all go for as long; then step by step, and for twice as long
+    POLL_NS = 20 * 1000,    // that threads are let go for, the first time
+    AVOID_MS_MAX = 500,     // for all: of letting threads out of code to be avoided
+    FEW = 8,                // threads: so many are let go more often, since on a busy machine
+    ROUNDS_LEAST = 40,      // time says little
+    STEPS_MAX = 600,        // instructions of one thread on its way out, at a time
+    ROUNDS_PER_STEP = 4, // of letting all go for as long; then step by step, and for twice as long
     DOUBLED_MAX = 10,
 };
 
@@ -108,11 +107,6 @@ static bool count_thread(void *context, int tid)
 // --- in the task
 // ---------------------------------------------------------------------------------
 
-static long trace(long request, int tid, unsigned long address, unsigned long data)
-{
-    return syscall_4(SYS_ptrace, request, tid, (long)address, (long)data);
-}
-
 struct round {
     size_t found; // that were not known
 };
@@ -129,7 +123,7 @@ static bool ask(void *context, int tid)
     }
     struct stopped_thread *thread = &self->threads[self->count];
     *thread = (struct stopped_thread){.tid = tid, .is_initial = tid == (int)state.pid};
-    long error = trace(PTRACE_SEIZE, tid, 0, 0);
+    long error = traced(PTRACE_SEIZE, tid, 0, 0);
     if (error == -ESRCH || (error && thread_list_has_ended(state.pid, tid))) {
         thread->is_gone = true; // counted: the initial thread's name stays as long as the process
         self->count++;
@@ -141,43 +135,7 @@ static bool ask(void *context, int tid)
     }
     self->count++;
     round->found++;
-    (void)trace(PTRACE_INTERRUPT, tid, 0, 0); // it may have ended meanwhile: then waiting says so
-    return true;
-}
-
-// Whether it has stopped, or has ended.
-static bool has_stopped(struct stopped_thread *thread)
-{
-    int status = 0;
-    long waited = syscall_4(SYS_wait4, thread->tid, (long)&status, __WALL | WNOHANG, 0);
-    if (waited == thread->tid && WIFSTOPPED(status)) {
-        // By a signal that was on its way to it, or because we asked.
-        thread->signal = status >> 16 ? 0 : WSTOPSIG(status);
-        return true;
-    }
-    if (waited != thread->tid && waited != -ECHILD) return false;
-    thread->is_gone = true;
-    return true;
-}
-
-// Waits until a thread that was asked has stopped, or has ended. False: it does not.
-static bool wait_for_stop(struct stopped_thread *thread)
-{
-    const uint64_t end_ms = clock_coarse_ms_direct() + WAIT_MS_MAX;
-    for (int i = 0; i <= 10 || clock_coarse_ms_direct() < end_ms; i++) {
-        if (has_stopped(thread)) return true;
-        if (i > 10) sleep_ns(POLL_NS);
-    }
-    return false;
-}
-
-static bool read_place(struct stopped_thread *thread, struct user_regs_struct *registers)
-{
-    struct iovec piece = {.iov_base = registers, .iov_len = sizeof *registers};
-    if (trace(PTRACE_GETREGSET, thread->tid, NT_PRSTATUS, (unsigned long)&piece) != 0) return false;
-    thread->pc = registers->rip;
-    thread->sp = registers->rsp;
-    thread->block = registers->fs_base;
+    (void)traced(PTRACE_INTERRUPT, tid, 0, 0); // it may have ended meanwhile: then waiting says so
     return true;
 }
 
@@ -185,7 +143,7 @@ static void read_registers(struct stopped_thread *thread)
 {
     struct stopped_threads *self = state.threads;
     struct user_regs_struct registers;
-    if (!read_place(thread, &registers)) {
+    if (!traced_read(thread, &registers)) {
         thread->is_gone = true; // killed at this moment
         return;
     }
@@ -197,7 +155,7 @@ static void read_registers(struct stopped_thread *thread)
         .iov_base = &words[count],
         .iov_len = (STOPPED_WORDS_MAX - count) * sizeof *words,
     };
-    if (trace(PTRACE_GETREGSET, thread->tid, NT_X86_XSTATE, (unsigned long)&piece) == 0) {
+    if (traced(PTRACE_GETREGSET, thread->tid, NT_X86_XSTATE, (unsigned long)&piece) == 0) {
         count += piece.iov_len / sizeof *words;
     }
     thread->word_count = count;
@@ -209,17 +167,8 @@ static void read_registers(struct stopped_thread *thread)
 static bool is_inside(struct stopped_thread *thread)
 {
     struct user_regs_struct registers;
-    if (!thread->is_gone) (void)read_place(thread, &registers); // killed: is_gone soon
+    if (!thread->is_gone) (void)traced_read(thread, &registers); // killed: is_gone soon
     return !thread->is_gone && stopping_avoids(&state.options, thread->tid, thread->pc);
-}
-
-// Takes the signal by which the kernel says that a step is made: it is not the program's.
-static void forget_step(struct stopped_thread *thread)
-{
-    siginfo_t info;
-    if (thread->is_gone || thread->signal != SIGTRAP) return;
-    if (trace(PTRACE_GETSIGINFO, thread->tid, 0, (unsigned long)&info) != 0) return;
-    if (info.si_code == TRAP_TRACE) thread->signal = 0;
 }
 
 // Whether it is inside, and its next instruction ends soon: a system call, also one that is to be
@@ -228,22 +177,10 @@ static bool may_step(struct stopped_thread *thread)
 {
     static const unsigned char call[] = {0x0f, 0x05};
     struct user_regs_struct registers;
-    if (thread->is_gone || !read_place(thread, &registers)) return false;
+    if (thread->is_gone || !traced_read(thread, &registers)) return false;
     return stopping_avoids(&state.options, thread->tid, thread->pc) &&
            (long)registers.orig_rax < 0 &&
            memcmp((const void *)thread->pc, call, sizeof call) != 0; // our own code
-}
-
-static void step(struct stopped_thread *thread)
-{
-    (void)trace(PTRACE_SINGLESTEP, thread->tid, 0, 0);
-    bool is_made = false;
-    for (int i = 0; !is_made && i < STEP_POLLS_MAX; i++) {
-        is_made = has_stopped(thread);
-        if (!is_made) (void)syscall_2(SYS_sched_yield, 0, 0);
-    }
-    if (!is_made && !wait_for_stop(thread)) state.error = -EBUSY;
-    if (!state.error) forget_step(thread);
 }
 
 // Lets one thread alone go on, an instruction at a time, until it is out: one that does nothing but
@@ -255,16 +192,19 @@ static void step_out(struct stopped_thread *thread)
     const uint64_t trap = UINT64_C(1) << (SIGTRAP - 1);
     uint64_t mask = 0;
     if (!may_step(thread)) return;
-    (void)trace(PTRACE_GETSIGMASK, thread->tid, sizeof mask, (unsigned long)&mask);
+    (void)traced(PTRACE_GETSIGMASK, thread->tid, sizeof mask, (unsigned long)&mask);
     uint64_t without = mask & ~trap;
     if (mask & trap) {
-        (void)trace(PTRACE_SETSIGMASK, thread->tid, sizeof mask, (unsigned long)&without);
+        (void)traced(PTRACE_SETSIGMASK, thread->tid, sizeof mask, (unsigned long)&without);
     }
-    for (int i = 0; i < STEPS_MAX && !state.error && !thread->signal && may_step(thread); i++) {
-        step(thread);
+    enum traced_step step = TRACED_STEP_MADE;
+    for (int i = 0; i < STEPS_MAX && step == TRACED_STEP_MADE && !thread->signal; i++) {
+        if (!may_step(thread)) break;
+        step = traced_step(thread);
     }
+    if (step == TRACED_STEP_LOST) state.error = -EBUSY;
     if (mask & trap) {
-        (void)trace(PTRACE_SETSIGMASK, thread->tid, sizeof mask, (unsigned long)&mask);
+        (void)traced(PTRACE_SETSIGMASK, thread->tid, sizeof mask, (unsigned long)&mask);
     }
 }
 
@@ -276,17 +216,17 @@ static void let_go_inside(long ns)
         struct stopped_thread *thread = &self->threads[i];
         thread->is_let = is_inside(thread);
         if (!thread->is_let) continue;
-        (void)trace(PTRACE_CONT, thread->tid, 0, (unsigned long)thread->signal);
+        (void)traced(PTRACE_CONT, thread->tid, 0, (unsigned long)thread->signal);
         thread->signal = 0;
     }
     sleep_ns(ns);
     for (size_t i = 0; i < self->count; i++) {
         struct stopped_thread *thread = &self->threads[i];
-        if (thread->is_let) (void)trace(PTRACE_INTERRUPT, thread->tid, 0, 0);
+        if (thread->is_let) (void)traced(PTRACE_INTERRUPT, thread->tid, 0, 0);
     }
     for (size_t i = 0; i < self->count; i++) {
         struct stopped_thread *thread = &self->threads[i];
-        if (thread->is_let && !wait_for_stop(thread)) state.error = -EBUSY;
+        if (thread->is_let && !traced_wait(thread)) state.error = -EBUSY;
         thread->is_let = false;
     }
 }
@@ -332,7 +272,7 @@ static void stop_all(void)
         if (error && !state.error) state.error = error;
         for (size_t j = first; j < self->count; j++) {
             struct stopped_thread *thread = &self->threads[j];
-            if (!thread->is_gone && !wait_for_stop(thread)) state.error = -EBUSY;
+            if (!thread->is_gone && !traced_wait(thread)) state.error = -EBUSY;
         }
     }
     if (round.found > 0 && !state.error) state.error = -EAGAIN;
@@ -350,7 +290,7 @@ static void let_all_go(void)
         const struct stopped_thread *thread = &self->threads[i];
         if (!thread->is_gone) {
             if (!thread->signal) interrupted_call_begin_again(thread->tid);
-            (void)trace(PTRACE_DETACH, thread->tid, 0, (unsigned long)thread->signal);
+            (void)traced(PTRACE_DETACH, thread->tid, 0, (unsigned long)thread->signal);
         }
     }
 }

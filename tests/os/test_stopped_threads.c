@@ -199,121 +199,6 @@ static void alone_there_is_nothing_to_do(void **state)
     assert_int_equal(look.count, 0);
 }
 
-// --- in code to be avoided
-
-__attribute__((noinline, section("avoided_code"))) static void stay_inside(void)
-{
-    for (volatile int i = 0; i < 1000; i++) continue;
-}
-
-extern const char __start_avoided_code[];
-extern const char __stop_avoided_code[];
-
-static void *go_in_and_out(void *argument)
-{
-    (void)argument;
-    begun++;
-    while (!must_end) {
-        stay_inside();
-        for (volatile int i = 0; i < 300; i++) continue;
-    }
-    return NULL;
-}
-
-struct avoidance {
-    bool parks;
-    int error;
-    bool is_inside;
-};
-
-static void stop_outside(void *context)
-{
-    struct avoidance *self = context;
-    struct stopped_threads stopped;
-    const struct stopping_options options = {
-        .avoid_start = (uintptr_t)__start_avoided_code,
-        .avoid_end = (uintptr_t)__stop_avoided_code,
-        .parks_only = self->parks,
-    };
-    self->error = threads_stop(&stopped, &options);
-    if (self->error) return;
-    for (size_t i = 0; i < stopped.count; i++) {
-        uintptr_t pc = stopped.threads[i].pc;
-        self->is_inside |= pc >= options.avoid_start && pc < options.avoid_end;
-    }
-    threads_resume(&stopped);
-}
-
-static void expect_outside(bool parks)
-{
-    pthread_t thread;
-    must_end = false;
-    begun = 0;
-    assert_int_equal(pthread_create(&thread, NULL, go_in_and_out, NULL), 0);
-    while (begun == 0) sched_yield();
-    for (int i = 0; i < 200; i++) {
-        struct avoidance avoidance = {.parks = parks};
-        assert_true(own_stack_run(stop_outside, &avoidance));
-        assert_int_equal(avoidance.error, 0);
-        assert_false(avoidance.is_inside);
-    }
-    must_end = true;
-    assert_int_equal(pthread_join(thread, NULL), 0);
-}
-
-static void threads_are_let_out_of_avoided_code(void **state)
-{
-    (void)state;
-    expect_outside(false);
-    expect_outside(true);
-}
-
-__attribute__((noinline, section("avoided_code"))) static void stay_briefly(void)
-{
-    for (volatile int i = 0; i < 20; i++) continue;
-}
-
-static void *come_back_at_once(void *argument)
-{
-    (void)argument;
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, NULL);
-    begun++;
-    while (!must_end) stay_briefly();
-    pthread_sigmask(SIG_BLOCK, NULL, &all);
-    return sigismember(&all, SIGTRAP) ? NULL : &must_end;
-}
-
-// As those are that do nothing but allocate. By steps, of which SIGTRAP tells: what the program
-// does about it stays as it was.
-static void many_that_are_nearly_always_inside_are_let_out(void **state)
-{
-    (void)state;
-    enum { THREADS = 24 };
-    pthread_t threads[THREADS];
-    (void)signal(SIGTRAP, SIG_IGN);
-    must_end = false;
-    begun = 0;
-    for (int i = 0; i < THREADS; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, come_back_at_once, NULL), 0);
-    }
-    while (begun < THREADS) sched_yield();
-    for (int i = 0; i < 10; i++) {
-        struct avoidance avoidance = {.parks = false};
-        assert_true(own_stack_run(stop_outside, &avoidance));
-        assert_int_equal(avoidance.error, 0);
-        assert_false(avoidance.is_inside);
-    }
-    must_end = true;
-    for (int i = 0; i < THREADS; i++) {
-        void *is_changed;
-        assert_int_equal(pthread_join(threads[i], &is_changed), 0);
-        assert_null(is_changed);
-    }
-    assert_ptr_equal(signal(SIGTRAP, SIG_DFL), SIG_IGN);
-}
-
 // --- threads that come and go
 
 static void *end_at_once(void *argument)
@@ -463,8 +348,6 @@ int main(void)
         cmocka_unit_test(all_threads_stand_and_go_on),
         cmocka_unit_test(all_parked_threads_stand_and_go_on),
         cmocka_unit_test(alone_there_is_nothing_to_do),
-        cmocka_unit_test(threads_are_let_out_of_avoided_code),
-        cmocka_unit_test(many_that_are_nearly_always_inside_are_let_out),
         cmocka_unit_test(threads_may_come_and_go_meanwhile),
         cmocka_unit_test(no_signal_is_lost),
         cmocka_unit_test(it_leaves_no_child_behind),
